@@ -1,0 +1,105 @@
+package account
+
+import "github.com/pqlstream/pqlstream/pkg/usage"
+
+// Type says what happened to an account.
+type Type string
+
+// The types of facts. Qualified, Requalified, Escalated, Disqualified and Converted go to pql.events as well as to
+// pql.lifecycle; the others to pql.lifecycle only.
+const (
+	SignedUp     Type = "signed_up"
+	StepDone     Type = "step_done"
+	Qualified    Type = "qualified"
+	Requalified  Type = "requalified"
+	Escalated    Type = "escalated"
+	Disqualified Type = "disqualified"
+	Converted    Type = "converted"
+	Churned      Type = "churned"
+)
+
+// Reason says why an account left the qualified state.
+type Reason string
+
+// The reasons that a checklist can give today.
+const (
+	Excluded Reason = "excluded"
+)
+
+// Fact is one transition of an account with the evidence for it: what pql.events, pql.current and pql.lifecycle carry
+// (schemas/pql_event.avsc). Its strings and slices are the Fact's own, it stays valid after the fold.
+type Fact struct {
+	ID            string // UUID v5 of account, incarnation and ordinal: the same at every fold of the same input
+	Type          Type
+	AccountID     string
+	Properties    []usage.Property // the account properties that the checklist declares, in its order
+	Segments      []string
+	Tier          string
+	Rate          float64 // weight of the steps done / weight of all steps, 0 to 1
+	Threshold     float64 // the tier's, 0 to 1
+	Checklist     ChecklistRef
+	Step          string // the step of a StepDone
+	StepsDone     []Evidence
+	StepsMissing  []Missing
+	EventID       string // the event's that made the transition
+	EventName     string
+	UserID        string // the user's whose event made the transition
+	Position      Position
+	Playbook      Playbook
+	Users         []UserActivity // the most active first, at most 5
+	ActiveUsers7d int            // users seen in the 7 days up to OccurredAt
+	SingleUser    bool           // everything was done by one user
+	Late          bool           // the event came beyond the allowed disorder
+	Reason        Reason         // when the account leaves
+	OccurredAt    int64          // ms since the Unix epoch, UTC: event time
+	SignedUpAt    int64          // 0 when the sign-up was not seen
+	QualifiedAt   int64          // event time of the newest qualification, 0 before the first
+	Current       bool           // the account is a PQL after this transition
+}
+
+// ChecklistRef names the definition that a fact was decided by.
+type ChecklistRef struct {
+	Name    string
+	Version int
+	Hash    string // of the definition's meaning, hex
+}
+
+// Position is where a record lies in Kafka.
+type Position struct {
+	Topic     string
+	Partition int32
+	Offset    int64
+}
+
+// Evidence is a step done: when, by whom and by which event.
+type Evidence struct {
+	Step     string
+	DoneAt   int64 // ms since the Unix epoch, UTC: event time
+	UserID   string
+	EventID  string
+	Position Position
+	Count    float64 // what the step had counted, in its own unit: events, users, days, a sum
+}
+
+// Missing is a step not done yet.
+type Missing struct {
+	Step     string
+	Progress float64 // 0 to below 1
+	Need     string  // what is missing, in words
+}
+
+// Playbook is what the tier advises to do.
+type Playbook struct {
+	Name   string
+	Action string
+	Queue  string
+	Reason string
+}
+
+// UserActivity is how active one user was with what the checklist listens to.
+type UserActivity struct {
+	ID        string
+	Events    int64
+	LastSeen  int64 // ms since the Unix epoch, UTC: event time
+	StepsDone int
+}

@@ -1,0 +1,89 @@
+// Package state is the contract between the runtime and the store that people read states from.
+//
+// The truth of a partition is its changelog topic in Kafka. A Mirror is a copy of it that knows the changelog position
+// it stands at and moves from position to position by compare-and-set, so that a stale, a partial or a foreign copy is
+// noticed, never used. See DESIGN.md, "Redis is a mirror with a position".
+package state
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"time"
+)
+
+// ErrMismatch says that the mirror is not where its owner knows it to be: something was flushed, evicted, rolled back
+// or lost. The owner has to rebuild it; a reader has to wait.
+var ErrMismatch = errors.New("the mirror is not at the expected position")
+
+// ErrFenced says that a newer owner has claimed the mirror. The caller is a former owner and must drop the partition.
+var ErrFenced = errors.New("a newer owner has claimed the mirror")
+
+// ErrForeign says that the keys hold the state of another cluster, topic or group.
+var ErrForeign = errors.New("the mirror belongs to another deployment")
+
+// MaxChunk is the number of entries that a Chunk may hold at most: more would pass the argument limit of a script.
+const MaxChunk = 1000
+
+// Partition names a mirror and whose it is.
+type Partition struct {
+	Stage    string // such as activation
+	Topic    string // the input topic
+	Number   int32
+	Identity string // digest of cluster id, topic ids, partition count and group; a mirror of another is refused
+}
+
+// Entry is the newest state of one entity.
+type Entry struct {
+	Key   string
+	Value []byte // as in the changelog; nil: deleted
+	Timer int64  // when the entity's next timer is due, ms since the Unix epoch; 0: none
+}
+
+// Chunk moves a mirror from one changelog position to the next.
+type Chunk struct {
+	From    int64 // applies only where the mirror stands here
+	To      int64 // where it stands afterwards; where it stands here already, the chunk has been applied
+	Entries []Entry
+}
+
+// Status is what a claim found.
+type Status struct {
+	Exists   bool          // false: no mirror, or one that lost a sentinel; only a rebuild helps
+	Position int64         // the changelog position that it stands at
+	Age      time.Duration // since it was last written
+}
+
+// Store opens the mirrors of a stage's partitions.
+type Store interface {
+	// Open returns the mirror for the owner with the given token. It does no I/O. Tokens are changelog positions:
+	// of two owners the later has the higher one.
+	Open(p Partition, token int64) Mirror
+	// Check fails when the store can't be relied on, such as a Redis that may evict; the error says what to change.
+	Check(ctx context.Context) error
+}
+
+// Mirror is the copy of one partition's states in the hands of its owner. Its methods may be called concurrently, but
+// Apply and Rebuild only by one goroutine. Errors other than this package's are the store's being out of reach: the
+// call can be repeated.
+type Mirror interface {
+	// Claim makes the caller the owner and says what there is. ErrFenced, ErrForeign.
+	Claim(ctx context.Context) (Status, error)
+	// Load returns the values of keys, nil for those that have none, all as of one moment and at least as new as
+	// the position. ErrMismatch, ErrFenced.
+	Load(ctx context.Context, position int64, keys []string) ([][]byte, error)
+	// Apply moves the mirror on. Repeating an applied chunk succeeds. ErrMismatch, ErrFenced.
+	Apply(ctx context.Context, c Chunk) error
+	// Rebuild erases the mirror and fills it anew up to the position; readers see none of it before all of it.
+	// Entries come in slices of at most MaxChunk. ErrFenced.
+	Rebuild(ctx context.Context, position int64, entries iter.Seq2[[]Entry, error]) error
+	// Due returns up to limit entities whose timers are due at or before a moment, the earliest first. It hints: an
+	// entity's state decides.
+	Due(ctx context.Context, position, before int64, limit int) ([]Entry, error)
+}
+
+// Reader reads states without owning them.
+type Reader interface {
+	// Get returns the value of a key, nil when there is none. ErrMismatch: not ready, being rebuilt.
+	Get(ctx context.Context, p Partition, key string) ([]byte, error)
+}

@@ -1,0 +1,99 @@
+package stream
+
+import (
+	"errors"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// Processor is what a stage does with records: the application's side of the runtime. Each task has its own, used by
+// one goroutine at a time.
+//
+// A Processor must be deterministic: nothing but the entity's state, the record and the Turn's watermark may decide
+// what Fold does, since after a crash records are folded again and what comes out then is published as the first time.
+//
+// A Processor may also implement TimerProcessor.
+type Processor interface {
+	// Decode reads a record into a slot, which a later Fold names. Records come in batches; slots count from 0 and
+	// are reused by the next batch. What Decode keeps may alias the record.
+	//
+	// A Reject makes the record a dead letter. An error wrapping ErrRetry makes the task wait and try again. Any
+	// other error ends the process.
+	Decode(slot int, r *kgo.Record) (Route, error)
+	// Fold folds a slot's record into its entity's state. A Reject makes the record a dead letter; the state must be
+	// as it was. Any other error ends the process.
+	Fold(slot int, t *Turn) error
+	// NewState returns the state of an entity that has none yet; incarnation is the offset of its first record.
+	NewState(key []byte, incarnation int64) State
+	// LoadState decodes what a State appended.
+	LoadState(key []byte, value []byte) (State, error)
+}
+
+// TimerProcessor is a Processor whose entities have timers: their States are Timed.
+type TimerProcessor interface {
+	Processor
+	// Fire is called when the watermark has passed the entity's next timer, before any later record is folded.
+	Fire(t *Turn, due int64) error
+}
+
+// State is what a Processor keeps for one entity.
+type State interface {
+	// AppendBinary appends the encoded state, without the position, which the runtime keeps beside it.
+	AppendBinary(b []byte) ([]byte, error)
+	// Size is an estimate of the memory that the state takes, in bytes.
+	Size() int
+}
+
+// Timed is a State with a timer.
+type Timed interface {
+	// NextTimer is when the timer is due, ms since the Unix epoch; 0: there is none.
+	NextTimer() int64
+}
+
+// Route says what Decode found: which entity a record concerns and when it happened.
+type Route struct {
+	Key       []byte // the entity's id, valid UTF-8; may alias the record. Empty: no entity; Fold is called with a nil State
+	EventTime int64  // ms since the Unix epoch; 0: the record says nothing about time
+	Ignore    bool   // nothing in it matters: Fold is not called. It still moves position and watermark
+}
+
+// ErrRetry marks an error of Decode that passes by itself, such as a registry that is down.
+var ErrRetry = errors.New("try again")
+
+// Reject makes a record a dead letter.
+type Reject struct {
+	Code string // short and stable, for counting: undecodable, unknown_schema, account_id_missing, ...
+	Err  error  // what is wrong with the record, naming the field
+}
+
+func (r *Reject) Error() string { return r.Code + ": " + r.Err.Error() }
+func (r *Reject) Unwrap() error { return r.Err }
+
+// Output is a record that a stage publishes. The runtime adds nothing to it.
+type Output struct {
+	Topic     string
+	Partition int32
+	Key       []byte
+	Value     []byte // nil is a tombstone
+	Headers   []kgo.RecordHeader
+	Timestamp int64 // ms since the Unix epoch
+}
+
+// Turn is one call of Fold or Fire: what it sees and what it does. It is valid during the call only.
+type Turn struct {
+	Topic     string // the input's
+	Partition int32
+	Offset    int64       // of the record; of the next one when a timer fires
+	Watermark int64       // ms since the Unix epoch: no earlier event is expected; 0 before the first event
+	Record    *kgo.Record // nil when a timer fires
+	State     State
+
+	changed bool
+	outputs []Output
+}
+
+// Changed says that the state is not what it was. Without it the state is not written, unless an output is.
+func (t *Turn) Changed() { t.changed = true }
+
+// Emit publishes a record, once and only together with the state that led to it.
+func (t *Turn) Emit(o Output) { t.outputs = append(t.outputs, o) }
