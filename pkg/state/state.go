@@ -42,9 +42,9 @@ type Entry struct {
 
 // Chunk moves a mirror from one changelog position to the next.
 type Chunk struct {
-	From    int64 // applies only where the mirror stands here
-	To      int64 // where it stands afterwards; where it stands here already, the chunk has been applied
-	Entries []Entry
+	From    int64   // applies only where the mirror stands here
+	To      int64   // where it stands afterwards; where it stands here already, the chunk has been applied
+	Entries []Entry // of an entity that comes twice the later counts
 }
 
 // Status is what a claim found.
@@ -59,13 +59,14 @@ type Store interface {
 	// Open returns the mirror for the owner with the given token. It does no I/O. Tokens are changelog positions:
 	// of two owners the later has the higher one.
 	Open(p Partition, token int64) Mirror
-	// Check fails when the store can't be relied on, such as a Redis that may evict; the error says what to change.
+	// Check fails when the store can't be relied on, such as a Redis that may evict: *Refused says what to change. Any
+	// other error means that the store is out of reach.
 	Check(ctx context.Context) error
 }
 
 // Mirror is the copy of one partition's states in the hands of its owner. Its methods may be called concurrently, but
-// Apply and Rebuild only by one goroutine. Errors other than this package's are the store's being out of reach: the
-// call can be repeated.
+// Apply and Rebuild only by one goroutine. Every method may also return ErrForeign, where another deployment has come to
+// use the same keys. Errors other than this package's are the store's being out of reach: the call can be repeated.
 type Mirror interface {
 	// Claim makes the caller the owner and says what there is. ErrFenced, ErrForeign.
 	Claim(ctx context.Context) (Status, error)
@@ -75,15 +76,16 @@ type Mirror interface {
 	// Apply moves the mirror on. Repeating an applied chunk succeeds. ErrMismatch, ErrFenced.
 	Apply(ctx context.Context, c Chunk) error
 	// Rebuild erases the mirror and fills it anew up to the position; readers see none of it before all of it.
-	// Entries come in slices of at most MaxChunk. ErrFenced.
+	// Entries come in slices of at most MaxChunk; of an entity that comes twice the later counts. It works with a token
+	// that was never claimed. ErrFenced.
 	Rebuild(ctx context.Context, position int64, entries iter.Seq2[[]Entry, error]) error
-	// Due returns up to limit entities whose timers are due at or before a moment, the earliest first. It hints: an
-	// entity's state decides.
+	// Due returns up to limit entities whose timers are due at or before a moment, the earliest first, without their
+	// values. It hints: an entity's state decides. ErrMismatch, ErrFenced.
 	Due(ctx context.Context, position, before int64, limit int) ([]Entry, error)
 }
 
 // Reader reads states without owning them.
 type Reader interface {
-	// Get returns the value of a key, nil when there is none. ErrMismatch: not ready, being rebuilt.
+	// Get returns the value of a key, nil when there is none. ErrMismatch: not ready, being rebuilt. ErrForeign.
 	Get(ctx context.Context, p Partition, key string) ([]byte, error)
 }
