@@ -1,0 +1,106 @@
+package schemas
+
+import (
+	"encoding/json"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+
+	"github.com/linkedin/goavro/v2"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/avro"
+)
+
+// eachFile runs over every embedded file, so that no schema added later escapes.
+func eachFile(t *testing.T, test func(t *testing.T, text string)) {
+	names, err := fs.Glob(files, "*.avsc")
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, len(names), 3)
+	for _, name := range names {
+		text, err := files.ReadFile(name)
+		require.NoError(t, err)
+		t.Run(name, func(t *testing.T) { test(t, string(text)) })
+	}
+}
+
+func TestSchemasParseWithBothLibraries(t *testing.T) {
+	eachFile(t, func(t *testing.T, text string) {
+		_, err := goavro.NewCodec(text)
+		assert.NoError(t, err, "goavro")
+		_, err = avro.Parse(text)
+		assert.NoError(t, err, "twmb/avro")
+	})
+}
+
+// TestSchemasDocumentEveryField walks the JSON, nested records included.
+func TestSchemasDocumentEveryField(t *testing.T) {
+	eachFile(t, func(t *testing.T, text string) {
+		var root any
+		require.NoError(t, json.Unmarshal([]byte(text), &root))
+		assert.Positive(t, requireDocs(t, root, ""))
+	})
+}
+
+func requireDocs(t *testing.T, node any, path string) (fields int) {
+	switch node := node.(type) {
+	case []any:
+		for _, n := range node {
+			fields += requireDocs(t, n, path)
+		}
+	case map[string]any:
+		assert.NotEqual(t, "enum", node["type"], "%s: an enumeration can't grow", path)
+		if node["type"] == "record" {
+			assert.NotEmpty(t, node["doc"], "record %s", node["name"])
+			for _, f := range node["fields"].([]any) {
+				f := f.(map[string]any)
+				name := path + "." + f["name"].(string)
+				assert.NotEmpty(t, f["doc"], "field %s", name)
+				fields += 1 + requireDocs(t, f["type"], name)
+			}
+			return fields
+		}
+		for _, key := range []string{"type", "items", "values"} {
+			fields += requireDocs(t, node[key], path)
+		}
+	}
+	return fields
+}
+
+func TestSchemasHaveDistinctLocalIDs(t *testing.T) {
+	seen := map[int]bool{}
+	for _, s := range All() {
+		assert.False(t, seen[s.LocalID], s.Name)
+		seen[s.LocalID] = true
+		found, ok := Local(s.LocalID)
+		assert.True(t, ok)
+		assert.Equal(t, s, found)
+	}
+	_, ok := Local(1)
+	assert.False(t, ok, "an id such as registries hand out")
+	assert.Equal(t, 2_000_000_001, UsageEvent.LocalID, "local ids are in records: they never change")
+	assert.Equal(t, 2_000_000_002, PQLEvent.LocalID, "local ids are in records: they never change")
+	assert.Equal(t, 2_000_000_003, DeadLetter.LocalID, "local ids are in records: they never change")
+}
+
+func TestExportWritesEverySchemaUnderItsID(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "made", "here")
+	require.NoError(t, Export(dir))
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	assert.Len(t, entries, len(All()))
+	for _, s := range All() {
+		text, err := os.ReadFile(filepath.Join(dir, strconv.Itoa(s.LocalID)+".avsc"))
+		require.NoError(t, err)
+		assert.Equal(t, s.Text, string(text))
+		assert.JSONEq(t, s.Text, s.Compact())
+	}
+}
+
+func TestExportNamesWhatItCouldNotWrite(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	assert.ErrorContains(t, Export(file), "making the folder for schemas")
+}
