@@ -1,0 +1,132 @@
+// Package config holds the settings of a process: what they are, their defaults, where they come from and what is wrong
+// with them. A setting is found in a YAML file, in the environment or among the flags, the latter before the former.
+//
+// docs/configuration.md lists all of them; it is made from this package's structs and their comments.
+package config
+
+import (
+	"slices"
+	"time"
+)
+
+//go:generate go test ./internal/reference -run TestPageIsCurrent -update
+
+// Config is everything that a process can be told.
+type Config struct {
+	// Which stages this process runs: ingest, activation or both. Other processes of the deployment may run others.
+	Stages []Stage `mapstructure:"stages"`
+	// What the names of all topics, groups and keys of the deployment begin with. Two deployments on one cluster
+	// need two prefixes.
+	Prefix string `mapstructure:"prefix"`
+	// The file with the checklist: what makes an account qualify. A relative path counts from the working directory.
+	Checklist string `mapstructure:"checklist"`
+	// The Kafka cluster.
+	Kafka Kafka `mapstructure:"kafka"`
+	// The Redis that states are read from.
+	Redis Redis `mapstructure:"redis"`
+	// Where Avro schemas are found. Needed when any input or output is Avro.
+	Registry Registry `mapstructure:"registry"`
+	// What is read.
+	Input Input `mapstructure:"input"`
+	// Names of topics that differ from the prefix's default.
+	Topics Topics `mapstructure:"topics"`
+	// Names of consumer groups that differ from the prefix's default.
+	Groups Groups `mapstructure:"groups"`
+	// What is written.
+	Output Output `mapstructure:"output"`
+	// How the stages work. The defaults suit most deployments.
+	Runtime Runtime `mapstructure:"runtime"`
+	// The server for metrics and health checks.
+	HTTP HTTP `mapstructure:"http"`
+	// What the process says about itself.
+	Log Log `mapstructure:"log"`
+}
+
+// Stage is a part of the pipeline that a process can run on its own.
+type Stage string
+
+// The stages.
+const (
+	Ingest     Stage = "ingest"     // source topics of any key to pql.usage, keyed by account
+	Activation Stage = "activation" // events keyed by account to PQL events
+)
+
+// Default returns the settings of a process that was told nothing. They don't validate: brokers, a source and a
+// checklist have no defaults.
+func Default() *Config {
+	return &Config{
+		Stages: []Stage{Activation},
+		Prefix: "pql",
+		Kafka: Kafka{
+			ClientID:      "pqlstream",
+			GroupProtocol: ProtocolAuto,
+			FetchMaxWait:  250 * time.Millisecond,
+		},
+		Redis: Redis{Buckets: 1024},
+		Input: Input{Mode: ModeAuto, Start: Earliest, UsagePartitions: 8},
+		Output: Output{
+			Format:      Avro,
+			Escalations: true,
+		},
+		Runtime: Runtime{
+			EmissionInterval:   20 * time.Millisecond,
+			CheckpointInterval: time.Second,
+			TransactionTimeout: 10 * time.Second,
+			CacheAccounts:      200_000,
+			CacheMemory:        512 << 20,
+			AllowedDisorder:    5 * time.Minute,
+			FutureTolerance:    10 * time.Minute,
+			ShutdownTimeout:    10 * time.Second,
+		},
+		HTTP: HTTP{Address: "127.0.0.1:9464"},
+		Log:  Log{Level: "info", Format: "text"},
+	}
+}
+
+// Runs says whether the process runs a stage.
+func (c *Config) Runs(s Stage) bool { return slices.Contains(c.Stages, s) }
+
+// Validate returns everything that is wrong with the settings as Problems, nil when nothing is. It changes nothing and
+// looks at nothing but the settings.
+func (c *Config) Validate() error {
+	var p Problems
+	c.validate(&p)
+	return p.err()
+}
+
+func (c *Config) validate(p *Problems) {
+	c.validateStages(p)
+	if len(c.Prefix) > 100 {
+		p.add("prefix", "%d bytes, at most 100 are possible", len(c.Prefix))
+	} else {
+		p.topicName("prefix", c.Prefix)
+	}
+	if c.Checklist == "" && c.Runs(Activation) {
+		p.add("checklist", "the activation stage needs a checklist; name its file")
+	}
+	c.Kafka.validate(p, "kafka")
+	c.Redis.validate(p, "redis", c.Runs(Activation))
+	c.validateRegistry(p)
+	c.validateInput(p)
+	c.validateTopicNames(p)
+	c.validateGroups(p)
+	c.Output.validate(p, "output")
+	c.Runtime.validate(p, "runtime")
+	c.HTTP.validate(p, "http")
+	c.Log.validate(p, "log")
+}
+
+func (c *Config) validateStages(p *Problems) {
+	if len(c.Stages) == 0 {
+		p.add("stages", "none given; choose from ingest, activation")
+	}
+	seen := map[Stage]bool{}
+	for i, s := range c.Stages {
+		at := index("stages", i)
+		oneOf(p, at, s, Ingest, Activation)
+		if seen[s] {
+			p.add(at, "%s is listed twice", s)
+		}
+		seen[s] = true
+	}
+}
