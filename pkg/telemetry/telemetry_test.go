@@ -1,0 +1,140 @@
+package telemetry
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/pqlstream/pqlstream/pkg/config"
+)
+
+func TestTheLoggerFollowsTheSettings(t *testing.T) {
+	var out bytes.Buffer
+	log, err := NewLogger(config.Log{Level: "warn", Format: "json"}, &out)
+	require.NoError(t, err)
+	log.Info("quiet")
+	log.Warn("loud", "partition", 3)
+	var line map[string]any
+	require.NoError(t, json.Unmarshal(out.Bytes(), &line), "one line only")
+	assert.Equal(t, "loud", line["msg"])
+	assert.EqualValues(t, 3, line["partition"])
+
+	out.Reset()
+	log, err = NewLogger(config.Log{Level: "debug", Format: "text"}, &out)
+	require.NoError(t, err)
+	log.Debug("hello")
+	assert.Contains(t, out.String(), "msg=hello")
+
+	_, err = NewLogger(config.Log{Level: "loud", Format: "text"}, &out)
+	require.ErrorContains(t, err, "log.level")
+	_, err = NewLogger(config.Log{Level: "info", Format: "xml"}, &out)
+	require.ErrorContains(t, err, "log.format")
+}
+
+func get(t *testing.T, h http.Handler, path string) (int, string) {
+	t.Helper()
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+	return w.Code, w.Body.String()
+}
+
+func TestReadinessSaysWhatItWaitsFor(t *testing.T) {
+	var ready Readiness
+	h := Handler(NewRegistry(), &ready)
+	code, body := get(t, h, "/readyz")
+	assert.Equal(t, http.StatusOK, code)
+	assert.JSONEq(t, `{"status": "ready"}`, body)
+
+	ready.Set("redis", "redis at localhost:6379 does not answer")
+	ready.Set("kafka", "the first assignment")
+	ready.Set("kafka", "the changelog of partition 3")
+	code, body = get(t, h, "/readyz")
+	assert.Equal(t, http.StatusServiceUnavailable, code)
+	assert.JSONEq(t, `{"status": "waiting", "waiting": [
+		{"name": "kafka", "waiting_for": "the changelog of partition 3"},
+		{"name": "redis", "waiting_for": "redis at localhost:6379 does not answer"}
+	]}`, body)
+
+	ready.Clear("redis")
+	ready.Clear("kafka")
+	ready.Clear("never set")
+	code, _ = get(t, h, "/readyz")
+	assert.Equal(t, http.StatusOK, code)
+}
+
+func TestHealthAndMetrics(t *testing.T) {
+	var ready Readiness
+	ready.Set("redis", "it is down")
+	metrics := NewRegistry()
+	counter := prometheus.NewCounter(prometheus.CounterOpts{Name: "pqlstream_test_total", Help: "For the test."})
+	metrics.MustRegister(counter)
+	counter.Add(7)
+	h := Handler(metrics, &ready)
+
+	code, _ := get(t, h, "/healthz")
+	assert.Equal(t, http.StatusOK, code, "a process that waits is alive")
+	code, body := get(t, h, "/metrics")
+	assert.Equal(t, http.StatusOK, code)
+	assert.Contains(t, body, "pqlstream_test_total 7")
+	assert.Contains(t, body, "go_goroutines")
+	code, _ = get(t, h, "/other")
+	assert.Equal(t, http.StatusNotFound, code)
+}
+
+func TestTheServerFinishesRequestsWhenItStops(t *testing.T) {
+	entered, leave := make(chan struct{}), make(chan struct{})
+	slow := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		close(entered)
+		<-leave
+		_, _ = io.WriteString(w, "done")
+	})
+	s, err := Listen("127.0.0.1:0", slow, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	ctx, stop := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(ctx) }()
+
+	body := make(chan string, 1)
+	go func() {
+		resp, err := http.Get("http://" + s.Address())
+		if err != nil {
+			body <- err.Error()
+			return
+		}
+		defer resp.Body.Close()
+		text, _ := io.ReadAll(resp.Body)
+		body <- string(text)
+	}()
+	<-entered
+	stop()
+	require.Eventually(t, func() bool {
+		conn, err := net.Dial("tcp", s.Address())
+		if err == nil {
+			conn.Close()
+		}
+		return err != nil
+	}, 10*time.Second, time.Millisecond, "it still accepts connections")
+	close(leave)
+	assert.Equal(t, "done", <-body)
+	require.NoError(t, <-served)
+}
+
+func TestAnAddressInUseIsNamed(t *testing.T) {
+	log := slog.New(slog.DiscardHandler)
+	s, err := Listen("127.0.0.1:0", http.NotFoundHandler(), log)
+	require.NoError(t, err)
+	defer s.listener.Close()
+	_, err = Listen(s.Address(), http.NotFoundHandler(), log)
+	require.ErrorContains(t, err, s.Address())
+}
