@@ -1,0 +1,180 @@
+// Package codec reads usage events from Avro and JSON, whatever schema they were written with, and writes what pqlstream
+// publishes.
+package codec
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/pqlstream/pqlstream/pkg/usage"
+)
+
+// Format is how the records of a source topic are encoded.
+type Format string
+
+// The formats of source topics.
+const (
+	Avro     Format = "avro"      // Avro in the registry wire format: a zero byte, the schema's id (4 bytes, big-endian), the body
+	AvroBody Format = "avro-body" // Avro without a header, written with the source's DefaultSchema
+	JSON     Format = "json"      // one JSON object a record
+)
+
+// Input is how the records of one source topic are read. It is shared by the topic's Decoders, and safe for them to use
+// concurrently.
+type Input struct {
+	format Format
+	plan   *plan
+	source SchemaSource
+
+	mu       sync.Mutex
+	compiled map[int]*compiled // by schema id
+}
+
+// compiled is what became of a writer schema: a program, or why there is none. Neither ever changes, since a schema id
+// means the same schema for ever.
+type compiled struct {
+	program program
+	err     *usage.Error
+}
+
+// NewInput returns the way to read records of a format under a mapping. JSON needs no source.
+func NewInput(format Format, mapping usage.Mapping, source SchemaSource) (*Input, error) {
+	if err := mapping.Validate(); err != nil {
+		return nil, fmt.Errorf("mapping the source's fields: %w", err)
+	}
+	switch format {
+	case JSON:
+	case Avro:
+		if source == nil {
+			return nil, errors.New("avro needs a schema registry or a folder of schemas")
+		}
+	case AvroBody:
+		if _, ok := source.(defaultSource); !ok {
+			return nil, errors.New("avro-body needs a folder of schemas with " + defaultSchemaFile)
+		}
+	default:
+		return nil, fmt.Errorf("%q is not a format; those are %s, %s and %s", format, Avro, AvroBody, JSON)
+	}
+	return &Input{format: format, plan: newPlan(mapping), source: source, compiled: map[int]*compiled{}}, nil
+}
+
+// Decoder reads records one after the other. It is not safe for concurrent use: each task has its own.
+type Decoder struct {
+	input   *Input
+	sink    sink
+	schemas map[int]*compiled // those of input that this decoder has met, to take no lock
+
+	lastID int // schema id of last
+	last   *compiled
+}
+
+// Decoder returns a new decoder of the input's records.
+func (in *Input) Decoder() *Decoder {
+	return &Decoder{
+		input:   in,
+		sink:    sink{plan: in.plan, single: make([]singleValue, len(in.plan.singles))},
+		schemas: map[int]*compiled{},
+	}
+}
+
+// Decode reads a record into an event, whose strings alias value, and whose slice of properties is reused. It checks
+// what it must to read on, not more: usage.Validate says whether the event is a sensible one. ReceivedAt is 0 unless
+// the mapping has it.
+//
+// What is wrong with a record for good comes as a *usage.Error. An error that wraps ErrUnavailable says that the
+// writer's schema can't be had now; the same call may succeed later. After an error the event holds anything.
+func (d *Decoder) Decode(ctx context.Context, value []byte, into *usage.Event) error {
+	d.sink.reset(into)
+	if err := d.decode(ctx, value); err != nil {
+		return err
+	}
+	return d.sink.finish()
+}
+
+func (d *Decoder) decode(ctx context.Context, value []byte) error {
+	if d.input.format == JSON {
+		return decodeJSON(value, &d.sink)
+	}
+	id, body := bodySchemaID, value
+	if d.input.format == Avro {
+		var err error
+		if id, body, err = splitHeader(value); err != nil {
+			return err
+		}
+	}
+	c, err := d.schema(ctx, id)
+	if err != nil {
+		return err
+	}
+	if c.err != nil {
+		return c.err
+	}
+	return runAvro(c.program, body, &d.sink)
+}
+
+// schema returns what became of a writer schema.
+func (d *Decoder) schema(ctx context.Context, id int) (*compiled, error) {
+	if d.last != nil && d.lastID == id {
+		return d.last, nil
+	}
+	c := d.schemas[id]
+	if c == nil {
+		var err error
+		if c, err = d.input.schema(ctx, id); err != nil {
+			return nil, err
+		}
+		d.schemas[id] = c
+	}
+	d.lastID, d.last = id, c
+	return c, nil
+}
+
+// schema returns what became of a writer schema. Two decoders that meet a new one at the same time both fetch it: no
+// lock is held while a registry is asked.
+func (in *Input) schema(ctx context.Context, id int) (*compiled, error) {
+	in.mu.Lock()
+	c := in.compiled[id]
+	in.mu.Unlock()
+	if c != nil {
+		return c, nil
+	}
+	text, err := in.fetch(ctx, id)
+	if err != nil {
+		return nil, schemaError(id, err)
+	}
+	c = compileSchema(text, schemaName(id), in.plan)
+	in.mu.Lock()
+	in.compiled[id] = c
+	in.mu.Unlock()
+	return c, nil
+}
+
+func (in *Input) fetch(ctx context.Context, id int) (string, error) {
+	if id == bodySchemaID {
+		return in.source.(defaultSource).DefaultSchema(ctx)
+	}
+	return in.source.Schema(ctx, id)
+}
+
+// schemaError tells a schema that nobody has from a source that is out of reach.
+func schemaError(id int, err error) error {
+	err = fmt.Errorf("fetching %s: %w", schemaName(id), err)
+	switch {
+	case errors.Is(err, ErrUnknownSchema):
+		return &usage.Error{Code: usage.CodeUnknownSchema, Err: err}
+	case errors.Is(err, ErrBadSchema):
+		return &usage.Error{Code: usage.CodeBadSchema, Err: err}
+	case errors.Is(err, ErrUnavailable):
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrUnavailable, err)
+}
+
+func schemaName(id int) string {
+	if id == bodySchemaID {
+		return "the default schema"
+	}
+	return fmt.Sprintf("schema %d", id)
+}

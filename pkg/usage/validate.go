@@ -1,0 +1,134 @@
+package usage
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"time"
+	"unicode/utf8"
+)
+
+// What an event may hold at most.
+const (
+	MaxIDBytes       = 256       // of an id, an event name, a source or a property's key
+	MaxProperties    = 256       // of an event
+	MaxPropertyBytes = 32 * 1024 // of a property's string value
+)
+
+// maxTime is the last millisecond of the year 9999, the last that RFC 3339 can write.
+var maxTime = time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli() - 1
+
+// Validate says whether an event is one that can be counted: an account, a name, a moment, and nothing too large. now
+// and futureTolerance are milliseconds, now since the Unix epoch; an event that claims to have happened later than now
+// and the tolerance is refused, so that one wrong clock can't move everybody's time. An *Error says what is wrong
+// first.
+//
+// A moment of exactly 0 counts as missing.
+func Validate(e *Event, now, futureTolerance int64) error {
+	if err := validateIDs(e); err != nil {
+		return err
+	}
+	if err := validateTime(e.OccurredAt, now, futureTolerance); err != nil {
+		return err
+	}
+	if !finite(e.Quantity) {
+		return &Error{CodeQuantityNotFinite, FieldQuantity, errNotFinite}
+	}
+	return validateProperties(e.Properties)
+}
+
+func validateIDs(e *Event) error {
+	if e.AccountID == "" {
+		return &Error{CodeAccountIDMissing, FieldAccountID, errMissing}
+	}
+	if e.Name == "" {
+		return &Error{CodeEventMissing, FieldEvent, errMissing}
+	}
+	if err := validateText(FieldAccountID, e.AccountID); err != nil {
+		return err
+	}
+	if err := validateText(FieldEvent, e.Name); err != nil {
+		return err
+	}
+	if err := validateText(FieldUserID, e.UserID); err != nil {
+		return err
+	}
+	if err := validateText(FieldEventID, e.ID); err != nil {
+		return err
+	}
+	return validateText(FieldSource, e.Source)
+}
+
+// validateText returns an error, and not an *Error, so that nil is nil.
+func validateText(field, s string) error {
+	if len(s) > MaxIDBytes {
+		return &Error{TooLong(field), field, tooLong(len(s), MaxIDBytes)}
+	}
+	if !utf8.ValidString(s) {
+		return &Error{CodeNotUTF8, field, errNotUTF8}
+	}
+	return nil
+}
+
+func validateTime(at, now, futureTolerance int64) error {
+	switch {
+	case at == 0:
+		return &Error{CodeTimestampMissing, FieldOccurredAt, errMissing}
+	case at < 0 || at > maxTime:
+		return &Error{CodeTimestampOutOfRange, FieldOccurredAt, fmt.Errorf("%d ms is not between 1970 and 9999", at)}
+	case at-futureTolerance > now:
+		return &Error{CodeTimestampInFuture, FieldOccurredAt,
+			fmt.Errorf("%s is %d ms from now", time.UnixMilli(at).UTC().Format(time.RFC3339), at-now)}
+	}
+	return nil
+}
+
+func validateProperties(properties []Property) error {
+	if len(properties) > MaxProperties {
+		return TooManyProperties()
+	}
+	for i := range properties {
+		if err := validateProperty(&properties[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func validateProperty(p *Property) error {
+	if len(p.Key) > MaxIDBytes {
+		return &Error{CodePropertyKeyTooLong, PropertyField(p.Key), tooLong(len(p.Key), MaxIDBytes)}
+	}
+	if !utf8.ValidString(p.Key) {
+		return &Error{CodeNotUTF8, PropertyField(p.Key), errors.New("its key is not valid UTF-8")}
+	}
+	switch p.Value.kind {
+	case String:
+		if len(p.Value.str) > MaxPropertyBytes {
+			return &Error{CodePropertyTooLong, PropertyField(p.Key), tooLong(len(p.Value.str), MaxPropertyBytes)}
+		}
+		if !utf8.ValidString(p.Value.str) {
+			return &Error{CodeNotUTF8, PropertyField(p.Key), errNotUTF8}
+		}
+	case Double:
+		if !finite(p.Value.double) {
+			return &Error{CodePropertyNotFinite, PropertyField(p.Key), errNotFinite}
+		}
+	}
+	return nil
+}
+
+// TooManyProperties is the error of an event with more than MaxProperties, for decoders that stop there.
+func TooManyProperties() *Error {
+	return &Error{CodeTooManyProperties, FieldProperties, fmt.Errorf("there are more than %d", MaxProperties)}
+}
+
+var (
+	errMissing   = errors.New("is missing")
+	errNotUTF8   = errors.New("is not valid UTF-8")
+	errNotFinite = errors.New("is not a finite number")
+)
+
+func tooLong(n, most int) error { return fmt.Errorf("has %d bytes, at most %d are allowed", n, most) }
+
+func finite(f float64) bool { return !math.IsNaN(f) && !math.IsInf(f, 0) }
