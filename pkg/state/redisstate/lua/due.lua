@@ -1,0 +1,11 @@
+-- KEYS: meta, timers. ARGV: identity, buckets, token, position, before, limit.
+if ready ~= '1' or buckets ~= ARGV[2] then
+  return {'MISMATCH', 'it is not ready'}
+end
+if tonumber(position) < tonumber(ARGV[4]) then
+  return {'MISMATCH', 'it stands at ' .. position}
+end
+if not redis.call('ZSCORE', KEYS[2], '\255' .. generation) then
+  return {'MISMATCH', 'the timers are lost'}
+end
+return {'OK', redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', ARGV[5], 'WITHSCORES', 'LIMIT', 0, ARGV[6])}

@@ -1,0 +1,23 @@
+-- KEYS: meta, timers, every bucket. ARGV: identity, buckets, token, generation, from, the changelog position. The last
+-- step of building: all of it is there, readers see it.
+if generation ~= ARGV[4] or buckets ~= ARGV[2] then
+  return {'MISMATCH', 'it is not being built'}
+end
+if ready == '1' then
+  return {'OK'} -- the reply to the first time was lost
+end
+if position ~= ARGV[5] then
+  return {'MISMATCH', 'building it stands at ' .. position}
+end
+if not redis.call('ZSCORE', KEYS[2], '\255' .. generation) then
+  return {'MISMATCH', 'the timers are lost'}
+end
+for k = 3, #KEYS do
+  if redis.call('HGET', KEYS[k], '') ~= generation then
+    return {'MISMATCH', 'a bucket is lost'}
+  end
+end
+local now = redis.call('TIME')
+redis.call('HSET', KEYS[1], 'ready', '1', 'position', ARGV[6], 'erase', ARGV[2],
+  'updated', string.format('%.0f', now[1] * 1000 + math.floor(now[2] / 1000)))
+return {'OK'}

@@ -1,0 +1,97 @@
+package redisstate
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"iter"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/pqlstream/pqlstream/pkg/state"
+)
+
+// eraseSize is how many buckets one script erases: the big ones are freed in the background, but not for nothing.
+const eraseSize = 128
+
+// build is a mirror that is being built. Until the last step it is not ready and its position counts the steps, so that
+// each is done once and in order, however often and late it arrives.
+type build struct {
+	*mirror
+	generation string
+	steps      int64
+}
+
+// Rebuild implements state.Mirror.
+func (m *mirror) Rebuild(ctx context.Context, position int64, entries iter.Seq2[[]state.Entry, error]) error {
+	b := &build{mirror: m, generation: rand.Text()[:12]}
+	buckets, err := b.begin(ctx)
+	if err != nil {
+		return err
+	}
+	if err := b.erase(ctx, buckets); err != nil {
+		return err
+	}
+	if err := b.fill(ctx, entries); err != nil {
+		return err
+	}
+	_, err = b.run(ctx, finishScript, m.allKeys(), []any{b.generation, b.steps, position})
+	return err
+}
+
+// begin hides the mirror from readers. It returns how many buckets there may be, which is more than there will be when
+// the setting was changed.
+func (b *build) begin(ctx context.Context) (int, error) {
+	reply, err := b.run(ctx, beginScript, []string{b.meta}, []any{b.generation})
+	if err != nil {
+		return 0, err
+	}
+	buckets, ok := reply[0].(int64)
+	if !ok || buckets < int64(len(b.buckets)) || buckets > maxBuckets {
+		return 0, fmt.Errorf("rebuilding %s: its number of buckets is %v", b.name, reply[0])
+	}
+	return int(buckets), nil
+}
+
+// erase makes all buckets anew, and removes those that there will not be any more.
+func (b *build) erase(ctx context.Context, buckets int) error {
+	for first := 0; first < buckets; first += eraseSize {
+		keys := []string{b.meta, b.timers}
+		for i := first; i < min(first+eraseSize, buckets); i++ {
+			keys = append(keys, b.bucketKey(i))
+		}
+		args := []any{b.generation, b.steps, b.steps + 1, max(len(b.buckets)-first, 0)}
+		if _, err := b.run(ctx, eraseScript, keys, args); err != nil {
+			return err
+		}
+		b.steps++
+	}
+	return nil
+}
+
+func (b *build) fill(ctx context.Context, entries iter.Seq2[[]state.Entry, error]) error {
+	for slice, err := range entries {
+		if err == nil {
+			err = state.CheckEntries(slice)
+		}
+		if err != nil {
+			return fmt.Errorf("rebuilding %s: %w", b.name, err)
+		}
+		keys, args := b.chunk(step{ready: "0", generation: b.generation, from: b.steps, to: b.steps + 1}, slice)
+		if _, err := b.run(ctx, applyScript, keys, args); err != nil {
+			return err
+		}
+		b.steps++
+	}
+	return nil
+}
+
+// run runs a step. A mismatch while building is nothing that the owner has to know about: repeating the call helps.
+func (b *build) run(ctx context.Context, script *redis.Script, keys []string, args []any) ([]any, error) {
+	reply, err := b.mirror.run(ctx, "rebuilding", script, keys, args)
+	if errors.Is(err, state.ErrMismatch) {
+		return nil, fmt.Errorf("rebuilding %s: a part of it was lost meanwhile, or it is being rebuilt twice", b.name)
+	}
+	return reply, err
+}

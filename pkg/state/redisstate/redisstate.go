@@ -1,0 +1,139 @@
+// Package redisstate keeps mirrors in Redis, single or cluster.
+//
+// The states of a partition lie in a fixed number of hashes, the buckets; beside them are a sorted set of timers and a
+// meta hash with the changelog position, the owner's token, whose mirror it is and whether it is ready. Every bucket and
+// the timers hold a sentinel that names the mirror's generation: one that is missing says that something was evicted or
+// lost. Every access is one Lua script, hence atomic, and every script can be sent again: a reply that gets lost and the
+// client's own retries do no harm.
+//
+// Redis 5.0 or later is needed, for scripts that write after asking for the time.
+package redisstate
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/cespare/xxhash/v2"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/pqlstream/pqlstream/pkg/state"
+)
+
+var (
+	_ state.Store  = (*Store)(nil)
+	_ state.Reader = (*Store)(nil)
+)
+
+// maxBuckets keeps the scripts that touch every bucket of a partition short.
+const maxBuckets = 16384
+
+// Options says how the keys are laid out. All processes of a deployment have the same.
+type Options struct {
+	Prefix  string // first part of every key; empty: pqlstream
+	Buckets int    // hashes a partition, 1 to 16384; 0: 1024. Changing it makes owners rebuild their mirrors
+}
+
+// Store opens mirrors in Redis. It is safe for concurrent use.
+type Store struct {
+	client  redis.UniversalClient
+	prefix  string
+	buckets int
+
+	mu       sync.Mutex
+	warnings []string
+}
+
+// New returns a store on a client, which remains the caller's to close. The client should have ContextTimeoutEnabled, or
+// contexts don't end its calls.
+func New(client redis.UniversalClient, o Options) (*Store, error) {
+	if o.Prefix == "" {
+		o.Prefix = "pqlstream"
+	}
+	if o.Buckets == 0 {
+		o.Buckets = 1024
+	}
+	if strings.ContainsAny(o.Prefix, "{}") {
+		return nil, fmt.Errorf("the Redis prefix %q contains a brace, which Redis Cluster gives a meaning", o.Prefix)
+	}
+	if o.Buckets < 1 || o.Buckets > maxBuckets {
+		return nil, fmt.Errorf("%d buckets a partition are not between 1 and %d", o.Buckets, maxBuckets)
+	}
+	return &Store{client: client, prefix: o.Prefix, buckets: o.Buckets}, nil
+}
+
+// Open implements state.Store.
+func (s *Store) Open(p state.Partition, token int64) state.Mirror {
+	m := &mirror{
+		store:   s,
+		name:    describe(p),
+		base:    s.base(p),
+		meta:    s.base(p) + "meta",
+		timers:  s.base(p) + "timers",
+		buckets: make([]string, s.buckets),
+		header:  []any{p.Identity, s.buckets, token},
+	}
+	for i := range m.buckets {
+		m.buckets[i] = m.bucketKey(i)
+	}
+	return m
+}
+
+// Get implements state.Reader.
+func (s *Store) Get(ctx context.Context, p state.Partition, key string) ([]byte, error) {
+	base := s.base(p)
+	keys := []string{base + "meta", base + strconv.Itoa(s.bucketOf(key))}
+	reply, err := s.run(ctx, getScript, keys, []any{p.Identity, s.buckets, key})
+	if err != nil {
+		return nil, fmt.Errorf("getting a value of %s: %w", describe(p), err)
+	}
+	return bytesOf(reply[0]), nil
+}
+
+// base is what all keys of a partition begin with. The braces put them into one slot of a cluster.
+func (s *Store) base(p state.Partition) string {
+	return "{" + s.prefix + ":" + p.Stage + ":" + p.Topic + ":" + strconv.Itoa(int(p.Number)) + "}:"
+}
+
+// bucketOf is part of the layout: changing it needs another prefix.
+func (s *Store) bucketOf(key string) int {
+	return int(xxhash.Sum64String(key) % uint64(s.buckets))
+}
+
+// run runs a script and returns what follows the OK.
+func (s *Store) run(ctx context.Context, script *redis.Script, keys []string, args []any) ([]any, error) {
+	reply, err := script.Run(ctx, s.client, keys, args...).Slice()
+	if err != nil {
+		return nil, err
+	}
+	if len(reply) == 0 {
+		return nil, fmt.Errorf("a script answered nothing")
+	}
+	// A nil at the end of a script's table is cut off.
+	detail := func() any { return append(reply, nil)[1] }
+	switch reply[0] {
+	case "OK":
+		return append(reply[1:], nil), nil
+	case "MISMATCH":
+		return nil, fmt.Errorf("%v: %w", detail(), state.ErrMismatch)
+	case "FENCED":
+		return nil, fmt.Errorf("its token is %v: %w", detail(), state.ErrFenced)
+	case "FOREIGN":
+		return nil, fmt.Errorf("its identity is %v, use another prefix or database, or delete its keys: %w", detail(), state.ErrForeign)
+	}
+	return nil, fmt.Errorf("a script answered %v", reply)
+}
+
+func describe(p state.Partition) string {
+	return fmt.Sprintf("the mirror of %s, %s partition %d", p.Stage, p.Topic, p.Number)
+}
+
+// bytesOf is a value of a reply, nil where there is none.
+func bytesOf(v any) []byte {
+	if s, ok := v.(string); ok {
+		return []byte(s)
+	}
+	return nil
+}

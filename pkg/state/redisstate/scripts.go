@@ -1,0 +1,42 @@
+package redisstate
+
+import (
+	_ "embed"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Every script runs the guard first, an owner's the fence too. Their first arguments are the same: identity, number of
+// buckets and, for an owner, the token. Each declares all its keys, and all keys of a partition lie in one slot.
+var (
+	//go:embed lua/guard.lua
+	guard string
+	//go:embed lua/fence.lua
+	fence string
+
+	//go:embed lua/claim.lua
+	claimSource string
+	//go:embed lua/load.lua
+	loadSource string
+	//go:embed lua/apply.lua
+	applySource string
+	//go:embed lua/due.lua
+	dueSource string
+	//go:embed lua/begin.lua
+	beginSource string
+	//go:embed lua/erase.lua
+	eraseSource string
+	//go:embed lua/finish.lua
+	finishSource string
+	//go:embed lua/get.lua
+	getSource string
+
+	claimScript  = redis.NewScript(guard + fence + claimSource)
+	loadScript   = redis.NewScript(guard + fence + loadSource)
+	applyScript  = redis.NewScript(guard + fence + applySource)
+	dueScript    = redis.NewScript(guard + fence + dueSource)
+	beginScript  = redis.NewScript(guard + fence + beginSource)
+	eraseScript  = redis.NewScript(guard + fence + eraseSource)
+	finishScript = redis.NewScript(guard + fence + finishSource)
+	getScript    = redis.NewScript(guard + getSource)
+)
