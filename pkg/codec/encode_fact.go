@@ -26,8 +26,8 @@ const (
 
 	MaxFactBytes = 900_000 // below the 1 MB that a broker takes by default, with room for key and headers
 
-	maxIDBytes    = 256  // ids and names, a step's need
-	maxValueBytes = 512  // keys and texts of account properties
+	maxIDBytes    = 256  // ids, names and keys, a step's need
+	maxValueBytes = 512  // texts of account properties
 	maxTextBytes  = 1024 // each of a playbook's texts
 )
 
@@ -73,7 +73,7 @@ func appendStanding(b []byte, f *account.Fact, d Detection) []byte {
 	b = appendCut(b, f.Tier, maxIDBytes)
 	b = appendDouble(b, f.Rate)
 	b = appendDouble(b, f.Threshold)
-	b = appendProperties(b, f.Properties, maxValueBytes)
+	b = appendProperties(b, f.Properties, maxIDBytes, maxValueBytes)
 	b = appendBlock(b, len(f.Segments))
 	for _, s := range f.Segments {
 		b = appendCut(b, s, maxIDBytes)

@@ -31,7 +31,7 @@ func (o *jsonObject) standing(f *account.Fact, d Detection) {
 	o.id("tier", f.Tier)
 	o.double("rate", f.Rate)
 	o.double("threshold", f.Threshold)
-	o.properties("account_properties", f.Properties, maxValueBytes)
+	o.properties("account_properties", f.Properties, maxIDBytes, maxValueBytes)
 	o.openArray("segments")
 	for _, s := range f.Segments {
 		o.separate()

@@ -31,12 +31,13 @@ func DecodeFact(b []byte) (account.Fact, Detection, error) {
 		return account.Fact{}, Detection{}, fmt.Errorf("reading a PQL event: %w", err)
 	}
 	f := account.Fact{
-		ID: w.ID, Type: account.Type(w.Type), AccountID: w.AccountID, Properties: properties, Segments: w.Segments,
+		ID: w.ID, Type: account.Type(w.Type), AccountID: w.AccountID, Properties: properties,
 		Tier: w.Tier, Rate: w.Rate, Threshold: w.Threshold, Checklist: account.ChecklistRef(w.Checklist), Step: w.Step,
 		EventID: w.EventID, EventName: w.Event, UserID: w.UserID, Position: w.position(), Playbook: account.Playbook(w.Playbook),
 		ActiveUsers7d: w.ActiveUsers7d, SingleUser: w.SingleUser, Late: w.Late, Reason: account.Reason(w.Reason),
 		OccurredAt: w.OccurredAt, Current: w.Current,
 	}
+	f.Segments = append(f.Segments, w.Segments...)
 	for _, s := range w.StepsDone {
 		f.StepsDone = append(f.StepsDone, account.Evidence{
 			Step: s.ID, DoneAt: s.DoneAt, UserID: s.UserID, EventID: s.EventID, Position: s.position(), Count: s.Count,

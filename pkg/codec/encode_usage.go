@@ -34,7 +34,7 @@ func (enc *EventEncoder) AppendUsage(b []byte, e *usage.Event) []byte {
 	b = appendString(b, e.UserID)
 	b = appendString(b, e.Name)
 	b = appendLong(b, e.OccurredAt)
-	b = appendProperties(b, e.Properties, math.MaxInt)
+	b = appendProperties(b, e.Properties, uncut, uncut)
 	b = appendDouble(b, e.Quantity)
 	b = appendString(b, e.Source)
 	return appendLong(b, e.ReceivedAt)
@@ -47,18 +47,21 @@ func appendUsageJSON(b []byte, e *usage.Event) []byte {
 	o.str("user_id", e.UserID)
 	o.str("event", e.Name)
 	o.long("occurred_at", e.OccurredAt)
-	o.properties("properties", e.Properties, math.MaxInt)
+	o.properties("properties", e.Properties, uncut, uncut)
 	o.double("quantity", e.Quantity)
 	o.str("source", e.Source)
 	o.long("received_at", e.ReceivedAt)
 	return o.end()
 }
 
-// appendProperties writes a map to the union of null, boolean, long, double and string, texts cut at limit bytes.
-func appendProperties(b []byte, ps []usage.Property, limit int) []byte {
+// uncut is the limit of texts that go out whole: an event's, which its decoder has checked.
+const uncut = math.MaxInt
+
+// appendProperties writes a map to the union of null, boolean, long, double and string, with keys and texts cut.
+func appendProperties(b []byte, ps []usage.Property, keyLimit, textLimit int) []byte {
 	b = appendBlock(b, len(ps))
 	for i := range ps {
-		b = appendCut(b, ps[i].Key, limit)
+		b = appendCut(b, ps[i].Key, keyLimit)
 		v := ps[i].Value
 		switch v.Kind() {
 		case usage.Bool:
@@ -68,7 +71,7 @@ func appendProperties(b []byte, ps []usage.Property, limit int) []byte {
 		case usage.Double:
 			b = appendDouble(append(b, 3<<1), v.Double())
 		case usage.String:
-			b = appendCut(append(b, 4<<1), v.Str(), limit)
+			b = appendCut(append(b, 4<<1), v.Str(), textLimit)
 		default:
 			b = append(b, 0)
 		}
@@ -76,21 +79,21 @@ func appendProperties(b []byte, ps []usage.Property, limit int) []byte {
 	return appendBlockEnd(b)
 }
 
-func (o *jsonObject) properties(name string, ps []usage.Property, limit int) {
+func (o *jsonObject) properties(name string, ps []usage.Property, keyLimit, textLimit int) {
 	o.name(name)
 	o.b = append(o.b, '{')
 	for i := range ps {
 		if i > 0 {
 			o.b = append(o.b, ',')
 		}
-		o.b = appendJSONString(o.b, cut(ps[i].Key, limit))
+		o.b = appendJSONString(o.b, cut(ps[i].Key, keyLimit))
 		o.b = append(o.b, ':')
-		o.b = appendJSONValue(o.b, ps[i].Value, limit)
+		o.b = appendJSONValue(o.b, ps[i].Value, textLimit)
 	}
 	o.b = append(o.b, '}')
 }
 
-func appendJSONValue(b []byte, v usage.Value, limit int) []byte {
+func appendJSONValue(b []byte, v usage.Value, textLimit int) []byte {
 	switch v.Kind() {
 	case usage.Bool:
 		return strconv.AppendBool(b, v.Bool())
@@ -99,7 +102,7 @@ func appendJSONValue(b []byte, v usage.Value, limit int) []byte {
 	case usage.Double:
 		return appendJSONDouble(b, v.Double())
 	case usage.String:
-		return appendJSONString(b, cut(v.Str(), limit))
+		return appendJSONString(b, cut(v.Str(), textLimit))
 	}
 	return append(b, "null"...)
 }
