@@ -3,6 +3,7 @@ package embedded_test
 import (
 	"context"
 	"net"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -107,7 +108,7 @@ func TestBothGroupProtocolsShareATopic(t *testing.T) {
 }
 
 func TestAFolderKeepsTopicsRecordsAndOffsets(t *testing.T) {
-	dir := t.TempDir()
+	dir := filepath.Join(t.TempDir(), "made", "at", "start")
 	first := start(t, embedded.Options{Dir: dir})
 	c := client(t, first)
 	createTopic(t, c, "topic", 3)
@@ -141,6 +142,17 @@ func TestWithoutAFolderEveryStartIsEmpty(t *testing.T) {
 	topics, err := kadm.NewClient(client(t, start(t, embedded.Options{}))).ListTopics(testContext(t))
 	require.NoError(t, err)
 	require.Empty(t, topics.Names())
+}
+
+func TestTransactionsAreOfTheSecondVersion(t *testing.T) {
+	c := client(t, start(t, embedded.Options{}))
+	req := kmsg.NewPtrApiVersionsRequest()
+	req.ClientSoftwareName, req.ClientSoftwareVersion = "test", "1"
+	versions, err := req.RequestWith(testContext(t), c)
+	require.NoError(t, err)
+	i := slices.IndexFunc(versions.FinalizedFeatures, func(f kmsg.ApiVersionsResponseFinalizedFeature) bool { return f.Name == "transaction.version" })
+	require.GreaterOrEqual(t, i, 0)
+	require.GreaterOrEqual(t, versions.FinalizedFeatures[i].MaxVersionLevel, int16(2))
 }
 
 func TestRedisRunsScripts(t *testing.T) {

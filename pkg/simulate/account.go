@@ -80,7 +80,7 @@ func (a *account) signUpTime(o Options) int64 {
 
 // officeTime draws a time of the UTC day, ms after midnight, that is around noon in the account's own zone.
 func (a *account) officeTime() int64 {
-	local := int64((8 + 5*a.rng.Float64() + 5*a.rng.Float64()) * float64(hourMs))
+	local := 8*hourMs + a.rng.Int64N(5*hourMs) + a.rng.Int64N(5*hourMs)
 	return (local - a.zone + dayMs) % dayMs
 }
 

@@ -1,0 +1,208 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"log/slog"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sr"
+
+	"github.com/pqlstream/pqlstream/pkg/codec"
+	"github.com/pqlstream/pqlstream/pkg/config"
+	"github.com/pqlstream/pqlstream/pkg/kafka"
+	"github.com/pqlstream/pqlstream/pkg/simulate"
+	"github.com/pqlstream/pqlstream/pkg/usage"
+	"github.com/pqlstream/pqlstream/schemas"
+)
+
+// simulateFlags are the settings of `pqlstream simulate`.
+type simulateFlags struct {
+	config      string
+	brokers     []string
+	topic       string
+	createTopic bool
+	partitions  int32
+	data        string
+	seed        uint64
+	accounts    int
+	days        int
+	epoch       string
+	events      int
+	rate        float64
+	format      string
+	registry    string
+}
+
+// The kinds of data that simulate makes.
+const (
+	sampleData = "sample"
+	randomData = "random"
+)
+
+func newSimulateCommand() *cobra.Command {
+	var f simulateFlags
+	cmd := &cobra.Command{
+		Use:   "simulate",
+		Short: "Put sample data or load onto a topic",
+		Long: `Put usage events onto a topic, keyed by account.
+
+The data is that of a believable SaaS product (--data sample), for which config/checklists/demo.yaml is written, or a
+random stream that exercises every rule (--data random). The same seed and sizes give the same events. Event times start
+at the epoch, whatever the rate; records are stamped with the time that they are sent at.`,
+		Example: `  pqlstream simulate --brokers localhost:9092 --topic usage --create-topic
+  pqlstream simulate --topic usage --data random --events 500000 --accounts 20000 --rate 20000 --format json`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return f.run(cmd.Context(), cmd.OutOrStdout())
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&f.config, "config", "", "configuration file whose kafka section says where Kafka is and how to log in")
+	flags.StringSliceVar(&f.brokers, "brokers", nil, "addresses of some of the brokers, in place of the configuration's")
+	flags.StringVar(&f.topic, "topic", "usage", "topic to produce to")
+	flags.BoolVar(&f.createTopic, "create-topic", false, "create the topic unless it exists")
+	flags.Int32Var(&f.partitions, "partitions", 8, "partitions of a topic that is created")
+	flags.StringVar(&f.data, "data", sampleData, "sample: a believable product; random: anything that may happen")
+	flags.Uint64Var(&f.seed, "seed", 1, "seed of the data")
+	flags.IntVar(&f.accounts, "accounts", 300, "number of accounts")
+	flags.IntVar(&f.days, "days", 60, "days that the sample data spans")
+	flags.StringVar(&f.epoch, "epoch", simulate.DefaultEpoch.Format(time.DateOnly), "day that the sample data begins on")
+	flags.IntVar(&f.events, "events", 0, "stop after so many events; 0: when the sample data ends (random: 100000)")
+	flags.Float64Var(&f.rate, "rate", 0, "events a second; 0: as fast as possible")
+	flags.StringVar(&f.format, "format", string(codec.Avro), "avro (with a schema id) or json")
+	flags.StringVar(&f.registry, "registry", "", "URL of the schema registry to register the schema with; "+
+		"empty: Avro is written with pqlstream's own fixed schema id")
+	return cmd
+}
+
+func (f *simulateFlags) run(ctx context.Context, out io.Writer) error {
+	events, err := f.source()
+	if err != nil {
+		return err
+	}
+	encoder, err := f.encoder(ctx)
+	if err != nil {
+		return err
+	}
+	cluster, err := f.cluster()
+	if err != nil {
+		return err
+	}
+	client, err := kafka.NewClient(cluster, slog.Default(), kgo.MaxBufferedRecords(50_000))
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	if err := f.prepareTopic(ctx, client); err != nil {
+		return err
+	}
+	begun := time.Now()
+	n, err := simulate.Run(ctx, client, events, simulate.Load{Topic: f.topic, Rate: f.rate, Events: f.events, Append: encoder.AppendUsage})
+	if n > 0 {
+		took := time.Since(begun)
+		fmt.Fprintf(out, "%d events on %s in %v (%.0f a second)\n", n, f.topic, took.Round(time.Millisecond), float64(n)/took.Seconds())
+	}
+	return err
+}
+
+// cluster returns where Kafka is and who the process is there: from the configuration, if there is one, and the flags.
+func (f *simulateFlags) cluster() (config.Kafka, error) {
+	k := config.Default().Kafka
+	if f.config != "" {
+		c, err := config.Load(f.config, nil)
+		if err != nil {
+			return k, err
+		}
+		k = c.Kafka
+	}
+	if len(f.brokers) > 0 {
+		k.Brokers = f.brokers
+	}
+	if len(k.Brokers) == 0 {
+		return k, errors.New("give --brokers or --config: it is not known where Kafka is")
+	}
+	return k, nil
+}
+
+// source returns the events that the flags ask for.
+func (f *simulateFlags) source() (iter.Seq[*usage.Event], error) {
+	if f.accounts < 1 || f.events < 0 || f.days < 1 || f.rate < 0 {
+		return nil, errors.New("--accounts and --days must be 1 or more, --events and --rate 0 or more")
+	}
+	switch f.data {
+	case sampleData:
+		return f.sample()
+	case randomData:
+		if f.events == 0 {
+			f.events = 100_000
+		}
+		return simulate.Random(f.seed, f.events, f.accounts), nil
+	}
+	return nil, fmt.Errorf("--data %s: it is %s or %s", f.data, sampleData, randomData)
+}
+
+func (f *simulateFlags) sample() (iter.Seq[*usage.Event], error) {
+	epoch, err := time.Parse(time.DateOnly, f.epoch)
+	if err != nil {
+		return nil, fmt.Errorf("--epoch %s: it is a day such as %s", f.epoch, simulate.DefaultEpoch.Format(time.DateOnly))
+	}
+	if end := epoch.AddDate(0, 0, f.days); end.After(time.Now()) {
+		return nil, fmt.Errorf("the data would end on %s, and events from the future become dead letters: "+
+			"choose an earlier --epoch or fewer --days", end.Format(time.DateOnly))
+	}
+	s, err := simulate.New(simulate.Options{Seed: f.seed, Accounts: f.accounts, Days: f.days, Epoch: epoch})
+	if err != nil {
+		return nil, fmt.Errorf("making sample data: %w", err)
+	}
+	return s.Events(), nil
+}
+
+// encoder returns the encoder of the format. With a registry, the schema is there afterwards.
+func (f *simulateFlags) encoder(ctx context.Context) (*codec.EventEncoder, error) {
+	format := codec.Format(f.format)
+	if format != codec.Avro && format != codec.JSON {
+		return nil, fmt.Errorf("--format %s: it is %s or %s", f.format, codec.Avro, codec.JSON)
+	}
+	id := schemas.UsageEvent.LocalID
+	if f.registry != "" && format == codec.Avro {
+		registry, err := sr.NewClient(sr.URLs(f.registry))
+		if err != nil {
+			return nil, fmt.Errorf("--registry %s: %w", f.registry, err)
+		}
+		ids, err := codec.Register(ctx, registry, []codec.Registration{{Topic: f.topic, Schema: schemas.UsageEvent}})
+		if err != nil {
+			return nil, err
+		}
+		id = ids[f.topic]
+	}
+	return codec.NewEventEncoder(format, id)
+}
+
+// prepareTopic creates the topic if asked to, and says what to do when it is missing.
+func (f *simulateFlags) prepareTopic(ctx context.Context, client *kgo.Client) error {
+	admin := kadm.NewClient(client)
+	if f.createTopic {
+		const brokersChoice = -1
+		_, err := admin.CreateTopic(ctx, f.partitions, brokersChoice, nil, f.topic)
+		if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
+			return fmt.Errorf("creating topic %s: %w", f.topic, err)
+		}
+		return nil
+	}
+	topics, err := admin.ListTopics(ctx, f.topic)
+	if err != nil {
+		return fmt.Errorf("looking for topic %s: %w", f.topic, err)
+	}
+	if !topics.Has(f.topic) {
+		return fmt.Errorf("topic %s does not exist: create it, or let --create-topic do so", f.topic)
+	}
+	return nil
+}
