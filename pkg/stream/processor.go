@@ -69,14 +69,15 @@ type Reject struct {
 func (r *Reject) Error() string { return r.Code + ": " + r.Err.Error() }
 func (r *Reject) Unwrap() error { return r.Err }
 
-// Output is a record that a stage publishes. The runtime adds nothing to it.
+// Output is a record that a stage publishes. The runtime adds nothing to it. Its bytes must not alias the record that
+// it was made from, nor be changed afterwards.
 type Output struct {
 	Topic     string
 	Partition int32
 	Key       []byte
 	Value     []byte // nil is a tombstone
 	Headers   []kgo.RecordHeader
-	Timestamp int64 // ms since the Unix epoch
+	Timestamp int64 // ms since the Unix epoch; 0: the time of publishing
 }
 
 // Turn is one call of Fold or Fire: what it sees and what it does. It is valid during the call only.

@@ -1,0 +1,153 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// commitLoop commits: soon when outputs or claims wait, at the latest after the checkpoint interval.
+func (r *Runtime) commitLoop(ctx context.Context) {
+	tick := time.NewTicker(r.o.CheckpointInterval)
+	defer tick.Stop()
+	for {
+		full := false
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			full = true
+		case <-r.hurryFull:
+			full = true
+		case <-r.hurry:
+		}
+		if r.stopped.Load() {
+			return
+		}
+		began := time.Now()
+		r.commit(ctx, full)
+		pause(ctx, r.o.EmissionInterval-time.Since(began))
+	}
+}
+
+// commit makes one commit of what the tasks offer, if they offer anything. Where it is not confirmed, every partition
+// in it is taken over again.
+func (r *Runtime) commit(ctx context.Context, full bool) {
+	r.txn.Lock()
+	defer r.txn.Unlock()
+	var parts []*part
+	for _, t := range r.sorted() {
+		p, err := t.cut(full)
+		if err != nil {
+			r.fail(fmt.Errorf("partition %s-%d: %w", t.input.name, t.partition, err))
+			return
+		}
+		if p != nil {
+			parts = append(parts, p)
+		}
+	}
+	if len(parts) == 0 {
+		return
+	}
+	began := time.Now()
+	err := r.transact(ctx, parts)
+	var refusal *Refusal
+	if errors.As(err, &refusal) {
+		r.fail(err)
+	}
+	if err != nil {
+		r.stats.Unconfirmed.Add(1)
+	} else {
+		r.stats.CommitNanos.Add(time.Since(began).Nanoseconds())
+		if full {
+			r.stats.Checkpoints.Add(1)
+		} else {
+			r.stats.Emissions.Add(1)
+		}
+	}
+	for _, p := range parts {
+		p.task.settle(p, err)
+	}
+}
+
+// cut is the task's part of a commit, nil when it has none.
+func (t *task) cut(full bool) (*part, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch {
+	case t.failure != nil:
+		return nil, nil
+	case t.phase == claiming && t.claim != nil:
+		return &part{task: t, cut: &cut{checkpoint: t.claim.checkpoint}, claim: t.claim}, nil
+	case t.phase != running:
+		return nil, nil
+	}
+	emission, progress := t.table.wants()
+	if !emission && (!full || !progress) {
+		return nil, nil
+	}
+	c, err := t.table.cut(full)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errProcessing, err)
+	}
+	return &part{task: t, cut: c, table: t.table}, nil
+}
+
+// settle takes in the outcome of a commit. The caller holds the transaction's lock.
+func (t *task) settle(p *part, err error) {
+	position := int64(-1)
+	if err != nil {
+		err = fmt.Errorf("%w: %w", errNotConfirmed, err)
+	} else {
+		position = p.record.Offset
+		t.committed = position + 1
+	}
+	if p.claim != nil {
+		t.mu.Lock()
+		if t.claim == p.claim {
+			t.claim = nil // its next commit is not a claim again
+		}
+		t.mu.Unlock()
+		p.claim.result <- claimResult{position, err}
+		return
+	}
+	if err != nil {
+		t.fail(err)
+		return
+	}
+	t.mu.Lock()
+	mirror, current := t.mirror, t.table == p.table
+	t.mu.Unlock()
+	if mirror != nil && current {
+		mirror.add(p.mirrorJob())
+	}
+}
+
+// mirrorJob is what a confirmed commit brings to the mirror.
+func (p *part) mirrorJob() mirrorJob {
+	j := mirrorJob{to: p.record.Offset + 1, entries: p.entries, owners: p.owners, ends: make([]int64, len(p.states))}
+	for i, r := range p.states {
+		j.ends[i] = r.Offset + 1
+	}
+	return j
+}
+
+// mirrored notes that a commit's states have reached the mirror.
+func (t *task) mirrored(owners []*entity) {
+	t.mu.Lock()
+	if t.table != nil {
+		t.table.mirrored(owners)
+	}
+	t.mu.Unlock()
+	signal(t.wake)
+}
+
+func (t *task) mirrorBacklog() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.mirror == nil {
+		return 0
+	}
+	return t.mirror.backlog()
+}

@@ -1,0 +1,370 @@
+package stream
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// topicPartition names an input partition.
+type topicPartition struct {
+	topic     string
+	partition int32
+}
+
+// Runtime runs one stage in one process: a member of the stage's group with a task for each partition that it is
+// assigned.
+type Runtime struct {
+	o        Options
+	instance *string
+	plain    *kgo.Client // requests that belong to no group member or transaction
+	group    *kgo.Client
+	producer producer
+	inputs   map[string]topicInfo
+	logs     map[string]topicInfo // changelogs, by input topic
+	cluster  string
+
+	// txn is held through a commit, and while tasks come and go: a commit lists only partitions that are owned.
+	txn   sync.Mutex
+	tasks map[topicPartition]*task
+	count atomic.Int64 // of the tasks
+
+	assignment      atomic.Pointer[assignment]
+	lastIncarnation atomic.Int64
+	polls           gate
+
+	hurry     chan struct{} // outputs or claims wait for a commit
+	hurryFull chan struct{} // a cache is full of what is not committed
+	failed    context.CancelCauseFunc
+	running   sync.WaitGroup // the tasks' goroutines
+	stopped   atomic.Bool
+	joined    atomic.Bool
+	stats     Stats
+}
+
+// assignment says which task, in which incarnation, a polled batch is for. It is never changed, only replaced.
+type assignment map[topicPartition]turn
+
+type turn struct {
+	task        *task
+	incarnation int64
+}
+
+// Stats counts what a Runtime has done since it was made.
+type Stats struct {
+	Records     atomic.Int64 // folded, skipped ones included
+	Rejected    atomic.Int64 // records that could not be decoded
+	Loaded      atomic.Int64 // states read from the store
+	Emissions   atomic.Int64 // commits that did not move the offset
+	Checkpoints atomic.Int64 // commits that did
+	Unconfirmed atomic.Int64 // commits whose outcome is not known
+	Takeovers   atomic.Int64 // partitions taken over again
+	Rebuilds    atomic.Int64 // mirrors filled anew
+	CommitNanos atomic.Int64 // time spent in confirmed commits
+}
+
+// New checks the options and the topics, and builds the clients. Nothing is consumed before Run.
+func New(ctx context.Context, o Options) (*Runtime, error) {
+	if err := o.setDefaults(); err != nil {
+		return nil, err
+	}
+	r := &Runtime{o: o, tasks: map[topicPartition]*task{}, hurry: make(chan struct{}, 1), hurryFull: make(chan struct{}, 1)}
+	r.assignment.Store(&assignment{})
+	if o.InstanceID != "" {
+		r.instance = &o.InstanceID
+	}
+	var err error
+	if r.plain, err = o.Client(); err != nil {
+		return nil, fmt.Errorf("building a Kafka client: %w", err)
+	}
+	if err := r.describe(ctx); err != nil {
+		r.plain.Close()
+		return nil, err
+	}
+	r.producer = producer{txnID: fmt.Sprintf("%s-%s-%s", o.Group, o.Stage, strings.ToLower(rand.Text())), build: r.buildProducer}
+	return r, nil
+}
+
+// describe learns the topics' ids and refuses an input and a changelog that do not fit each other.
+func (r *Runtime) describe(ctx context.Context) error {
+	var names []string
+	for _, in := range r.o.Inputs {
+		names = append(names, in.Topic, in.Changelog)
+	}
+	cluster, topics, err := describeTopics(ctx, r.plain, names...)
+	if err != nil {
+		return err
+	}
+	r.cluster, r.inputs, r.logs = cluster, map[string]topicInfo{}, map[string]topicInfo{}
+	for _, in := range r.o.Inputs {
+		input, log := topics[in.Topic], topics[in.Changelog]
+		if len(input.leaders) != len(log.leaders) {
+			return &Refusal{
+				What:   fmt.Sprintf("topic %s has %d partitions and its changelog %s has %d", in.Topic, len(input.leaders), in.Changelog, len(log.leaders)),
+				Remedy: "the partition count of a keyed topic is part of the state's identity: it can't be changed; start anew under another prefix",
+			}
+		}
+		r.inputs[in.Topic], r.logs[in.Topic] = input, log
+	}
+	return nil
+}
+
+func (r *Runtime) buildProducer() (*kgo.Client, error) {
+	return r.o.Client(
+		kgo.TransactionalID(r.producer.txnID),
+		kgo.TransactionTimeout(r.o.TransactionTimeout),
+		kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		kgo.RequiredAcks(kgo.AllISRAcks()),
+		kgo.MaxBufferedRecords(1<<24), // a checkpoint must fit
+		kgo.ProducerLinger(5*time.Millisecond),
+	)
+}
+
+func (r *Runtime) buildGroup() (*kgo.Client, error) {
+	opts := []kgo.Opt{
+		kgo.ConsumerGroup(r.o.Group),
+		kgo.ConsumeTopics(slices.Collect(maps.Keys(r.inputs))...),
+		kgo.DisableAutoCommit(),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtCommitted()), // never a silent reset
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.KeepControlRecords(),
+		kgo.OnPartitionsAssigned(r.assigned),
+		kgo.OnPartitionsRevoked(r.dropped),
+		kgo.OnPartitionsLost(r.dropped),
+		kgo.AdjustFetchOffsetsFn(r.adjust),
+	}
+	return r.o.Client(append(opts, r.o.GroupOptions...)...)
+}
+
+// Run processes until the context ends, then makes a last checkpoint and leaves the group. It returns nil after such
+// a stop, and otherwise the error that ended it. What was not committed is folded again by the next owner.
+func (r *Runtime) Run(ctx context.Context) error {
+	defer r.plain.Close()
+	work, fail := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer fail(nil)
+	r.failed = fail
+	var err error
+	if r.group, err = r.buildGroup(); err != nil {
+		return fmt.Errorf("building the group's client: %w", err)
+	}
+	r.joined.Store(true)
+	var loops sync.WaitGroup
+	loops.Go(func() { r.pollLoop(work) })
+	loops.Go(func() { r.commitLoop(work) })
+	select {
+	case <-ctx.Done():
+	case <-work.Done():
+	}
+	r.stop(work)
+	fail(nil)
+	loops.Wait()
+	if err := context.Cause(work); !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
+
+// fail ends the runtime with an error.
+func (r *Runtime) fail(err error) { r.failed(err) }
+
+// stop makes the last checkpoint, lets the mirrors catch up and leaves the group, as far as time allows.
+func (r *Runtime) stop(work context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(work), r.o.ShutdownTimeout)
+	defer cancel()
+	r.stopped.Store(true)
+	if work.Err() == nil {
+		r.commit(ctx, true)
+		r.awaitMirrors(ctx)
+	}
+	_ = r.group.LeaveGroupContext(ctx) // the group notices by itself, later
+	r.dropAll()
+	r.group.Close()
+	r.running.Wait()
+	if r.producer.kgo != nil {
+		r.producer.kgo.Close()
+	}
+}
+
+// awaitMirrors waits until the mirrors hold what is committed: the next owner then need not read the changelog.
+func (r *Runtime) awaitMirrors(ctx context.Context) {
+	for _, t := range r.owned() {
+		for ctx.Err() == nil && t.mirrorBacklog() > 0 {
+			pause(ctx, retryPause/10)
+		}
+	}
+}
+
+// pollLoop hands what is fetched to the tasks.
+func (r *Runtime) pollLoop(ctx context.Context) {
+	for ctx.Err() == nil {
+		r.polls.enter(ctx, func(ctx context.Context) {
+			// Read before the poll: what it brings was fetched for no later incarnation.
+			current := *r.assignment.Load()
+			r.handOut(ctx, r.group.PollFetches(ctx), current)
+		})
+	}
+}
+
+func (r *Runtime) handOut(ctx context.Context, fetches kgo.Fetches, current assignment) {
+	fetches.EachPartition(func(p kgo.FetchTopicPartition) {
+		to, ok := current[topicPartition{p.Topic, p.Partition}]
+		if !ok {
+			return
+		}
+		if p.Err != nil {
+			r.fetchFailed(ctx, to.task, p.Err)
+		}
+		if len(p.Records) > 0 && !to.task.offer(batch{to.incarnation, p.Records, p.HighWatermark}) {
+			r.throttle(to.task)
+		}
+	})
+}
+
+// fetchFailed handles what the client does not retry by itself.
+func (r *Runtime) fetchFailed(ctx context.Context, t *task, err error) {
+	if ctx.Err() != nil || errors.Is(err, context.Canceled) {
+		return
+	}
+	if errors.Is(err, kerr.OffsetOutOfRange) || errors.Is(err, kerr.UnknownTopicOrPartition) || errors.Is(err, kerr.UnknownTopicID) {
+		t.fail(fmt.Errorf("%w: fetching: %w", errNotConfirmed, err)) // a takeover tells what is wrong with the log
+		return
+	}
+	if lost, ok := errors.AsType[*kgo.ErrDataLoss](err); ok {
+		r.fail(&Refusal{What: lost.Error(), Remedy: "the input was truncated below what has been folded; restore it, or start anew under another prefix and group"})
+		return
+	}
+	r.o.Logger.Warn("fetching fails", "stage", r.o.Stage, "topic", t.input.name, "partition", t.partition, "error", err)
+}
+
+// throttle pauses a partition whose task has enough to do.
+func (r *Runtime) throttle(t *task) {
+	t.mu.Lock()
+	t.throttled = true
+	t.mu.Unlock()
+	r.group.PauseFetchPartitions(t.only())
+}
+
+func (r *Runtime) resume(t *task) { r.group.ResumeFetchPartitions(t.only()) }
+
+// seek gives a task a new incarnation and lets its partition be fetched from an offset. No poll is under way
+// meanwhile, so a batch of the new incarnation was fetched from there.
+func (r *Runtime) seek(t *task, offset int64) error {
+	r.txn.Lock() // no partition is revoked meanwhile
+	defer r.txn.Unlock()
+	if r.tasks[topicPartition{t.input.name, t.partition}] != t {
+		return context.Canceled
+	}
+	r.polls.exclude(func() {
+		r.group.PauseFetchPartitions(t.only())
+		r.newIncarnation(t)
+		r.group.SetOffsets(map[string]map[int32]kgo.EpochOffset{t.input.name: {t.partition: {Epoch: -1, Offset: offset}}})
+		r.group.ResumeFetchPartitions(t.only())
+	})
+	return nil
+}
+
+// newIncarnation tells batches for what the task is from now on from earlier ones. The caller holds the
+// transaction's lock.
+func (r *Runtime) newIncarnation(t *task) {
+	t.mu.Lock()
+	t.incarnation = r.lastIncarnation.Add(1)
+	t.queue, t.queued = nil, 0
+	t.mu.Unlock()
+	r.publish()
+}
+
+// publish tells the poll loop of a change of tasks or incarnations. The caller holds the transaction's lock.
+func (r *Runtime) publish() {
+	a := make(assignment, len(r.tasks))
+	for tp, t := range r.tasks {
+		t.mu.Lock()
+		a[tp] = turn{t, t.incarnation}
+		t.mu.Unlock()
+	}
+	r.assignment.Store(&a)
+	r.count.Store(int64(len(r.tasks)))
+}
+
+// share is what one task may keep in memory.
+func (r *Runtime) share() (states, bytes int) {
+	n := max(int(r.count.Load()), 1)
+	return max(r.o.CacheStates/n, 2*chunkRecords), r.o.CacheBytes / n
+}
+
+// Waiting lists what keeps the runtime from being ready; empty: it is.
+func (r *Runtime) Waiting() []string {
+	if !r.joined.Load() {
+		return []string{r.o.Stage + " has not joined its group"}
+	}
+	var what []string
+	if _, err := memberOf(r.group); err != nil {
+		what = append(what, r.o.Stage+" is "+err.Error())
+	}
+	for _, t := range r.owned() {
+		t.mu.Lock()
+		if t.waiting != "" {
+			what = append(what, fmt.Sprintf("%s of %s-%d: %s", r.o.Stage, t.input.name, t.partition, t.waiting))
+		}
+		t.mu.Unlock()
+	}
+	return what
+}
+
+// Stats returns the runtime's counters.
+func (r *Runtime) Stats() *Stats { return &r.stats }
+
+// gate lets one poll at a time through, and lets others wait for a moment without any.
+type gate struct {
+	inside  sync.Mutex
+	mu      sync.Mutex
+	waiters int
+	cancel  context.CancelFunc
+	free    *sync.Cond
+}
+
+// enter runs a poll, whose context ends as soon as somebody wants to exclude polls.
+func (g *gate) enter(ctx context.Context, poll func(context.Context)) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	g.mu.Lock()
+	if g.free == nil {
+		g.free = sync.NewCond(&g.mu)
+	}
+	for g.waiters > 0 {
+		g.free.Wait()
+	}
+	g.cancel = cancel
+	g.inside.Lock()
+	g.mu.Unlock()
+	defer g.inside.Unlock()
+	poll(ctx)
+}
+
+// exclude runs f while no poll is under way.
+func (g *gate) exclude(f func()) {
+	g.mu.Lock()
+	g.waiters++
+	if g.cancel != nil {
+		g.cancel()
+	}
+	g.mu.Unlock()
+	g.inside.Lock()
+	f()
+	g.inside.Unlock()
+	g.mu.Lock()
+	g.waiters--
+	if g.free != nil {
+		g.free.Broadcast()
+	}
+	g.mu.Unlock()
+}

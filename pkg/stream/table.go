@@ -1,0 +1,365 @@
+package stream
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/pqlstream/pqlstream/pkg/state"
+)
+
+// entity is one entity's state in memory. It is dirty (ahead of the changelog), unmirrored (in the changelog or on the
+// way there, not yet in the mirror) or clean; only a clean one may be evicted.
+type entity struct {
+	key        string
+	state      State
+	applied    int64 // input offset after the last record folded in: a record below it is skipped
+	timer      int64 // as the state's NextTimer said last
+	size       int
+	unmirrored int32 // cuts that hold it and have not reached the mirror
+	dirty      bool
+	loading    bool // its state has been asked for
+	emitted    bool // made an output since the last cut
+	used       bool // since the evicting hand came by
+}
+
+// checkpoint is where a takeover starts: an input offset and the highest event time seen before it.
+type checkpoint struct {
+	next      int64
+	eventTime int64
+}
+
+// table is what a task knows: its entities and how far it has folded. It knows no Kafka, no mirror and no clock; what
+// it does follows from the records and the entities that it is given. Its owner guards it with a lock.
+//
+// Protocol: rules 1, 2, 7 and 8 of DESIGN.md.
+type table struct {
+	proc       Processor
+	timed      TimerProcessor // nil when the processor has no timers
+	deadLetter func(*kgo.Record, *Reject) (Output, error)
+	disorder   int64 // ms that events may come out of order without being late
+	maxValue   int   // bytes that an encoded state may take at most
+
+	entities map[string]*entity
+	ring     []*entity // the same, in the order in which the evicting hand visits them
+	hand     int
+	size     int  // bytes that the states take, estimated
+	complete bool // every entity of the partition is here: what is not here does not exist
+
+	dirty   []*entity
+	emitted []*entity
+	outputs []Output
+	unowned bool // an output that no entity owns is among them
+
+	now   checkpoint
+	saved checkpoint // the newest in the changelog, or on its way there
+
+	timers timerQueue
+	turn   Turn
+}
+
+func newTable(proc Processor, topic string, partition int32, from checkpoint) *table {
+	t := &table{
+		proc:     proc,
+		entities: map[string]*entity{},
+		now:      from,
+		saved:    from,
+	}
+	t.timed, _ = proc.(TimerProcessor)
+	t.turn.Topic, t.turn.Partition = topic, partition
+	return t
+}
+
+// watermark is the event time before which no event is expected.
+func (t *table) watermark(eventTime int64) int64 { return max(eventTime-t.disorder, 0) }
+
+// get returns an entity, nil when it is not in memory. It marks it used.
+func (t *table) get(key []byte) *entity {
+	e := t.entities[string(key)]
+	if e != nil {
+		e.used = true
+	}
+	return e
+}
+
+// put takes in an entity that has no state, or whose state is filled in later.
+func (t *table) put(key string) *entity {
+	e := &entity{key: key, used: true}
+	t.entities[key] = e
+	t.ring = append(t.ring, e)
+	return e
+}
+
+// fill gives an entity the value that the mirror has for it, nil for none.
+func (t *table) fill(key string, value []byte) error {
+	e := t.entities[key]
+	e.loading = false
+	if value == nil {
+		return nil
+	}
+	applied, encoded, err := Unwrap(value)
+	if err == nil {
+		e.state, err = t.proc.LoadState([]byte(key), encoded)
+	}
+	if err != nil {
+		return fmt.Errorf("reading the state of %q: %w", key, err)
+	}
+	e.applied = applied
+	t.measure(e)
+	return nil
+}
+
+// fold folds one record, e being its entity, or nil when it concerns none. A reject from decoding is passed in.
+func (t *table) fold(slot int, r *kgo.Record, route Route, reject *Reject, e *entity) error {
+	if r.Offset < t.now.next {
+		return nil // fetched again after a rewind
+	}
+	// A record that is skipped below still moves time, as it did when it was folded.
+	if route.EventTime > t.now.eventTime {
+		t.now.eventTime = route.EventTime
+		if err := t.fire(r.Offset); err != nil {
+			return err
+		}
+	}
+	t.now.next = r.Offset + 1
+	switch {
+	case reject != nil:
+		return t.park(r, reject)
+	case route.Ignore:
+		return nil
+	case e == nil:
+		return t.run(r, nil, func(turn *Turn) error { return t.proc.Fold(slot, turn) })
+	case r.Offset < e.applied:
+		return nil
+	}
+	fresh := e.state == nil
+	if fresh {
+		e.state = t.proc.NewState([]byte(e.key), r.Offset)
+	}
+	err := t.run(r, e, func(turn *Turn) error { return t.proc.Fold(slot, turn) })
+	e.applied = t.now.next
+	if fresh && !e.dirty {
+		t.forget(e) // its incarnation is the record that first changes it: evicted or not, crashed or not
+	}
+	return err
+}
+
+// forget makes an entity one that has no state.
+func (t *table) forget(e *entity) {
+	t.size -= e.size
+	e.state, e.size, e.applied, e.timer = nil, 0, 0, 0
+}
+
+// skip moves on over a record that no stage looks at, such as the marker of a transaction.
+func (t *table) skip(offset int64) { t.now.next = max(t.now.next, offset+1) }
+
+// run calls the processor for one record or timer and takes in what it did.
+func (t *table) run(r *kgo.Record, e *entity, call func(*Turn) error) error {
+	turn := &t.turn
+	turn.Record, turn.Offset, turn.Watermark = r, t.now.next, t.watermark(t.now.eventTime)
+	turn.State, turn.changed, turn.outputs = nil, false, turn.outputs[:0]
+	var backup []byte
+	if r != nil {
+		turn.Offset = r.Offset
+	}
+	if e != nil {
+		turn.State = e.state
+		if r != nil && e.applied > 0 && e.size+len(r.Value) > t.maxValue/2 {
+			var err error
+			if backup, err = e.state.AppendBinary(nil); err != nil {
+				return fmt.Errorf("encoding the state of %q: %w", e.key, err)
+			}
+		}
+	}
+	if err := call(turn); err != nil {
+		if reject, ok := errors.AsType[*Reject](err); ok && r != nil {
+			return t.park(r, reject)
+		}
+		return err
+	}
+	if e == nil {
+		t.outputs = append(t.outputs, turn.outputs...)
+		t.unowned = t.unowned || len(turn.outputs) > 0
+		return nil
+	}
+	return t.take(r, e, backup)
+}
+
+// take notes what a call has done to an entity.
+func (t *table) take(r *kgo.Record, e *entity, backup []byte) error {
+	turn := &t.turn
+	if !turn.changed && len(turn.outputs) == 0 {
+		return nil
+	}
+	if tooLarge, err := t.tooLarge(e); err != nil {
+		return err
+	} else if tooLarge && r != nil {
+		return t.revert(r, e, backup)
+	}
+	if !e.dirty {
+		e.dirty = true
+		t.dirty = append(t.dirty, e)
+	}
+	if len(turn.outputs) > 0 {
+		t.outputs = append(t.outputs, turn.outputs...)
+		if !e.emitted {
+			e.emitted = true
+			t.emitted = append(t.emitted, e)
+		}
+	}
+	return nil
+}
+
+// tooLarge measures a changed entity; one that may exceed what a record holds is encoded to be sure.
+func (t *table) tooLarge(e *entity) (bool, error) {
+	t.measure(e)
+	if e.size <= t.maxValue/2 {
+		return false, nil
+	}
+	b, err := e.state.AppendBinary(nil)
+	if err != nil {
+		return false, fmt.Errorf("encoding the state of %q: %w", e.key, err)
+	}
+	return len(b) > t.maxValue, nil
+}
+
+// revert undoes a fold that made a state too large to be written, and parks the record that did it: retrying would
+// never end, leaving the state out would lose it.
+func (t *table) revert(r *kgo.Record, e *entity, backup []byte) (err error) {
+	switch {
+	case backup == nil && e.applied > 0:
+		return fmt.Errorf("the state of %q grew by far more than the record %s-%d@%d that did it", e.key, r.Topic, r.Partition, r.Offset)
+	case backup == nil:
+		t.forget(e)
+		return t.park(r, t.stateTooLarge(e))
+	}
+	if e.state, err = t.proc.LoadState([]byte(e.key), backup); err != nil {
+		return fmt.Errorf("restoring the state of %q: %w", e.key, err)
+	}
+	t.measure(e)
+	return t.park(r, t.stateTooLarge(e))
+}
+
+func (t *table) stateTooLarge(e *entity) *Reject {
+	return &Reject{Code: "state_too_large", Err: fmt.Errorf("with it the state of %q would exceed %d bytes", e.key, t.maxValue)}
+}
+
+// park makes a record a dead letter. No entity owns that: its commit is a checkpoint.
+func (t *table) park(r *kgo.Record, reject *Reject) error {
+	o, err := t.deadLetter(r, reject)
+	if err != nil {
+		return fmt.Errorf("making a dead letter of %s-%d@%d: %w", r.Topic, r.Partition, r.Offset, err)
+	}
+	t.outputs = append(t.outputs, o)
+	t.unowned = true
+	return nil
+}
+
+// measure updates what depends on an entity's state: the memory it takes and its timer.
+func (t *table) measure(e *entity) {
+	size := e.state.Size()
+	t.size += size - e.size
+	e.size = size
+	if t.timed == nil {
+		return
+	}
+	due := int64(0)
+	if s, ok := e.state.(Timed); ok {
+		due = s.NextTimer()
+	}
+	if due != e.timer {
+		e.timer = due
+		if due != 0 {
+			t.timers.push(timer{due, e.key})
+		}
+	}
+}
+
+// evict frees room: it drops clean entities until at most n are left that take at most limit bytes. It says whether
+// there is room; where there is none, the rest must be committed and mirrored first.
+func (t *table) evict(n, limit int) bool {
+	for visits := 2 * len(t.ring); len(t.ring) > n || t.size > limit; visits-- {
+		if visits == 0 {
+			return false
+		}
+		if t.hand >= len(t.ring) {
+			t.hand = 0
+		}
+		e := t.ring[t.hand]
+		if e.used || e.dirty || e.loading || e.unmirrored > 0 {
+			e.used = false
+			t.hand++
+			continue
+		}
+		t.complete = false
+		t.size -= e.size
+		delete(t.entities, e.key)
+		last := len(t.ring) - 1
+		t.ring[t.hand], t.ring[last] = t.ring[last], nil
+		t.ring = t.ring[:last]
+	}
+	return true
+}
+
+// cut is everything of one task that goes into one commit: a consistent moment between two records.
+type cut struct {
+	outputs    []Output
+	entries    []state.Entry
+	owners     []*entity // of the entries
+	checkpoint checkpoint
+}
+
+// wants says what a commit would be for: outputs to publish soon, or progress to record.
+func (t *table) wants() (emission, progress bool) {
+	return len(t.outputs) > 0, t.now != t.saved || len(t.dirty) > 0 || len(t.outputs) > 0
+}
+
+// cut takes out what is to be committed. An emission holds the outputs and the states of the entities that made them,
+// and repeats the checkpoint that is saved already, watermark included: after a crash the records since are folded
+// again, and must see what they saw. A checkpoint holds every dirty entity and moves on.
+func (t *table) cut(full bool) (*cut, error) {
+	full = full || t.unowned
+	list := t.emitted
+	if full {
+		list = t.dirty
+		t.saved = t.now
+	}
+	c := &cut{outputs: t.outputs, checkpoint: t.saved, entries: make([]state.Entry, 0, len(list)), owners: make([]*entity, 0, len(list))}
+	var buf []byte
+	for _, e := range list {
+		at := len(buf)
+		var err error
+		if buf, err = e.state.AppendBinary(appendEnvelope(buf, e.applied)); err != nil {
+			return nil, fmt.Errorf("encoding the state of %q: %w", e.key, err)
+		}
+		c.entries = append(c.entries, state.Entry{Key: e.key, Value: buf[at:len(buf):len(buf)], Timer: e.timer})
+		c.owners = append(c.owners, e)
+		e.dirty, e.emitted = false, false
+		e.unmirrored++
+	}
+	if full {
+		t.dirty = t.dirty[:0]
+	} else {
+		t.dirty = stillDirty(t.dirty)
+	}
+	t.emitted, t.outputs, t.unowned = t.emitted[:0], nil, false
+	return c, nil
+}
+
+func stillDirty(list []*entity) []*entity {
+	kept := list[:0]
+	for _, e := range list {
+		if e.dirty {
+			kept = append(kept, e)
+		}
+	}
+	return kept
+}
+
+// mirrored notes that a cut's states have reached the mirror.
+func (t *table) mirrored(owners []*entity) {
+	for _, e := range owners {
+		e.unmirrored--
+	}
+}

@@ -1,0 +1,342 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/pqlstream/pqlstream/pkg/state"
+)
+
+// takeOver makes the task the owner of everything that was ever committed for its partition, and starts fetching.
+//
+// Protocol: rules 5 and 6 of DESIGN.md.
+func (t *task) takeOver(ctx context.Context) error {
+	from, previous, err := t.findCheckpoint(ctx)
+	if err != nil {
+		return err
+	}
+	if err := t.checkInput(ctx, from); err != nil {
+		return err
+	}
+	token, err := t.becomeOwner(ctx, from)
+	if err != nil {
+		return err
+	}
+	if err := t.checkNoForeignWriter(ctx, previous+1, token); err != nil {
+		return err
+	}
+	table := newTable(t.proc, t.input.name, t.partition, from)
+	table.deadLetter, table.disorder, table.maxValue = t.r.o.DeadLetter, t.r.o.Disorder.Milliseconds(), t.r.o.MaxRecord
+	table.complete = t.r.o.Store == nil || previous < 0
+	var writer *mirrorWriter
+	if t.r.o.Store != nil {
+		m, err := t.bringForward(ctx, token)
+		if err != nil {
+			return err
+		}
+		writer = newMirrorWriter(m, token+1, t.mirrored, t.trouble)
+	}
+	return t.start(ctx, table, writer)
+}
+
+// findCheckpoint returns where to fold from, and the position of the commit record that says so; -1 at a first start.
+func (t *task) findCheckpoint(ctx context.Context) (checkpoint, int64, error) {
+	ctx, cancel := context.WithTimeout(ctx, t.r.o.patience())
+	defer cancel()
+	m, err := memberOf(t.r.group)
+	if err != nil {
+		return checkpoint{}, -1, err
+	}
+	committed, err := fetchStableOffset(ctx, t.r.plain, t.r.o.Group, m, t.input, t.partition)
+	if err != nil {
+		return checkpoint{}, -1, err
+	}
+	if committed.offset < 0 {
+		from, err := t.firstStart(ctx)
+		return from, -1, err
+	}
+	position, err := parseOffsetMetadata(committed.metadata)
+	if err != nil {
+		return checkpoint{}, -1, &Refusal{
+			What:   fmt.Sprintf("group %s has offset %d committed without a position in %s: %v", t.r.o.Group, committed.offset, t.changelog.name, err),
+			Remedy: "offsets can't be set from outside, since the state would not agree with them; to start anew, use another prefix and group",
+		}
+	}
+	record, err := t.readCommitRecord(ctx, position)
+	if err != nil {
+		return checkpoint{}, -1, err
+	}
+	if record.Offset != committed.offset {
+		return checkpoint{}, -1, &Refusal{
+			What:   fmt.Sprintf("group %s has offset %d committed, but the state in %s-%d belongs to offset %d", t.r.o.Group, committed.offset, t.changelog.name, t.partition, record.Offset),
+			Remedy: "somebody reset the offset or wrote to the changelog; set the offset back, or start anew under another prefix",
+		}
+	}
+	if t.r.o.Definition != record.Definition {
+		t.r.o.Logger.Info("the definition has changed since the last checkpoint", "stage", t.r.o.Stage, "partition", t.partition, "was", record.Definition, "is", t.r.o.Definition)
+	}
+	return checkpoint{record.Offset, record.EventTime}, position, nil
+}
+
+// firstStart is where a partition begins that has neither an offset nor state. State without an offset is refused.
+func (t *task) firstStart(ctx context.Context) (checkpoint, error) {
+	log := t.reader(0)
+	for {
+		records, err := log.fetch(ctx)
+		if err != nil {
+			return checkpoint{}, err
+		}
+		if len(records) > 0 {
+			return checkpoint{}, &Refusal{
+				What:   fmt.Sprintf("%s-%d holds state, but group %s has no offset committed for %s-%d%s", t.changelog.name, t.partition, t.r.o.Group, t.input.name, t.partition, writerOf(records)),
+				Remedy: "the group was deleted, its offsets have expired, or another group owns this prefix; use the owning group, restore its offsets, or start anew under another prefix",
+			}
+		}
+		if log.position >= log.stable {
+			break
+		}
+	}
+	where := int64(atStart)
+	if t.r.o.StartAtEnd {
+		where = atEnd
+	}
+	offset, err := listOffset(ctx, t.r.plain, t.input.name, t.partition, where)
+	return checkpoint{next: offset}, err
+}
+
+// writerOf names the group whose commit record is among the records.
+func writerOf(records []*kgo.Record) string {
+	for _, r := range slices.Backward(records) {
+		if c, err := parseCommitRecord(r.Value); err == nil && isCommitKey(r.Key) {
+			return "; they were written by group " + c.Group
+		}
+	}
+	return ""
+}
+
+// readCommitRecord reads the commit record at a position and checks that it is of this deployment.
+func (t *task) readCommitRecord(ctx context.Context, position int64) (commitRecord, error) {
+	log := t.reader(position)
+	var found *kgo.Record
+	err := log.readTo(ctx, position+1, t.r.o.patience(), func(r *kgo.Record) error {
+		found = r
+		return nil
+	})
+	if err != nil && !errors.Is(err, errStalled) {
+		return commitRecord{}, err
+	}
+	if err != nil || found == nil || !isCommitKey(found.Key) {
+		return commitRecord{}, &Refusal{
+			What:   fmt.Sprintf("%s-%d has no commit record at offset %d, where group %s left its state", t.changelog.name, t.partition, position, t.r.o.Group),
+			Remedy: "the changelog was truncated, deleted or made anew; restore it, or start anew under another prefix and group",
+		}
+	}
+	c, err := parseCommitRecord(found.Value)
+	if err != nil {
+		return c, &Refusal{What: fmt.Sprintf("%s-%d at offset %d: %v", t.changelog.name, t.partition, position, err), Remedy: "the changelog was written by another program; use another prefix"}
+	}
+	if c.identity != t.identity {
+		return c, &Refusal{
+			What:   fmt.Sprintf("the state in %s-%d belongs to another deployment: %s", t.changelog.name, t.partition, t.identity.differences(c.identity)),
+			Remedy: "an input that was deleted and created again, or given more partitions, needs a migration; otherwise use another prefix",
+		}
+	}
+	return c, nil
+}
+
+// checkInput refuses a checkpoint that the input does not reach, or has expired beyond.
+func (t *task) checkInput(ctx context.Context, from checkpoint) error {
+	start, err := listOffset(ctx, t.r.plain, t.input.name, t.partition, atStart)
+	if err != nil {
+		return err
+	}
+	end, err := listOffset(ctx, t.r.plain, t.input.name, t.partition, atEnd)
+	if err != nil {
+		return err
+	}
+	where := fmt.Sprintf("the checkpoint of %s-%d is offset %d", t.input.name, t.partition, from.next)
+	switch {
+	case from.next < start:
+		return &Refusal{
+			What:   fmt.Sprintf("%s, but the log starts at %d: %d records have expired unread", where, start, start-from.next),
+			Remedy: "raise the topic's retention; to go on without them, start anew under another prefix and group",
+		}
+	case from.next > end:
+		return &Refusal{
+			What:   fmt.Sprintf("%s, but the log ends at %d", where, end),
+			Remedy: "the input was truncated or made anew; restore it, or start anew under another prefix and group",
+		}
+	}
+	return nil
+}
+
+// becomeOwner makes a commit that holds nothing but a commit record. Its position is the owner's token: of two owners
+// the later has the higher one.
+func (t *task) becomeOwner(ctx context.Context, from checkpoint) (token int64, err error) {
+	c := &claim{checkpoint: from, result: make(chan claimResult, 1)}
+	t.mu.Lock()
+	t.claim, t.phase = c, claiming
+	t.waiting = "waits for a commit that makes this process the owner"
+	t.mu.Unlock()
+	signal(t.r.hurry)
+	select {
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	case result := <-c.result:
+		return result.position, result.err
+	}
+}
+
+// checkNoForeignWriter refuses a changelog that holds committed records between the commit record that the offset
+// names and our own: somebody writes to it without owning the offset.
+func (t *task) checkNoForeignWriter(ctx context.Context, from, token int64) error {
+	return t.reader(from).readTo(ctx, token, t.r.o.patience(), func(r *kgo.Record) error {
+		return &Refusal{
+			What:   fmt.Sprintf("%s-%d holds a committed record at offset %d that no offset commit of group %s covers%s", t.changelog.name, t.partition, r.Offset, t.r.o.Group, writerOf([]*kgo.Record{r})),
+			Remedy: "another deployment writes to this prefix; stop it, and give each a prefix of its own",
+		}
+	})
+}
+
+// bringForward makes the mirror agree with the changelog up to and including the owner's commit record.
+func (t *task) bringForward(ctx context.Context, token int64) (state.Mirror, error) {
+	t.wait("brings the mirror up to the changelog")
+	m := t.r.o.Store.Open(state.Partition{Stage: t.r.o.Stage, Topic: t.input.name, Number: t.partition, Identity: t.identity.digest()}, token)
+	var status state.Status
+	err := persist(ctx, t.trouble, func() (err error) { status, err = m.Claim(ctx); return err })
+	if errors.Is(err, state.ErrForeign) {
+		return nil, &Refusal{What: fmt.Sprintf("the store holds the state of another deployment under the keys of %s-%d", t.input.name, t.partition), Remedy: "give each deployment a Redis database or prefix of its own, or delete those keys"}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("claiming the mirror: %w", err)
+	}
+	// A mirror older than tombstones are kept may miss one: an erased entity would rise again.
+	stale := status.Position <= token && status.Age > t.r.o.TombstoneRetention/2
+	if !status.Exists || status.Position > token+1 || stale {
+		t.wait("rebuilds the mirror from the changelog")
+		t.r.stats.Rebuilds.Add(1)
+		err = persist(ctx, t.trouble, func() error { return t.rebuild(ctx, m, token) })
+	} else {
+		err = t.applyDelta(ctx, m, status.Position, token)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("bringing the mirror forward: %w", err)
+	}
+	return m, nil
+}
+
+// applyDelta brings a mirror from where it stands to the owner's commit record.
+func (t *task) applyDelta(ctx context.Context, m state.Mirror, from, token int64) error {
+	at := from
+	apply := func(entries []state.Entry, to int64) error {
+		c := state.Chunk{From: at, To: to, Entries: entries}
+		at = to
+		return persist(ctx, t.trouble, func() error { return m.Apply(ctx, c) })
+	}
+	var entries []state.Entry
+	err := t.reader(from).readTo(ctx, token, t.r.o.patience(), func(r *kgo.Record) error {
+		if isCommitKey(r.Key) {
+			return nil
+		}
+		e, err := t.entry(r)
+		if err != nil {
+			return err
+		}
+		if entries = append(entries, e); len(entries) < state.MaxChunk {
+			return nil
+		}
+		err = apply(entries, r.Offset+1)
+		entries = nil
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return apply(entries, token+1)
+}
+
+// rebuild fills an empty mirror from the whole changelog.
+func (t *task) rebuild(ctx context.Context, m state.Mirror, token int64) error {
+	return m.Rebuild(ctx, token+1, t.allEntries(ctx, token))
+}
+
+// allEntries yields the committed states of the changelog in slices, in its order: a later one of a key replaces an
+// earlier.
+func (t *task) allEntries(ctx context.Context, token int64) iter.Seq2[[]state.Entry, error] {
+	return func(yield func([]state.Entry, error) bool) {
+		var entries []state.Entry
+		err := t.reader(0).readTo(ctx, token, t.r.o.patience(), func(r *kgo.Record) error {
+			if isCommitKey(r.Key) {
+				return nil
+			}
+			e, err := t.entry(r)
+			if err != nil {
+				return err
+			}
+			if entries = append(entries, e); len(entries) < state.MaxChunk {
+				return nil
+			}
+			ok := yield(entries, nil)
+			entries = nil
+			if !ok {
+				return errStopped
+			}
+			return nil
+		})
+		if errors.Is(err, errStopped) {
+			return
+		}
+		if len(entries) > 0 && err == nil && !yield(entries, nil) {
+			return
+		}
+		if err != nil {
+			yield(nil, err)
+		}
+	}
+}
+
+var errStopped = errors.New("stopped")
+
+// entry is a changelog record as the mirror wants it, with the timer that its state asks for.
+func (t *task) entry(r *kgo.Record) (state.Entry, error) {
+	e := state.Entry{Key: string(r.Key), Value: r.Value}
+	if _, timed := t.proc.(TimerProcessor); !timed || r.Value == nil {
+		return e, nil
+	}
+	_, encoded, err := Unwrap(r.Value)
+	if err != nil {
+		return e, fmt.Errorf("%w: %s-%d@%d: %w", errProcessing, r.Topic, r.Partition, r.Offset, err)
+	}
+	s, err := t.proc.LoadState(r.Key, encoded)
+	if err != nil {
+		return e, fmt.Errorf("%w: %s-%d@%d: %w", errProcessing, r.Topic, r.Partition, r.Offset, err)
+	}
+	if timed, ok := s.(Timed); ok {
+		e.Timer = timed.NextTimer()
+	}
+	return e, nil
+}
+
+// reader reads the task's changelog partition from a position.
+func (t *task) reader(position int64) *logReader {
+	return &logReader{client: t.r.plain, topic: t.changelog, partition: t.partition, position: position, maxWait: retryPause}
+}
+
+// start makes the task run: its next batch begins at the checkpoint.
+func (t *task) start(ctx context.Context, table *table, writer *mirrorWriter) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.adjusted:
+	}
+	t.mu.Lock()
+	t.table, t.mirror, t.phase, t.waiting = table, writer, running, ""
+	t.throttled = false
+	t.mu.Unlock()
+	return t.r.seek(t, table.now.next)
+}

@@ -1,0 +1,462 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/pqlstream/pqlstream/pkg/state"
+)
+
+const (
+	// chunkRecords bounds what is folded under the lock, and what one call loads from the mirror.
+	chunkRecords = state.MaxChunk
+	// longBacklog is the lag in records from which on outputs wait for the checkpoint.
+	longBacklog = 10_000
+	// queuedRecords bounds what a task has fetched and not folded; beyond it the poll loop waits.
+	queuedRecords = 50_000
+	// unmirroredCommits bounds what the mirror may be behind before folding waits for it.
+	unmirroredCommits = 64
+)
+
+// errNotConfirmed sends a task through a takeover: a commit that it was part of may or may not have happened.
+var errNotConfirmed = errors.New("a commit was not confirmed")
+
+// phase is how far a task has come.
+type phase int
+
+const (
+	restoring phase = iota // knows nothing; takes part in no commit
+	claiming               // its next commit is a commit record only, which makes it the owner
+	running
+)
+
+// batch is what one poll brought for a partition.
+type batch struct {
+	incarnation int64 // of the task, read before the poll
+	records     []*kgo.Record
+	end         int64 // the partition's high watermark
+}
+
+// task owns one input partition while it is assigned. A goroutine of its own takes it over and folds; the runtime's
+// committer takes cuts in between. Everything below mu is guarded by it.
+type task struct {
+	r         *Runtime
+	input     topicInfo
+	changelog topicInfo
+	partition int32
+	identity  identity
+	proc      Processor
+	cancel    context.CancelFunc
+	adjusted  chan struct{} // closed when the group has positions for the partition
+	adjustOne sync.Once
+
+	// committed is the changelog position after the newest commit record that is confirmed. The transaction's lock
+	// guards it.
+	committed int64
+
+	mu          sync.Mutex
+	wake        chan struct{}
+	phase       phase
+	incarnation int64
+	table       *table
+	mirror      *mirrorWriter
+	claim       *claim
+	failure     error
+	queue       []batch
+	queued      int
+	throttled   bool // the partition is paused until the queue is worked off
+	waiting     string
+
+	// The folding goroutine's own.
+	slots   []slot
+	missing []string
+	horizon int64 // timers of uncached entities that are due up to here are in the table's queue
+}
+
+// slot is one record of the chunk being folded.
+type slot struct {
+	route  Route
+	reject *Reject
+	entity *entity
+}
+
+// claim is the commit that makes a task the owner.
+type claim struct {
+	checkpoint checkpoint
+	result     chan claimResult
+}
+
+type claimResult struct {
+	position int64 // of the commit record: the owner's token
+	err      error
+}
+
+// run takes the partition over and folds it until the context ends. Whatever goes wrong in between leads to another
+// takeover, except what no takeover can mend.
+func (t *task) run(ctx context.Context) {
+	for ctx.Err() == nil {
+		err := t.own(ctx)
+		var refusal *Refusal
+		switch {
+		case ctx.Err() != nil:
+		case errors.As(err, &refusal), errors.Is(err, errProcessing):
+			t.r.fail(fmt.Errorf("partition %s-%d: %w", t.input.name, t.partition, err))
+			return
+		case errors.Is(err, errNotConfirmed), errors.Is(err, state.ErrMismatch), errors.Is(err, state.ErrFenced):
+			t.r.o.Logger.Warn("taking the partition over again", "stage", t.r.o.Stage, "topic", t.input.name, "partition", t.partition, "cause", err)
+			t.r.stats.Takeovers.Add(1)
+			pause(ctx, retryPause)
+		default:
+			t.wait(err.Error())
+			t.r.o.Logger.Warn("waiting to take the partition over", "stage", t.r.o.Stage, "topic", t.input.name, "partition", t.partition, "cause", err)
+			pause(ctx, 5*retryPause)
+		}
+	}
+}
+
+// own is one ownership: from a takeover until it fails.
+func (t *task) own(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	t.reset()
+	if err := t.takeOver(ctx); err != nil {
+		return err
+	}
+	var mirrors sync.WaitGroup
+	if t.mirror != nil {
+		mirrors.Go(func() {
+			if err := t.mirror.run(ctx); err != nil && ctx.Err() == nil {
+				t.fail(err)
+			}
+		})
+	}
+	err := t.process(ctx)
+	cancel()
+	mirrors.Wait()
+	return err
+}
+
+// reset forgets everything: what was not confirmed may or may not be in the changelog.
+func (t *task) reset() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.phase, t.table, t.mirror, t.claim, t.failure = restoring, nil, nil, nil, nil
+	t.queue, t.queued, t.horizon = nil, 0, 0
+	t.waiting = "is being taken over"
+}
+
+// fail makes the task start over.
+func (t *task) fail(err error) {
+	t.mu.Lock()
+	if t.failure == nil {
+		t.failure = err
+	}
+	t.mu.Unlock()
+	signal(t.wake)
+}
+
+// wait notes what the task waits for, "" when it does not.
+func (t *task) wait(what string) {
+	t.mu.Lock()
+	t.waiting = what
+	t.mu.Unlock()
+}
+
+// trouble notes that the store is out of reach, nil that it is back.
+func (t *task) trouble(err error) {
+	if err == nil {
+		t.wait("")
+		signal(t.wake)
+		return
+	}
+	t.wait("waits for the store: " + err.Error())
+}
+
+// offer takes in a batch from the poll loop. It says whether there is room for more.
+func (t *task) offer(b batch) (room bool) {
+	t.mu.Lock()
+	if b.incarnation == t.incarnation && t.phase == running {
+		t.queue = append(t.queue, b)
+		t.queued += len(b.records)
+	}
+	room = t.queued < queuedRecords
+	t.mu.Unlock()
+	signal(t.wake)
+	return room
+}
+
+// process folds batches until the task fails or the context ends.
+func (t *task) process(ctx context.Context) error {
+	for {
+		b, err := t.next(ctx)
+		if err != nil {
+			return err
+		}
+		for at := 0; at < len(b.records); at += chunkRecords {
+			chunk := b.records[at:min(at+chunkRecords, len(b.records))]
+			if err := t.fold(ctx, chunk); err != nil {
+				return err
+			}
+			t.urge(b.end - chunk[len(chunk)-1].Offset)
+		}
+	}
+}
+
+// next waits for a batch.
+func (t *task) next(ctx context.Context) (batch, error) {
+	for {
+		t.mu.Lock()
+		if t.failure != nil {
+			defer t.mu.Unlock()
+			return batch{}, t.failure
+		}
+		if len(t.queue) > 0 {
+			defer t.mu.Unlock()
+			b := t.queue[0]
+			t.queue[0] = batch{}
+			t.queue = t.queue[1:]
+			t.queued -= len(b.records)
+			return b, nil
+		}
+		throttled := t.throttled
+		t.throttled = false
+		t.mu.Unlock()
+		if throttled {
+			t.r.resume(t)
+		}
+		select {
+		case <-ctx.Done():
+			return batch{}, ctx.Err()
+		case <-t.wake:
+		}
+	}
+}
+
+// urge asks for a commit when there are outputs to publish and no long backlog to work off first.
+func (t *task) urge(lag int64) {
+	t.mu.Lock()
+	emission, _ := t.table.wants()
+	t.mu.Unlock()
+	if emission && lag < longBacklog {
+		signal(t.r.hurry)
+	}
+}
+
+// fold folds one chunk of records: decodes them, brings their entities into memory, and folds them under the lock.
+func (t *task) fold(ctx context.Context, records []*kgo.Record) error {
+	if err := t.room(ctx, len(records)); err != nil {
+		return err
+	}
+	eventTime, err := t.decode(ctx, records)
+	if err != nil {
+		return err
+	}
+	if err := t.load(ctx, records, eventTime); err != nil {
+		return err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for i, r := range records {
+		s := &t.slots[i]
+		if r.Attrs.IsControl() {
+			t.table.skip(r.Offset)
+			continue
+		}
+		if err := t.table.fold(i, r, s.route, s.reject, s.entity); err != nil {
+			return fmt.Errorf("%w: folding offset %d: %w", errProcessing, r.Offset, err)
+		}
+		if s.reject != nil {
+			t.r.stats.Rejected.Add(1)
+		}
+	}
+	t.r.stats.Records.Add(int64(len(records)))
+	return nil
+}
+
+// errProcessing marks a fault of the processor: repeating it would repeat the fault.
+var errProcessing = errors.New("the processor failed")
+
+// decode fills the slots. It returns the highest event time among them.
+func (t *task) decode(ctx context.Context, records []*kgo.Record) (eventTime int64, err error) {
+	t.slots = t.slots[:0]
+	for i, r := range records {
+		var s slot
+		if !r.Attrs.IsControl() {
+			if s.route, err = t.decodeOne(ctx, i, r); err != nil {
+				var ok bool
+				if s.reject, ok = errors.AsType[*Reject](err); !ok {
+					return 0, err
+				}
+				s.route = Route{}
+			}
+		}
+		eventTime = max(eventTime, s.route.EventTime)
+		t.slots = append(t.slots, s)
+	}
+	return eventTime, nil
+}
+
+func (t *task) decodeOne(ctx context.Context, i int, r *kgo.Record) (Route, error) {
+	for waited := false; ; waited = true {
+		route, err := t.proc.Decode(i, r)
+		if !errors.Is(err, ErrRetry) {
+			if waited {
+				t.wait("")
+			}
+			var reject *Reject
+			if err != nil && !errors.As(err, &reject) {
+				err = fmt.Errorf("%w: decoding offset %d: %w", errProcessing, r.Offset, err)
+			}
+			return route, err
+		}
+		t.wait(err.Error())
+		pause(ctx, 2*retryPause)
+		if ctx.Err() != nil {
+			return Route{}, ctx.Err()
+		}
+	}
+}
+
+// room waits until the cache and the mirror's backlog have room for n more entities.
+func (t *task) room(ctx context.Context, n int) error {
+	waited := false
+	for {
+		states, bytes := t.r.share()
+		t.mu.Lock()
+		ok := t.table.evict(max(states-n, 0), bytes) && (t.mirror == nil || t.mirror.backlog() < unmirroredCommits)
+		err := t.failure
+		t.mu.Unlock()
+		if err != nil {
+			return err
+		}
+		if ok {
+			if waited {
+				t.wait("")
+			}
+			return nil
+		}
+		waited = true
+		signal(t.r.hurryFull) // what is dirty can't be evicted
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-t.wake:
+		case <-time.After(retryPause):
+		}
+	}
+}
+
+// load brings the entities of the slots into memory, and those whose timers fire on the way.
+func (t *task) load(ctx context.Context, records []*kgo.Record, eventTime int64) error {
+	t.missing = t.missing[:0]
+	t.mu.Lock()
+	complete := t.table.complete
+	for i := range t.slots {
+		s := &t.slots[i]
+		if len(s.route.Key) == 0 || s.route.Ignore || s.reject != nil || records[i].Offset < t.table.now.next {
+			continue
+		}
+		if s.entity = t.table.get(s.route.Key); s.entity != nil {
+			continue
+		}
+		s.entity = t.table.put(string(s.route.Key))
+		s.entity.loading = !complete
+		if !complete {
+			t.missing = append(t.missing, s.entity.key)
+		}
+	}
+	watermark := t.table.watermark(max(t.table.now.eventTime, eventTime))
+	t.mu.Unlock()
+	if err := t.loadDue(ctx, watermark); err != nil {
+		return err
+	}
+	return t.fetch(ctx)
+}
+
+// loadDue adds the entities whose timers a watermark passes to those that are missing in memory.
+func (t *task) loadDue(ctx context.Context, watermark int64) error {
+	if t.table.timed == nil || t.mirror == nil {
+		return nil
+	}
+	if t.horizon < watermark {
+		// Further ahead than asked for, so that not every chunk asks.
+		if err := t.loadHints(ctx, watermark+time.Hour.Milliseconds()); err != nil {
+			return err
+		}
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, key := range t.table.dueUncached(watermark) {
+		if t.table.entities[key] == nil { // two hints may name it
+			t.table.put(key).loading = true
+			t.missing = append(t.missing, key)
+		}
+	}
+	return nil
+}
+
+// loadHints takes the mirror's timers up to a moment into the table's queue.
+func (t *task) loadHints(ctx context.Context, before int64) error {
+	for limit := state.MaxChunk; ; limit *= 2 {
+		var due []state.Entry
+		err := persist(ctx, t.trouble, func() (err error) {
+			due, err = t.mirror.mirror.Due(ctx, t.mirror.position.Load(), before, limit)
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("asking for due timers: %w", err)
+		}
+		if len(due) == limit {
+			continue
+		}
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		for _, d := range due {
+			if t.table.entities[d.Key] == nil {
+				t.table.timers.push(timer{d.Timer, d.Key})
+			}
+		}
+		t.horizon = before
+		return nil
+	}
+}
+
+// fetch loads the states of the missing entities from the mirror.
+func (t *task) fetch(ctx context.Context) error {
+	for at := 0; at < len(t.missing); at += state.MaxChunk {
+		keys := t.missing[at:min(at+state.MaxChunk, len(t.missing))]
+		var values [][]byte
+		err := persist(ctx, t.trouble, func() (err error) {
+			values, err = t.mirror.mirror.Load(ctx, t.mirror.position.Load(), keys)
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("loading %d states: %w", len(keys), err)
+		}
+		t.mu.Lock()
+		for i, key := range keys {
+			if err := t.table.fill(key, values[i]); err != nil {
+				t.mu.Unlock()
+				return fmt.Errorf("%w: %w", errProcessing, err)
+			}
+		}
+		t.mu.Unlock()
+		t.r.stats.Loaded.Add(int64(len(keys)))
+	}
+	return nil
+}
+
+// changelogRecord is a record for the task's changelog partition.
+func (t *task) changelogRecord(key, value []byte) *kgo.Record {
+	return &kgo.Record{Topic: t.changelog.name, Partition: t.partition, Key: key, Value: value}
+}
+
+// commitRecord is what ends a commit at a checkpoint.
+func (t *task) commitRecord(c checkpoint) commitRecord {
+	return commitRecord{identity: t.identity, Offset: c.next, EventTime: c.eventTime, Definition: t.r.o.Definition}
+}

@@ -1,0 +1,122 @@
+package stream
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// assigned makes a task for each new partition. It returns at once: taking over happens beside the group's loop, with
+// the partition paused.
+func (r *Runtime) assigned(_ context.Context, group *kgo.Client, added map[string][]int32) {
+	group.PauseFetchPartitions(added)
+	r.txn.Lock()
+	defer r.txn.Unlock()
+	if r.stopped.Load() {
+		return
+	}
+	for topic, partitions := range added {
+		for _, partition := range partitions {
+			r.add(topicPartition{topic, partition})
+		}
+	}
+	r.publish()
+}
+
+// add starts a task. The caller holds the transaction's lock.
+func (r *Runtime) add(tp topicPartition) {
+	ctx, cancel := context.WithCancel(context.Background())
+	t := &task{
+		r:         r,
+		input:     r.inputs[tp.topic],
+		changelog: r.logs[tp.topic],
+		partition: tp.partition,
+		proc:      r.o.NewProcessor(tp.topic, tp.partition),
+		cancel:    cancel,
+		adjusted:  make(chan struct{}),
+		wake:      make(chan struct{}, 1),
+		waiting:   "is being taken over",
+	}
+	t.identity = identity{
+		Cluster:        r.cluster,
+		InputTopic:     tp.topic,
+		InputID:        t.input.idString(),
+		ChangelogID:    t.changelog.idString(),
+		PartitionCount: int32(len(t.input.leaders)),
+		Group:          r.o.Group,
+	}
+	t.incarnation = r.lastIncarnation.Add(1)
+	if old := r.tasks[tp]; old != nil {
+		old.cancel()
+	}
+	r.tasks[tp] = t
+	r.running.Go(func() { t.run(ctx) })
+}
+
+// dropped is called when partitions are revoked or lost: in either case the tasks end at once. A commit under way is
+// waited for, since it lists them.
+func (r *Runtime) dropped(_ context.Context, _ *kgo.Client, lost map[string][]int32) {
+	var tps []topicPartition
+	for topic, partitions := range lost {
+		for _, partition := range partitions {
+			tps = append(tps, topicPartition{topic, partition})
+		}
+	}
+	r.drop(tps)
+}
+
+func (r *Runtime) drop(tps []topicPartition) {
+	r.txn.Lock()
+	defer r.txn.Unlock()
+	for _, tp := range tps {
+		if t := r.tasks[tp]; t != nil {
+			t.cancel()
+			delete(r.tasks, tp)
+		}
+	}
+	r.publish()
+}
+
+func (r *Runtime) dropAll() {
+	r.txn.Lock()
+	tps := slices.Collect(maps.Keys(r.tasks))
+	r.txn.Unlock()
+	r.drop(tps)
+}
+
+// adjust is called in the group's loop when it has the committed offsets. It replaces "none" by an offset, since the
+// client ignores a later seek where it has none; the partition is paused, and the takeover seeks.
+func (r *Runtime) adjust(_ context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
+	r.txn.Lock()
+	defer r.txn.Unlock()
+	for topic, partitions := range offsets {
+		for partition, o := range partitions {
+			if o.EpochOffset().Offset < 0 {
+				partitions[partition] = kgo.NewOffset().At(0)
+			}
+			if t := r.tasks[topicPartition{topic, partition}]; t != nil {
+				t.adjustOne.Do(func() { close(t.adjusted) })
+			}
+		}
+	}
+	return offsets, nil
+}
+
+// owned returns the tasks in a fixed order.
+func (r *Runtime) owned() []*task {
+	r.txn.Lock()
+	defer r.txn.Unlock()
+	return r.sorted()
+}
+
+func (r *Runtime) sorted() []*task {
+	return slices.SortedFunc(maps.Values(r.tasks), func(a, b *task) int {
+		return cmp.Or(cmp.Compare(a.input.name, b.input.name), cmp.Compare(a.partition, b.partition))
+	})
+}
+
+// only names the task's partition alone, as the client wants it.
+func (t *task) only() map[string][]int32 { return map[string][]int32{t.input.name: {t.partition}} }
