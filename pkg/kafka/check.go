@@ -1,0 +1,128 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+)
+
+// Check compares the topics with what the deployment needs. The error lists everything that keeps it from working, each
+// with its remedy; warnings are what it can live with, such as a shorter retention.
+func (t *Topics) Check(ctx context.Context, specs []Spec) (warnings []string, err error) {
+	names := make([]string, len(specs))
+	for i, s := range specs {
+		names[i] = s.Name
+	}
+	found, err := t.admin.ListTopics(ctx, names...)
+	if err != nil {
+		return nil, fmt.Errorf("looking up the topics: %w", err)
+	}
+	replicas, err := t.replicas(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c := check{replicas: replicas}
+	var existing []string
+	for _, s := range specs {
+		if c.exists(&s, found[s.Name]) {
+			existing = append(existing, s.Name)
+		}
+	}
+	if len(existing) > 0 {
+		described, err := t.admin.DescribeTopicConfigs(ctx, existing...)
+		if err != nil {
+			return nil, fmt.Errorf("looking up the settings of the topics: %w", err)
+		}
+		for _, s := range specs {
+			if topic, err := described.On(s.Name, nil); err == nil {
+				c.settings(&s, &topic)
+			}
+		}
+	}
+	return c.warnings, errors.Join(c.problems...)
+}
+
+// check collects what a comparison finds.
+type check struct {
+	replicas int // that a topic should have
+	problems []error
+	warnings []string
+}
+
+func (c *check) problem(format string, args ...any) {
+	c.problems = append(c.problems, fmt.Errorf(format, args...))
+}
+
+func (c *check) warn(format string, args ...any) {
+	c.warnings = append(c.warnings, fmt.Sprintf(format, args...))
+}
+
+// exists compares what a topic consists of.
+func (c *check) exists(s *Spec, topic kadm.TopicDetail) bool {
+	switch {
+	case errors.Is(topic.Err, kerr.UnknownTopicOrPartition):
+		c.problem("topic %s does not exist; run `pqlstream topics create`, or set kafka.create_topics", s.Name)
+		return false
+	case topic.Err != nil:
+		c.problem("topic %s: %w", s.Name, topic.Err)
+		return false
+	}
+	if n := int32(len(topic.Partitions)); s.Input != "" && n != s.Partitions {
+		c.problem("topic %s has %d partitions, its input %s has %d; the count belongs to the identity of the states and can't change: "+
+			"use another prefix, or delete %s if nobody needs what it holds", s.Name, n, s.Input, s.Partitions, s.Name)
+	}
+	if n := topic.Partitions.NumReplicas(); n < c.replicas {
+		c.warn("topic %s has %d replicas, not %d; a broker that is lost may take data with it", s.Name, n, c.replicas)
+	}
+	return true
+}
+
+// settings compares Kafka's settings of a topic.
+func (c *check) settings(s *Spec, topic *kadm.ResourceConfig) {
+	if topic.Err != nil {
+		c.warn("topic %s: its settings can't be read, so they are not checked: %v", s.Name, topic.Err)
+		return
+	}
+	is := map[string]string{}
+	for _, entry := range topic.Configs {
+		is[entry.Key] = entry.MaybeValue()
+	}
+	if want := s.Configs["cleanup.policy"]; is["cleanup.policy"] != want {
+		c.problem("topic %s has cleanup.policy %s, it has to be %s; run %s", s.Name, is["cleanup.policy"], want, alter(s.Name, "cleanup.policy", want))
+	}
+	if n, err := strconv.Atoi(is["max.message.bytes"]); err == nil && n < MaxRecordBytes {
+		c.problem("topic %s has max.message.bytes %d, which a state or an event may pass; run %s",
+			s.Name, n, alter(s.Name, "max.message.bytes", s.Configs["max.message.bytes"]))
+	}
+	if want, isLog := s.Configs["retention.ms"]; isLog {
+		c.retention(s.Name, is, want)
+	}
+	if c.replicas >= 3 && is["min.insync.replicas"] == "1" {
+		c.warn("topic %s has min.insync.replicas 1: a record may be acknowledged by one broker and lost with it; run %s",
+			s.Name, alter(s.Name, "min.insync.replicas", "2"))
+	}
+	if is["unclean.leader.election.enable"] == "true" {
+		c.warn("topic %s has unclean.leader.election.enable true: acknowledged records may be lost; run %s",
+			s.Name, alter(s.Name, "unclean.leader.election.enable", "false"))
+	}
+}
+
+func (c *check) retention(name string, is map[string]string, want string) {
+	least, _ := strconv.ParseInt(want, 10, 64)
+	if got, err := strconv.ParseInt(is["retention.ms"], 10, 64); err == nil && got >= 0 && got < least {
+		c.warn("topic %s keeps records for %s ms, less than the usual %s ms", name, is["retention.ms"], want)
+	}
+	if is["message.timestamp.type"] == "CreateTime" {
+		c.warn("topic %s has message.timestamp.type CreateTime: Kafka may delete old events that are replayed before they are read; run %s",
+			name, alter(name, "message.timestamp.type", "LogAppendTime"))
+	}
+}
+
+// alter is the command that changes a topic's setting.
+func alter(topic, key, value string) string {
+	return fmt.Sprintf("kafka-configs.sh --bootstrap-server HOST:PORT --alter --topic %s --add-config %s=%s", topic, key, value)
+}

@@ -1,0 +1,79 @@
+package kafka
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/pqlstream/pqlstream/pkg/config"
+)
+
+// Spec is a topic as the deployment needs it.
+type Spec struct {
+	Name       string
+	Partitions int32
+	Input      string            // the topic whose partition count this one has to have; empty: any count will do
+	Configs    map[string]string // Kafka's topic settings that a new topic gets
+}
+
+// TombstoneRetention is how long changelogs keep the mark of a deleted state: a mirror that is older can't be brought
+// forward, only rebuilt.
+const TombstoneRetention = 7 * 24 * time.Hour
+
+const day = 24 * time.Hour
+
+// Specs lists the deployment's own topics. The partition counts are those of the source topics and, once it exists, of
+// the usage topic.
+func Specs(c *config.Config, partitions map[string]int32) []Spec {
+	names := c.TopicNames()
+	input := c.ActivationInput()
+	count, known := partitions[input]
+	var specs []Spec
+	if !c.Direct() {
+		if !known {
+			count = int32(c.Input.UsagePartitions)
+		}
+		for i := range c.Input.Sources {
+			s := &c.Input.Sources[i]
+			specs = append(specs, Spec{c.IngestChangelog(s), partitions[s.Topic], s.Topic, changelog()})
+		}
+		specs = append(specs, Spec{Name: names.Usage, Partitions: count, Configs: retained(30 * day)})
+	}
+	return append(specs,
+		Spec{names.ActivationChangelog, count, input, changelog()},
+		Spec{names.Events, count, input, retained(400 * day)},
+		Spec{names.Current, count, input, compacted()},
+		Spec{names.Lifecycle, count, input, retained(400 * day)},
+		Spec{Name: names.DeadLetters, Partitions: count, Configs: retained(90 * day)},
+	)
+}
+
+// retained are the settings of a topic that is a log. Its records' time is when they were published, not when the
+// events happened: otherwise Kafka would delete a replay of old events before anybody has read it.
+func retained(d time.Duration) map[string]string {
+	return map[string]string{
+		"cleanup.policy":         "delete",
+		"retention.ms":           milliseconds(d),
+		"message.timestamp.type": "LogAppendTime",
+		"max.message.bytes":      strconv.Itoa(MaxRecordBytes),
+	}
+}
+
+// compacted are the settings of a topic with one row a key. Kafka compacts only segments that are full or old: both
+// limits are lower than its defaults, so that a new reader has little more to read than the rows.
+func compacted() map[string]string {
+	return map[string]string{
+		"cleanup.policy":            "compact",
+		"segment.bytes":             strconv.Itoa(128 << 20),
+		"segment.ms":                milliseconds(6 * time.Hour),
+		"min.cleanable.dirty.ratio": "0.3",
+		"max.message.bytes":         strconv.Itoa(MaxRecordBytes),
+	}
+}
+
+func changelog() map[string]string {
+	c := compacted()
+	c["delete.retention.ms"] = milliseconds(TombstoneRetention)
+	return c
+}
+
+func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
