@@ -1,0 +1,165 @@
+// Package checklist turns a definition of "ready to buy" into rules that an account's events are held against: steps,
+// size tiers with their thresholds, account properties, exclusions.
+//
+// A Definition is what somebody wrote; Compile makes it a Checklist, which is immutable and safe for concurrent use.
+// What one account has reached lies with the account: a step's working set is a Work, which the step updates.
+//
+// It is pure: it knows nothing of Kafka, Redis, clocks or logs.
+package checklist
+
+import "github.com/pqlstream/pqlstream/pkg/usage"
+
+// Checklist is a compiled definition. What its methods return must not be changed.
+type Checklist struct {
+	name       string
+	version    int
+	hash       string
+	steps      []Step
+	tiers      []Tier
+	properties []Property
+	defaults   []usage.Value
+	exclude    []Condition
+	listeners  map[string]*Listener
+	anywhere   *Listener // for events that only "any event" concerns; nil: none
+	total      float64
+	horizon    int64
+	remembered int
+	users      int
+	bound      int
+}
+
+// Listener is what a checklist does with the events of one name.
+type Listener struct {
+	Steps     []int     // indexes of the steps that they may count for
+	Sources   []Source  // account properties that they may tell
+	Signup    Condition // nil: they are not sign-ups
+	Converted Condition // nil: they are not conversions
+}
+
+// Source is where an event tells an account property.
+type Source struct {
+	Property int    // index of the account property
+	Path     string // key of the event's property
+}
+
+// Tier is one class of accounts with its bar.
+type Tier struct {
+	Name       string
+	Threshold  float64 // activation rate that qualifies
+	EscalateAt float64 // activation rate that escalates; 0: none
+	Playbook   Playbook
+
+	when Condition
+}
+
+// Playbook is what somebody should do about a qualified account.
+type Playbook struct {
+	Name, Action, Queue, Reason string
+}
+
+// Name is the definition's name.
+func (c *Checklist) Name() string { return c.name }
+
+// Version is the definition's version.
+func (c *Checklist) Version() int { return c.version }
+
+// Hash identifies what the definition means, in hex: layout, comments, names left to defaults, the order of steps, its
+// name and its version don't matter.
+func (c *Checklist) Hash() string { return c.hash }
+
+// Steps are the steps, in the definition's order.
+func (c *Checklist) Steps() []Step { return c.steps }
+
+// Tiers are the tiers, in the definition's order; at least one.
+func (c *Checklist) Tiers() []Tier { return c.tiers }
+
+// Properties are the declared account properties, in the definition's order.
+func (c *Checklist) Properties() []Property { return c.properties }
+
+// Defaults are the values of the account properties that hold until an event tells: an account's start.
+func (c *Checklist) Defaults() []usage.Value { return c.defaults }
+
+// TotalWeight is the weight of all steps.
+func (c *Checklist) TotalWeight() float64 { return c.total }
+
+// Dedupe says for how long (ms of event time) and for how many events of an account ids are remembered; 0: not at all.
+func (c *Checklist) Dedupe() (horizon int64, limit int) { return c.horizon, c.remembered }
+
+// Users bounds the users whose activity is kept for an account; 0: none.
+func (c *Checklist) Users() int { return c.users }
+
+// StateBound is the most bytes that the encoded state of one account can take.
+func (c *Checklist) StateBound() int { return c.bound }
+
+// Listener returns what to do with an event of a name, nil when nothing.
+func (c *Checklist) Listener(event string) *Listener {
+	if l := c.listeners[event]; l != nil {
+		return l
+	}
+	return c.anywhere
+}
+
+// Listens says whether events of a name can matter to an account at all.
+func (c *Checklist) Listens(event string) bool { return c.Listener(event) != nil }
+
+// Tier returns the index of an account's tier: the first that fits it, else the last.
+func (c *Checklist) Tier(account []usage.Value) int {
+	for i := range c.tiers {
+		if c.tiers[i].when(nil, account) {
+			return i
+		}
+	}
+	return len(c.tiers) - 1
+}
+
+// Excluded says whether an account must not qualify.
+func (c *Checklist) Excluded(account []usage.Value) bool {
+	for _, fits := range c.exclude {
+		if fits(nil, account) {
+			return true
+		}
+	}
+	return false
+}
+
+// Step is one step of the checklist.
+type Step struct {
+	ID      string
+	Kind    string
+	Weight  float64
+	Key     uint32 // identifies the step in encoded states
+	WorkKey uint32 // identifies the step and the shape of its working set there
+
+	where  Condition
+	rule   rule
+	target float64
+}
+
+// Accepts says whether the step's filter lets an event pass. The event's name is the caller's business.
+func (s *Step) Accepts(ev *usage.Event, account []usage.Value) bool {
+	return s.where == nil || s.where(ev, account)
+}
+
+// Update folds an accepted event into the step's working set. Once done the working set is of no use any more. What
+// the working set keeps of the event is its own.
+func (s *Step) Update(w *Work, ev *usage.Event) (changed, done bool) { return s.rule.update(w, ev) }
+
+// Count is what the step has counted, in its own unit: events, users, days, a sum. When done it is at least 1.
+func (s *Step) Count(w *Work, done bool) float64 {
+	if done && s.Kind == eventKind.Name {
+		return 1
+	}
+	return s.rule.count(w)
+}
+
+// Missing says how far the step is, from 0 to below 1, and what is missing, in words. A nil working set is its start.
+func (s *Step) Missing(w *Work) (progress float64, need string) {
+	if w == nil {
+		return 0, s.rule.need(0)
+	}
+	have := min(s.rule.count(w), s.target)
+	if have == s.target { // done by a definition that has just changed: its next event will say so
+		return 0.99, s.rule.need(have)
+	}
+	return have / s.target, s.rule.need(have)
+}

@@ -1,0 +1,297 @@
+package checklist
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"cel.dev/cel-go/cel"
+)
+
+// Bounds of a definition.
+const (
+	maxSteps     = 100
+	maxTiers     = 20
+	maxDeclared  = 50 // account properties
+	maxPlaybooks = 100
+	maxExclude   = 100
+	maxEvents    = 100 // names, for one step or moment
+	maxText      = 1000
+	maxWeight    = 1e6
+	maxUsers     = 200
+	maxDedupe    = 4096
+
+	anyEvent = "*"
+
+	defaultHorizon = 24 * time.Hour
+	defaultLimit   = 256
+	defaultUsers   = 20
+)
+
+var (
+	namePattern     = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+	propertyPattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,63}$`)
+)
+
+// Compile checks a definition and makes it work. Its error joins a Problem for each thing that is wrong.
+func Compile(def *Definition) (*Checklist, error) {
+	c := &compiler{def: def, out: &Checklist{
+		name: def.Name, version: def.Version, listeners: map[string]*Listener{},
+	}}
+	c.compileHead()
+	c.compileProperties()
+	x, err := newExpressions(c.out.properties)
+	if err != nil {
+		return nil, err
+	}
+	c.expressions = x
+	c.compileLife()
+	c.compileTiers()
+	c.compileSteps()
+	c.compileMemory()
+	c.listenEverywhere()
+	if err := c.err(); err != nil {
+		return nil, err
+	}
+	if c.out.bound = c.out.stateBound(); c.out.bound > maxState {
+		c.add("steps", "an account's state could take %d bytes, over the limit of %d: lower at_least of distinct and days steps",
+			c.out.bound, maxState)
+		return nil, c.err()
+	}
+	c.meaning.Properties = def.Properties
+	if c.out.hash, err = c.meaning.hash(); err != nil {
+		return nil, fmt.Errorf("hashing the definition: %w", err)
+	}
+	return c.out, nil
+}
+
+// compiler is one run of Compile.
+type compiler struct {
+	problems
+	def         *Definition
+	out         *Checklist
+	expressions *expressions
+	everywhere  []Source // account properties that any event may tell
+	meaning     meaning
+}
+
+func (c *compiler) compileHead() {
+	if c.def.Version < 1 {
+		c.add("version", "%d is not a whole number above 0", c.def.Version)
+	}
+	if !namePattern.MatchString(c.def.Name) {
+		c.add("name", "%q is not a name of 1 to 64 letters, digits, dots, dashes or underscores", c.def.Name)
+	}
+	if c.def.Preset != "" && presets[c.def.Preset] == nil {
+		c.add("preset", "%q is none of simple, mid, complex", c.def.Preset)
+	}
+	c.atMost("properties", len(c.def.Properties), maxDeclared)
+	c.atMost("playbooks", len(c.def.Playbooks), maxPlaybooks)
+	c.atMost("exclude", len(c.def.Exclude), maxExclude)
+	c.atMost("tiers", len(c.def.Tiers), maxTiers)
+	c.atMost("steps", len(c.def.Steps), maxSteps)
+}
+
+func (c *compiler) compileLife() {
+	c.meaning.Signup = c.compileMoment("signup", c.def.Signup, func(l *Listener, is Condition) { l.Signup = is })
+	c.meaning.Converted = c.compileMoment("converted", c.def.Converted, func(l *Listener, is Condition) { l.Converted = is })
+	for i, text := range c.def.Exclude {
+		cond, canonical := c.condition(fmt.Sprintf("exclude[%d]", i), c.expressions.account, text)
+		c.out.exclude = append(c.out.exclude, cond)
+		c.meaning.Exclude = append(c.meaning.Exclude, canonical)
+	}
+}
+
+func (c *compiler) compileMoment(path string, d *MomentDef, set func(*Listener, Condition)) *momentMeaning {
+	if d == nil {
+		return nil
+	}
+	m := &momentMeaning{Events: sorted(d.Event)}
+	is := always
+	if d.Where != "" {
+		is, m.Where = c.condition(path+".where", c.expressions.event, d.Where)
+	}
+	for _, l := range c.listenAll(path, d.Event) {
+		set(l, is)
+	}
+	return m
+}
+
+func (c *compiler) compileTiers() {
+	playbooks := c.compilePlaybooks()
+	tiers := tiersWithDefaults(c.def)
+	if len(tiers) == 0 && c.def.Preset == "" {
+		c.add("tiers", "is missing: name at least one tier, or a preset")
+	}
+	if len(c.def.Tiers) == 0 && len(tiers) > 0 && !c.declared("company_size", "long") {
+		c.add("properties", "the preset's tiers need the account property company_size of type long")
+		return
+	}
+	seen := map[string]bool{}
+	for i := range tiers {
+		c.compileTier(fmt.Sprintf("tiers[%d]", i), &tiers[i], i == len(tiers)-1, seen, playbooks)
+	}
+}
+
+func (c *compiler) declared(name, typ string) bool {
+	return slices.ContainsFunc(c.def.Properties, func(p PropertyDef) bool { return p.Name == name && p.Type == typ })
+}
+
+func (c *compiler) compileTier(path string, d *TierDef, last bool, seen map[string]bool, playbooks map[string]Playbook) {
+	c.checkName(path+".name", d.Name, seen)
+	t := Tier{Name: d.Name, when: always}
+	m := tierMeaning{Name: d.Name}
+	switch {
+	case d.When != nil:
+		t.when, m.When = c.condition(path+".when", c.expressions.account, *d.When)
+	case !last:
+		c.add(path+".when", "is missing: without it no tier after this one can fit")
+	}
+	switch v := d.Threshold; {
+	case v == nil:
+		c.add(path+".threshold", "is missing")
+	case !(*v > 0 && *v <= 1):
+		c.add(path+".threshold", "%v is not between 0 and 1", *v)
+	default:
+		t.Threshold = *v
+	}
+	if v := d.EscalateAt; v != nil && *v != 0 {
+		if t.EscalateAt = *v; !(*v >= t.Threshold && *v <= 1) {
+			c.add(path+".escalate_at", "%v is not between the threshold and 1", *v)
+		}
+	}
+	if d.Playbook != "" {
+		var known bool
+		if t.Playbook, known = playbooks[d.Playbook]; !known {
+			c.add(path+".playbook", "there is no playbook %q", d.Playbook)
+		}
+	}
+	m.Threshold, m.EscalateAt, m.Playbook = t.Threshold, t.EscalateAt, t.Playbook
+	c.out.tiers = append(c.out.tiers, t)
+	c.meaning.Tiers = append(c.meaning.Tiers, m)
+}
+
+func (c *compiler) compilePlaybooks() map[string]Playbook {
+	playbooks := map[string]Playbook{}
+	for _, p := range presetPlaybooks {
+		playbooks[p.Name] = p
+	}
+	seen := map[string]bool{}
+	for i, p := range c.def.Playbooks {
+		path := fmt.Sprintf("playbooks[%d]", i)
+		c.checkName(path+".name", p.Name, seen)
+		for _, f := range []struct{ name, text string }{{"action", p.Action}, {"queue", p.Queue}, {"reason", p.Reason}} {
+			if len(f.text) > maxText {
+				c.add(path+"."+f.name, "is over the limit of %d bytes", maxText)
+			}
+		}
+		playbooks[p.Name] = Playbook(p)
+	}
+	return playbooks
+}
+
+func (c *compiler) compileMemory() {
+	horizon, limit, users := defaultHorizon, defaultLimit, defaultUsers
+	if d := c.def.Dedupe; d != nil && d.Horizon != nil {
+		horizon = time.Duration(*d.Horizon)
+	}
+	if d := c.def.Dedupe; d != nil && d.Limit != nil {
+		limit = *d.Limit
+	}
+	if a := c.def.Activity; a != nil && a.Users != nil {
+		users = *a.Users
+	}
+	if horizon < 0 || horizon > maxWithin*day {
+		c.add("dedupe.horizon", "%v is not between 0 and %dd", horizon, maxWithin)
+	}
+	if limit < 0 || limit > maxDedupe {
+		c.add("dedupe.limit", "%d is not between 0 and %d", limit, maxDedupe)
+	}
+	if users < 0 || users > maxUsers {
+		c.add("activity.users", "%d is not between 0 and %d", users, maxUsers)
+	}
+	if horizon == 0 || limit == 0 {
+		horizon, limit = 0, 0
+	}
+	c.out.horizon, c.out.remembered, c.out.users = horizon.Milliseconds(), limit, users
+	c.meaning.Horizon, c.meaning.Remembered, c.meaning.Users = c.out.horizon, limit, users
+}
+
+// condition compiles an expression; a wrong one is never true.
+func (c *compiler) condition(path string, env *cel.Env, text string) (Condition, string) {
+	cond, canonical, err := c.expressions.compile(env, text)
+	if err != nil {
+		for _, line := range strings.Split(err.Error(), "\n") {
+			c.add(path, "%s", line)
+		}
+		return never, ""
+	}
+	return cond, canonical
+}
+
+// listen returns the listener of an event's name, nil when it is not one.
+func (c *compiler) listen(path, event string) *Listener {
+	if event == "" || event == anyEvent || len(event) > 256 || !utf8.ValidString(event) {
+		c.add(path, "%q is not an event's name of 1 to 256 bytes", event)
+		return nil
+	}
+	l := c.out.listeners[event]
+	if l == nil {
+		l = &Listener{}
+		c.out.listeners[event] = l
+	}
+	return l
+}
+
+func (c *compiler) listenAll(path string, events Names) (listeners []*Listener) {
+	if len(events) == 0 {
+		c.add(path+".event", "is missing")
+	}
+	c.atMost(path+".event", len(events), maxEvents)
+	for i, event := range events {
+		if slices.Contains(events[:i], event) {
+			c.add(path+".event", "%q is listed twice", event)
+			continue
+		}
+		if l := c.listen(path+".event", event); l != nil {
+			listeners = append(listeners, l)
+		}
+	}
+	return listeners
+}
+
+// listenEverywhere gives every event the sources that any event may be.
+func (c *compiler) listenEverywhere() {
+	if len(c.everywhere) == 0 {
+		return
+	}
+	for _, l := range c.out.listeners {
+		l.Sources = append(l.Sources, c.everywhere...)
+	}
+	c.out.anywhere = &Listener{Sources: c.everywhere}
+}
+
+// checkName checks a name that may not come twice. Names of account properties are words of expressions.
+func (c *compiler) checkName(path, name string, seen map[string]bool) {
+	pattern, words := namePattern, "1 to 64 letters, digits, dots, dashes or underscores"
+	if strings.HasPrefix(path, "properties") {
+		pattern, words = propertyPattern, "1 to 64 letters, digits or underscores that starts with none of the digits"
+	}
+	if !pattern.MatchString(name) {
+		c.add(path, "%q is not a name of %s", name, words)
+	} else if seen[name] {
+		c.add(path, "%q is taken already", name)
+	}
+	seen[name] = true
+}
+
+func (c *compiler) atMost(path string, n, limit int) {
+	if n > limit {
+		c.add(path, "are %d, over the limit of %d", n, limit)
+	}
+}
+
+func sorted(names Names) []string { return slices.Sorted(slices.Values(names)) }

@@ -1,0 +1,76 @@
+package checklist
+
+import (
+	"fmt"
+	"slices"
+)
+
+func (c *compiler) compileSteps() {
+	if len(c.def.Steps) == 0 {
+		c.add("steps", "is missing: name at least one step")
+	}
+	seen, keys := map[string]bool{}, map[uint32]string{}
+	for i := range c.def.Steps {
+		d, path := &c.def.Steps[i], fmt.Sprintf("steps[%d]", i)
+		c.checkName(path+".id", d.ID, seen)
+		s := Step{ID: d.ID, Kind: d.Kind, Weight: c.weight(path, d), Key: key("step", d.ID)}
+		if other, taken := keys[s.Key]; taken && other != d.ID {
+			c.add(path+".id", "%q can't be told from %q in encoded states: choose another", d.ID, other)
+		}
+		keys[s.Key] = d.ID
+		c.compileStep(path, d, &s)
+		for _, l := range c.listenAll(path, d.Event) {
+			l.Steps = append(l.Steps, i)
+		}
+		c.out.total += s.Weight
+		c.out.steps = append(c.out.steps, s)
+	}
+}
+
+// compileStep fills in what the step's kind makes of its fields.
+func (c *compiler) compileStep(path string, d *StepDef, s *Step) {
+	m := stepMeaning{ID: d.ID, Kind: d.Kind, Of: d.Of, Events: sorted(d.Event), Weight: s.Weight}
+	if d.Where != "" {
+		s.where, m.Where = c.condition(path+".where", c.expressions.event, d.Where)
+	}
+	k := slices.IndexFunc(kinds, func(k Kind) bool { return k.Name == d.Kind })
+	if k < 0 {
+		c.add(path+".kind", "%q is none of the kinds %s", d.Kind, kindNames())
+		return
+	}
+	c.checkFields(path, d, &kinds[k])
+	s.rule = kinds[k].build(d, &c.problems, path)
+	t := s.rule.traits()
+	s.target, s.WorkKey = t.target, key("work", d.ID, t.shape)
+	if m.AtLeast = t.target; d.Within != nil {
+		m.Within = *d.Within
+	}
+	c.meaning.Steps = append(c.meaning.Steps, m)
+}
+
+// checkFields complains about fields that the kind has not; those that it needs are the kind's to check.
+func (c *compiler) checkFields(path string, d *StepDef, k *Kind) {
+	for _, name := range d.given() {
+		if !slices.ContainsFunc(k.Fields, func(f Field) bool { return f.Name == name }) {
+			c.add(path+"."+name, "a step of kind %s has no such field", k.Name)
+		}
+	}
+}
+
+func (c *compiler) weight(path string, d *StepDef) float64 {
+	if d.Weight == nil {
+		return 1
+	}
+	if !(*d.Weight > 0 && *d.Weight <= maxWeight) {
+		c.add(path+".weight", "%v is not above 0 and at most %v", *d.Weight, maxWeight)
+		return 1
+	}
+	return *d.Weight
+}
+
+func kindNames() (names []string) {
+	for _, k := range kinds {
+		names = append(names, k.Name)
+	}
+	return names
+}

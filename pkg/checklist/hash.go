@@ -1,0 +1,60 @@
+package checklist
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"hash/fnv"
+	"slices"
+)
+
+// meaning is a definition without what does not matter: what the hash is taken of.
+type meaning struct {
+	Signup, Converted *momentMeaning
+	Exclude           []string
+	Tiers             []tierMeaning
+	Properties        []PropertyDef
+	Steps             []stepMeaning
+	Horizon           int64
+	Remembered, Users int
+}
+
+type momentMeaning struct {
+	Events []string
+	Where  string
+}
+
+type tierMeaning struct {
+	Name, When            string
+	Threshold, EscalateAt float64
+	Playbook              Playbook
+}
+
+type stepMeaning struct {
+	ID, Kind, Where, Of string
+	Events              []string
+	Weight, AtLeast     float64
+	Within              Span
+}
+
+func (m *meaning) hash() (string, error) {
+	slices.SortFunc(m.Steps, func(a, b stepMeaning) int { return cmp.Compare(a.ID, b.ID) })
+	slices.Sort(m.Exclude)
+	b, err := json.Marshal(m)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:16]), nil
+}
+
+// key identifies something in encoded states by a hash of what makes it itself.
+func key(parts ...string) uint32 {
+	h := fnv.New32a()
+	for _, p := range parts {
+		_, _ = h.Write([]byte(p))
+		_, _ = h.Write([]byte{0})
+	}
+	return h.Sum32()
+}

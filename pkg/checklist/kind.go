@@ -1,0 +1,127 @@
+package checklist
+
+import (
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/pqlstream/pqlstream/pkg/usage"
+)
+
+// Kind documents one kind of step. The reference page, the configuration's schema and the conformance tests are made
+// from it.
+type Kind struct {
+	Name    string
+	Doc     string
+	Fields  []Field // beside id, kind and weight, which every step has
+	Example string  // one step in YAML
+
+	build func(d *StepDef, p *problems, path string) rule
+}
+
+// Field documents one field of a kind.
+type Field struct {
+	Name     string
+	Doc      string
+	Required bool
+	Default  string // what holds when it is left out, in words
+}
+
+// kinds is the one list of the kinds there are.
+var kinds = []Kind{eventKind, countKind, distinctKind, daysKind, sumKind}
+
+// Kinds returns the kinds of steps there are, in the order of the reference page.
+func Kinds() []Kind { return append([]Kind(nil), kinds...) }
+
+// rule is a kind's behaviour with the fields of one step. It is immutable.
+type rule interface {
+	// update folds an event that passed the step's filter into the working set.
+	update(w *Work, ev *usage.Event) (changed, done bool)
+	// count is what the step has counted so far, in its own unit.
+	count(w *Work) float64
+	// need says what is missing, in words, after so much was counted.
+	need(have float64) string
+	// traits are what the rule is to the rest: constant.
+	traits() traits
+}
+
+// traits are a rule's constants.
+type traits struct {
+	target float64 // the count at which the step is done
+	shape  string  // the working set's meaning: a working set of another shape is not carried over
+	bound  int     // bytes that the encoded working set can take at most
+}
+
+// Work is what a step keeps of one account until it is done: its working set. The zero Work is an account's start.
+// It fits every kind, so that states need no type switch; a kind uses the fields that its traits.shape implies.
+type Work struct {
+	Total float64
+	IDs   []string // ascending
+	Days  []Day    // ascending
+}
+
+// Day is what happened on one UTC day.
+type Day struct {
+	Day int32 // days since the Unix epoch
+	N   uint32
+}
+
+var (
+	eventField = Field{Name: "event", Doc: "the event's name, or a list of names of which any counts", Required: true}
+	whereField = Field{Name: "where", Doc: "an expression over `properties`, `user_id`, `quantity`, `event` and `account`; " +
+		"events that it is not true for don't count. One that reads something missing is not true",
+		Default: "every event counts"}
+	withinField = Field{Name: "within", Doc: "whole days, such as `7d`, at most 366d: so many consecutive UTC days",
+		Default: "the account's whole life"}
+)
+
+// atLeast checks a step's at_least, a whole number unless fractions are allowed.
+func (d *StepDef) atLeast(p *problems, path string, limit float64, fractions bool) float64 {
+	at := path + ".at_least"
+	switch v := d.AtLeast; {
+	case v == nil:
+		p.add(at, "is missing")
+	case !(*v > 0 && *v <= limit):
+		p.add(at, "%v is not above 0 and at most %v", *v, limit)
+	case !fractions && *v != math.Trunc(*v):
+		p.add(at, "%v is not a whole number", *v)
+	default:
+		return *v
+	}
+	return 1
+}
+
+// withinDays checks a step's within; 0: the account's whole life.
+func (d *StepDef) withinDays(p *problems, path string) int {
+	if d.Within == nil {
+		return 0
+	}
+	n, whole := d.Within.days()
+	if !whole || n < 1 || n > maxWithin {
+		p.add(path+".within", "is not a number of whole days from 1d to %dd", maxWithin)
+		return 1
+	}
+	return n
+}
+
+// given names the fields that a step has, beside id, kind and weight.
+func (d *StepDef) given() (names []string) {
+	for _, f := range []struct {
+		name string
+		has  bool
+	}{
+		{"event", d.Event != nil}, {"where", d.Where != ""}, {"of", d.Of != ""},
+		{"at_least", d.AtLeast != nil}, {"within", d.Within != nil},
+	} {
+		if f.has {
+			names = append(names, f.name)
+		}
+	}
+	return names
+}
+
+// events is how a step's events read in a sentence.
+func (d *StepDef) events() string { return strings.Join(d.Event, " or ") }
+
+// number formats without an exponent or needless digits.
+func number(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
