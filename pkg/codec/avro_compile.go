@@ -3,7 +3,6 @@ package codec
 import (
 	"cmp"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/twmb/avro"
@@ -24,6 +23,9 @@ func compileSchema(text, name string, p *plan) *compiled {
 	if reject == nil {
 		reject = c.checkRequired()
 	}
+	if c.unresolved != "" {
+		reject = &usage.Error{Code: usage.CodeBadSchema, Err: fmt.Errorf("%s doesn't define %s", name, c.unresolved)}
+	}
 	return &compiled{program: program, err: reject}
 }
 
@@ -34,6 +36,8 @@ type compiler struct {
 	types map[string]*avro.SchemaNode // definitions by full name
 	skips map[string]*program         // programs that pass over a record, by full name
 	found map[target]bool             // what the schema has
+
+	unresolved string // a name that the parser let through and that nothing in the schema defines
 }
 
 // scoped is a schema node and the namespace that references in it are relative to.
@@ -78,23 +82,28 @@ func (c *compiler) resolve(n scoped) scoped {
 		return n
 	}
 	if !isNamed(n.Type) {
-		def := c.types[n.Type]
-		if def == nil || n.namespace != "" && !strings.Contains(n.Type, ".") {
-			if local := c.types[n.namespace+"."+n.Type]; local != nil {
-				def = local
-			}
-		}
+		def := c.lookup(n.Type, n.namespace)
 		if def == nil {
-			return n
+			c.unresolved = n.Type
+			return scoped{&avro.SchemaNode{Type: "null"}, ""}
 		}
 		n.SchemaNode = def
 	}
+	n.namespace = ""
 	if dot := strings.LastIndexByte(fullName(n.SchemaNode), '.'); dot >= 0 {
 		n.namespace = fullName(n.SchemaNode)[:dot]
-	} else {
-		n.namespace = ""
 	}
 	return n
+}
+
+// lookup returns the definition that a name refers to within a namespace.
+func (c *compiler) lookup(name, namespace string) *avro.SchemaNode {
+	if namespace != "" && !strings.Contains(name, ".") {
+		if def := c.types[namespace+"."+name]; def != nil {
+			return def
+		}
+	}
+	return c.types[name]
 }
 
 // in returns a part of n.
@@ -166,11 +175,10 @@ func (c *compiler) descend(n scoped, w *want) (program, *usage.Error) {
 }
 
 func (c *compiler) record(n scoped, w *want) (program, *usage.Error) {
-	wanted := matchFields(n.Fields, w)
 	var p program
 	for i := range n.Fields {
 		field := n.in(&n.Fields[i].Type)
-		below := wanted[i]
+		below := wanted(&n.Fields[i], w)
 		if below == nil {
 			p = appendProgram(p, c.skip(field))
 			continue
@@ -184,26 +192,18 @@ func (c *compiler) record(n scoped, w *want) (program, *usage.Error) {
 	return p, nil
 }
 
-// matchFields returns what is wanted of each of a record's fields. A field is also found under a name that it had
-// before (an alias), unless another field has that name now.
-func matchFields(fields []avro.SchemaField, w *want) []*want {
-	wanted := make([]*want, len(fields))
-	for name, below := range w.below {
-		i := slices.IndexFunc(fields, func(f avro.SchemaField) bool { return f.Name == name })
-		if i >= 0 {
-			wanted[i] = below
+// wanted returns what is wanted of a record's field, which is also found under a name that it had before (an alias). No
+// two fields of a valid schema share a name, former ones included.
+func wanted(f *avro.SchemaField, w *want) *want {
+	if below := w.below[f.Name]; below != nil {
+		return below
+	}
+	for _, alias := range f.Aliases {
+		if below := w.below[alias]; below != nil {
+			return below
 		}
 	}
-	for name, below := range w.below {
-		if slices.Contains(wanted, below) {
-			continue
-		}
-		i := slices.IndexFunc(fields, func(f avro.SchemaField) bool { return slices.Contains(f.Aliases, name) })
-		if i >= 0 && wanted[i] == nil {
-			wanted[i] = below
-		}
-	}
-	return wanted
+	return nil
 }
 
 func (c *compiler) mapEntries(n scoped, w *want) (program, *usage.Error) {

@@ -23,6 +23,10 @@ func (r *Registry) Schema(ctx context.Context, id int) (string, error) {
 	if err != nil {
 		return "", registryError(err)
 	}
+	if schema.Schema == "" {
+		// No registry says so; something else answers at its address.
+		return "", fmt.Errorf("%w: the answer holds no schema", ErrUnavailable)
+	}
 	if schema.Type != sr.TypeAvro {
 		return "", fmt.Errorf("%w: it is of type %s", ErrBadSchema, schema.Type)
 	}

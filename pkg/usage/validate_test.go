@@ -1,0 +1,90 @@
+package usage
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+const now = 1_700_000_000_000
+
+func validEvent() Event {
+	return Event{AccountID: "acme", Name: "login", OccurredAt: now}
+}
+
+func TestValidateTakes(t *testing.T) {
+	long := strings.Repeat("x", MaxIDBytes)
+	properties := make([]Property, MaxProperties)
+	for i := range properties {
+		properties[i] = Property{Key: fmt.Sprint(i), Value: StringValue(strings.Repeat("v", MaxPropertyBytes))}
+	}
+	for name, change := range map[string]func(*Event){
+		"the least":           func(*Event) {},
+		"the longest ids":     func(e *Event) { e.AccountID, e.Name, e.UserID, e.ID, e.Source = long, long, long, long, long },
+		"the most properties": func(e *Event) { e.Properties = properties },
+		"all kinds of values": func(e *Event) {
+			e.Properties = []Property{{}, {"b", BoolValue(true)}, {"l", LongValue(math.MinInt64)}, {"d", DoubleValue(-1e300)}}
+		},
+		"a negative quantity":  func(e *Event) { e.Quantity = -1 },
+		"1970":                 func(e *Event) { e.OccurredAt = 1 },
+		"as late as tolerated": func(e *Event) { e.OccurredAt = now + 1000 },
+		"text beyond ASCII":    func(e *Event) { e.AccountID, e.Name = "Zürich", "日本" },
+	} {
+		e := validEvent()
+		change(&e)
+		require.NoError(t, Validate(&e, now, 1000), name)
+	}
+	e := validEvent()
+	e.OccurredAt = time.Date(9999, 12, 31, 23, 59, 59, 999_000_000, time.UTC).UnixMilli()
+	require.NoError(t, Validate(&e, e.OccurredAt, 0))
+}
+
+func TestValidateRejects(t *testing.T) {
+	long := strings.Repeat("x", MaxIDBytes+1)
+	for code, tests := range map[string]map[string]func(*Event){
+		CodeAccountIDMissing:  {"account_id": func(e *Event) { e.AccountID = "" }},
+		CodeEventMissing:      {"event": func(e *Event) { e.Name = "" }},
+		"account_id_too_long": {"account_id": func(e *Event) { e.AccountID = long }},
+		"event_too_long":      {"event": func(e *Event) { e.Name = long }},
+		"user_id_too_long":    {"user_id": func(e *Event) { e.UserID = long }},
+		"event_id_too_long":   {"event_id": func(e *Event) { e.ID = long }},
+		"source_too_long":     {"source": func(e *Event) { e.Source = long }},
+		CodeNotUTF8: {
+			"account_id":        func(e *Event) { e.AccountID = "a\xff" },
+			"event":             func(e *Event) { e.Name = "\xc3" },
+			"user_id":           func(e *Event) { e.UserID = "\xed\xa0\x80" },
+			"event_id":          func(e *Event) { e.ID = "\xff" },
+			"source":            func(e *Event) { e.Source = "\xff" },
+			"properties.k":      func(e *Event) { e.Properties = []Property{{"k", StringValue("\xff")}} },
+			`properties."\xff"`: func(e *Event) { e.Properties = []Property{{"\xff", Value{}}} },
+		},
+		CodeTimestampMissing:   {"occurred_at": func(e *Event) { e.OccurredAt = 0 }},
+		CodeTimestampInFuture:  {"occurred_at": func(e *Event) { e.OccurredAt = now + 1001 }},
+		CodeQuantityNotFinite:  {"quantity": func(e *Event) { e.Quantity = math.NaN() }},
+		CodeTooManyProperties:  {"properties": func(e *Event) { e.Properties = make([]Property, MaxProperties+1) }},
+		CodePropertyKeyTooLong: {"properties." + long[:64] + "...": func(e *Event) { e.Properties = []Property{{long, Value{}}} }},
+		CodePropertyTooLong:    {"properties.k": func(e *Event) { e.Properties = []Property{{"k", StringValue(strings.Repeat("v", MaxPropertyBytes+1))}} }},
+		CodePropertyNotFinite:  {"properties.k": func(e *Event) { e.Properties = []Property{{}, {"k", DoubleValue(math.Inf(-1))}} }},
+	} {
+		for field, change := range tests {
+			e := validEvent()
+			change(&e)
+			var reject *Error
+			require.ErrorAs(t, Validate(&e, now, 1000), &reject, "%s %s", code, field)
+			require.Equal(t, code, reject.Code)
+			require.Equal(t, field, reject.Field)
+			require.True(t, strings.HasPrefix(reject.Error(), field+": "), reject.Error())
+		}
+	}
+	for _, at := range []int64{-1, math.MinInt64, math.MaxInt64, time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli()} {
+		e := validEvent()
+		e.OccurredAt = at
+		var reject *Error
+		require.ErrorAs(t, Validate(&e, math.MaxInt64, 0), &reject)
+		require.Equal(t, CodeTimestampOutOfRange, reject.Code)
+	}
+}
