@@ -1,0 +1,95 @@
+package redisstate
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
+
+	"github.com/pqlstream/pqlstream/pkg/state"
+	"github.com/pqlstream/pqlstream/pkg/state/statetest"
+)
+
+var partition = state.Partition{Stage: "activation", Topic: "usage", Number: 3, Identity: "cluster-1"}
+
+func TestBehaviourOnMiniredis(t *testing.T) {
+	c := startMiniredis(t)
+	statetest.Run(t, harness(c, c, Options{Buckets: 16}))
+}
+
+func TestBehaviourWithOneBucket(t *testing.T) {
+	c := startMiniredis(t)
+	statetest.Run(t, harness(c, c, Options{Buckets: 1}))
+}
+
+func TestBehaviourOnRedis(t *testing.T) {
+	c := startRedis(t)
+	statetest.Run(t, harness(c, c, Options{}))
+}
+
+// In a cluster every script that touches keys of two slots is refused.
+func TestBehaviourOnRedisCluster(t *testing.T) {
+	c, nodes := startCluster(t, 1)
+	statetest.Run(t, harness(c, nodes[0], Options{Buckets: 64}))
+}
+
+// harness makes harnesses on a store; admin goes to the one server that holds everything.
+func harness(c redis.UniversalClient, admin *redis.Client, o Options) func(*testing.T) statetest.Harness {
+	return func(t *testing.T) statetest.Harness {
+		s, err := New(c, o)
+		require.NoError(t, err)
+		ctx := context.Background()
+		flush := func() { require.NoError(t, admin.FlushAll(ctx).Err()) }
+		del := func(key string) {
+			n, err := admin.Del(ctx, key).Result()
+			require.NoError(t, err)
+			require.Equal(t, int64(1), n, key)
+		}
+		flush()
+		return statetest.Harness{
+			Store:         s,
+			Reader:        s,
+			Flush:         flush,
+			Evict:         func(p state.Partition, key string) { del(keysOf(s, p).buckets[s.bucketOf(key)]) },
+			EvictTimers:   func(p state.Partition) { del(keysOf(s, p).timers) },
+			EvictPosition: func(p state.Partition) { del(keysOf(s, p).meta) },
+			Snapshot:      func() func() { return snapshot(t, admin) },
+			Age: func(p state.Partition, d time.Duration) {
+				require.NoError(t, admin.HIncrBy(ctx, keysOf(s, p).meta, "updated", -d.Milliseconds()).Err())
+			},
+		}
+	}
+}
+
+// keysOf returns a mirror for the names of its keys.
+func keysOf(s *Store, p state.Partition) *mirror { return s.Open(p, 0).(*mirror) }
+
+// snapshot copies a server's hashes and sorted sets.
+func snapshot(t *testing.T, c *redis.Client) (restore func()) {
+	t.Helper()
+	ctx := context.Background()
+	hashes, sets := map[string]map[string]string{}, map[string][]redis.Z{}
+	keys, err := c.Keys(ctx, "*").Result()
+	require.NoError(t, err)
+	for _, key := range keys {
+		kind, err := c.Type(ctx, key).Result()
+		require.NoError(t, err)
+		if kind == "hash" {
+			hashes[key], err = c.HGetAll(ctx, key).Result()
+		} else {
+			sets[key], err = c.ZRangeWithScores(ctx, key, 0, -1).Result()
+		}
+		require.NoError(t, err)
+	}
+	return func() {
+		require.NoError(t, c.FlushAll(ctx).Err())
+		for key, hash := range hashes {
+			require.NoError(t, c.HSet(ctx, key, hash).Err())
+		}
+		for key, set := range sets {
+			require.NoError(t, c.ZAdd(ctx, key, set...).Err())
+		}
+	}
+}
