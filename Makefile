@@ -1,0 +1,119 @@
+# `make help` lists what there is.
+
+SHELL       := bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS   += --no-builtin-rules
+
+BUILD    := build
+PACKAGES := ./cmd/... ./pkg/... ./schemas/... ./test/...
+
+# What `make generate` writes. `make test` fails when one is not what its source makes of it.
+GENERATED := docs/configuration.md
+
+VERSION ?= $(shell git describe --tags --always --dirty 2> /dev/null || echo unknown)
+LDFLAGS := -X main.version=$(VERSION)
+
+LINT_VERSION := v2.15.0
+LINT         := $(BUILD)/bin/golangci-lint-$(LINT_VERSION)
+
+# The race detector needs a C compiler.
+RACE := $(shell command -v "$$(go env CC)" > /dev/null 2>&1 && echo -race)
+# Two packages at a time: more brokers at once would starve each other on two cores.
+TEST := go test -json -count=1 -p 2 $(RACE)
+# What was skipped, a line each; the report says it at the end.
+SKIPPED := $(BUILD)/skipped
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: ## the whole pipeline on sample data, in one process, without any service
+	go run ./cmd/pqlstream demo
+
+.PHONY: build
+build: ## the program, to bin/pqlstream
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/pqlstream ./cmd/pqlstream
+
+.PHONY: test
+test: checks kafka-if-possible ## format, lint, generated files, and all tests, on real servers where the machine has them
+	$(TEST) -timeout 9m $(PACKAGES) | tee $(BUILD)/test.json | go run ./test/report -also-skipped $(SKIPPED)
+
+.PHONY: test-slow
+test-slow: checks kafka kafka-3.9 ## the tests, and those that take long: soaks, many seeds, Kafka 3.9
+	$(TEST) -tags slow -timeout 60m $(PACKAGES) | tee $(BUILD)/test.json | go run ./test/report -also-skipped $(SKIPPED)
+
+.PHONY: checks
+checks: skips-none format vet lint-if-installed generated
+ifeq ($(RACE),)
+	@echo 'the race detector: there is no C compiler: install one (Debian: apt-get install gcc libc6-dev)' >> $(SKIPPED)
+endif
+
+.PHONY: skips-none
+skips-none:
+	@mkdir -p $(BUILD) && : > $(SKIPPED)
+
+.PHONY: format
+format: ## fail when a file is not as gofmt writes it
+	@files=$$(gofmt -l cmd pkg schemas test); \
+	if [ -n "$$files" ]; then echo "not formatted, run gofmt -w on:" $$files >&2; exit 1; fi
+
+.PHONY: vet
+vet: ## go vet
+	go vet -tags slow $(PACKAGES)
+
+.PHONY: lint
+lint: $(LINT) ## the linters of .golangci.yml, the import rules among them
+	$(LINT) run --build-tags slow $(PACKAGES)
+
+# Building the linters takes minutes the first time: it is not done unasked.
+.PHONY: lint-if-installed
+lint-if-installed: skips-none
+	@if [ -x $(LINT) ]; then echo $(LINT) run; $(LINT) run --build-tags slow $(PACKAGES); \
+	else echo 'the linters: not installed: run `make tools`' >> $(SKIPPED); fi
+
+.PHONY: tools
+tools: $(LINT) ## install the linters, to build/bin
+$(LINT):
+	GOBIN=$(CURDIR)/$(BUILD)/bin go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
+	mv $(BUILD)/bin/golangci-lint $@
+
+.PHONY: generate
+generate: ## write the files that are made from others
+	go generate $(PACKAGES)
+
+.PHONY: generated
+generated: ## fail when a generated file is not up to date (and bring it up to date)
+	@before=$$(cksum $(GENERATED)); go generate $(PACKAGES); after=$$(cksum $(GENERATED)); \
+	if [ "$$before" != "$$after" ]; then \
+	  echo 'generated files were not up to date, they are now; commit them:' >&2; \
+	  diff <(echo "$$before") <(echo "$$after") | sed -n 's/^> [0-9]* [0-9]* /  /p' >&2; exit 1; \
+	fi
+
+.PHONY: kafka kafka-3.9
+kafka: $(BUILD)/kafka/4 ## the jars of the broker that tests start
+kafka-3.9: $(BUILD)/kafka/3.9 ## those of Kafka 3.9, for test-slow
+$(BUILD)/kafka/4: PROFILE :=
+$(BUILD)/kafka/3.9: PROFILE := -P kafka-3.9
+$(BUILD)/kafka/%: test/servers/pom.xml
+	rm -rf $@ $@.part
+	mvn -q -B -f $< $(PROFILE) dependency:copy-dependencies -DoutputDirectory=$(CURDIR)/$@.part
+	mv $@.part $@
+	touch $@
+
+# Without Maven or Java the tests that need a broker skip themselves and say what to install.
+.PHONY: kafka-if-possible
+kafka-if-possible:
+	@if command -v mvn java > /dev/null; then $(MAKE) --no-print-directory kafka; fi
+
+.PHONY: bench
+bench: kafka ## end to end on a real broker and Redis: throughput, latency, CPU, memory
+	go test -run '^$$' -bench . -benchtime 1x -timeout 30m ./test/bench/...
+
+.PHONY: bench-micro
+bench-micro: ## the inner loops, without servers
+	go test -run '^$$' -bench . -benchmem ./pkg/...
+
+.PHONY: clean
+clean: ## remove what make made
+	rm -rf $(BUILD) bin
