@@ -1,0 +1,20 @@
+// Command pqlstream says when the accounts of a product qualify as leads, from what they do in it.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() { os.Exit(untilSignalled()) }
+
+// untilSignalled runs the command that the process was started with. The first SIGINT or SIGTERM ends its context, the
+// second ends the process at once, which is as safe as any crash.
+func untilSignalled() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop)
+	return execute(ctx, os.Args[1:], os.Stdout, os.Stderr)
+}

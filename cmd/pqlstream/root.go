@@ -1,0 +1,58 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pqlstream/pqlstream/pkg/checklist"
+	"github.com/pqlstream/pqlstream/pkg/config"
+)
+
+// Exit codes.
+const (
+	exitDone   = 0
+	exitFailed = 1
+	exitWrong  = 2 // the command line, the settings or the checklist are wrong: trying again won't help
+)
+
+// execute runs one command line and returns the exit code. An error is written to stderr, once.
+func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	started := false
+	root := newRoot()
+	root.PersistentPreRun = func(*cobra.Command, []string) { started = true }
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitDone
+	}
+	fmt.Fprintln(stderr, "pqlstream:", err)
+	var settings config.Problems
+	var definition *checklist.Problem
+	if !started || errors.As(err, &settings) || errors.As(err, &definition) {
+		return exitWrong
+	}
+	return exitFailed
+}
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "pqlstream",
+		Short: "Says when the accounts of a product qualify as leads, from what they do in it",
+		Long: "pqlstream reads usage events from Kafka, keeps each account's activation state, and publishes the moment an\n" +
+			"account qualifies, exactly once.",
+		SilenceUsage:  true, // an error is a sentence, not a page of flags
+		SilenceErrors: true, // execute prints them
+	}
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.AddCommand(newConfig(), newTopics(), newVersion())
+	return root
+}
+
+// showHelp is what a command does that only has other commands.
+func showHelp(cmd *cobra.Command, _ []string) error { return cmd.Help() }
