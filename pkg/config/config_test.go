@@ -260,7 +260,7 @@ func TestTheExampleIsValid(t *testing.T) {
 	c, err := Load("../../config/pqlstream.yaml", nil)
 	require.NoError(t, err)
 	want := Default()
-	want.Checklist = "config/checklist.yaml"
+	want.Checklist = "config/checklists/demo.yaml"
 	want.Kafka.Brokers = []string{"localhost:9092"}
 	want.Redis.Addresses = []string{"localhost:6379"}
 	want.Registry.URL = "http://localhost:8081"

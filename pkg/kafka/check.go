@@ -91,13 +91,7 @@ func (c *check) settings(s *Spec, topic *kadm.ResourceConfig) {
 	for _, entry := range topic.Configs {
 		is[entry.Key] = entry.MaybeValue()
 	}
-	if want := s.Configs["cleanup.policy"]; is["cleanup.policy"] != want {
-		c.problem("topic %s has cleanup.policy %s, it has to be %s; run %s", s.Name, is["cleanup.policy"], want, alter(s.Name, "cleanup.policy", want))
-	}
-	if n, err := strconv.Atoi(is["max.message.bytes"]); err == nil && n < MaxRecordBytes {
-		c.problem("topic %s has max.message.bytes %d, which a state or an event may pass; run %s",
-			s.Name, n, alter(s.Name, "max.message.bytes", s.Configs["max.message.bytes"]))
-	}
+	c.necessary(s, is)
 	if want, isLog := s.Configs["retention.ms"]; isLog {
 		c.retention(s.Name, is, want)
 	}
@@ -108,6 +102,21 @@ func (c *check) settings(s *Spec, topic *kadm.ResourceConfig) {
 	if is["unclean.leader.election.enable"] == "true" {
 		c.warn("topic %s has unclean.leader.election.enable true: acknowledged records may be lost; run %s",
 			s.Name, alter(s.Name, "unclean.leader.election.enable", "false"))
+	}
+}
+
+// necessary compares the settings without which states or records get lost or stuck.
+func (c *check) necessary(s *Spec, is map[string]string) {
+	if want := s.Configs["cleanup.policy"]; is["cleanup.policy"] != want {
+		c.problem("topic %s has cleanup.policy %s, it has to be %s; run %s", s.Name, is["cleanup.policy"], want, alter(s.Name, "cleanup.policy", want))
+	}
+	if n, err := strconv.Atoi(is["max.message.bytes"]); err == nil && n < MaxRecordBytes {
+		c.problem("topic %s has max.message.bytes %d, which a state or an event may pass; run %s",
+			s.Name, n, alter(s.Name, "max.message.bytes", s.Configs["max.message.bytes"]))
+	}
+	if n, err := strconv.ParseInt(is["delete.retention.ms"], 10, 64); s.Configs["delete.retention.ms"] != "" && err == nil && n < TombstoneRetention.Milliseconds() {
+		c.problem("topic %s has delete.retention.ms %d: a mirror that is brought forward might miss deletions; run %s",
+			s.Name, n, alter(s.Name, "delete.retention.ms", s.Configs["delete.retention.ms"]))
 	}
 }
 

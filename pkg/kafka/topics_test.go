@@ -179,6 +179,8 @@ func TestCheckListsAllProblemsWithRemedies(t *testing.T) {
 			"use another prefix, or delete pql.activation.changelog if nobody needs what it holds",
 		"topic pql.events does not exist; run `pqlstream topics create`, or set kafka.create_topics",
 		"topic pql.activation.changelog has cleanup.policy delete, it has to be compact; run " + alter + "pql.activation.changelog --add-config cleanup.policy=compact",
+		"topic pql.activation.changelog has delete.retention.ms 86400000: a mirror that is brought forward might miss deletions; run " +
+			alter + "pql.activation.changelog --add-config delete.retention.ms=604800000",
 		"topic pql.current has max.message.bytes 1000, which a state or an event may pass; run " + alter + "pql.current --add-config max.message.bytes=8388608",
 	}, strings.Split(err.Error(), "\n"))
 	assert.Equal(t, []string{
