@@ -301,24 +301,28 @@ func (r *Runtime) share() (states, bytes int) {
 	return max(r.o.CacheStates/n, 2*chunkRecords), r.o.CacheBytes / n
 }
 
-// Waiting lists what keeps the runtime from being ready; empty: it is.
-func (r *Runtime) Waiting() []string {
+// Waiting says, by stage or task, what keeps the runtime from being ready; empty: it is.
+func (r *Runtime) Waiting() map[string]string {
+	what := map[string]string{}
 	if !r.joined.Load() {
-		return []string{r.o.Stage + " has not joined its group"}
+		what[r.o.Stage] = "has not joined its group"
+		return what
 	}
-	var what []string
 	if _, err := memberOf(r.group); err != nil {
-		what = append(what, r.o.Stage+" is "+err.Error())
+		what[r.o.Stage] = "is " + err.Error()
 	}
-	for _, t := range r.owned() {
-		t.mu.Lock()
-		if t.waiting != "" {
-			what = append(what, fmt.Sprintf("%s of %s-%d: %s", r.o.Stage, t.input.name, t.partition, t.waiting))
+	for tp, t := range *r.assignment.Load() {
+		t.task.mu.Lock()
+		if t.task.waiting != "" {
+			what[fmt.Sprintf("%s/%s/%d", r.o.Stage, tp.topic, tp.partition)] = t.task.waiting
 		}
-		t.mu.Unlock()
+		t.task.mu.Unlock()
 	}
 	return what
 }
+
+// Stage is the stage's name.
+func (r *Runtime) Stage() string { return r.o.Stage }
 
 // Stats returns the runtime's counters.
 func (r *Runtime) Stats() *Stats { return &r.stats }

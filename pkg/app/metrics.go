@@ -1,0 +1,48 @@
+package app
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/pqlstream/pqlstream/pkg/stream"
+)
+
+// collector exports the stages' counters.
+type collector struct{ app *App }
+
+// counter is one exported counter and where its value comes from.
+type counter struct {
+	desc  *prometheus.Desc
+	value func(*stream.Stats) float64
+}
+
+func newCounter(name, help string, value func(*stream.Stats) float64) counter {
+	return counter{prometheus.NewDesc("pqlstream_"+name, help, []string{"stage"}, nil), value}
+}
+
+var counters = []counter{
+	newCounter("records_total", "Records folded, those that nothing listens to included.", func(s *stream.Stats) float64 { return float64(s.Records.Load()) }),
+	newCounter("rejected_total", "Records that became dead letters because they could not be decoded.", func(s *stream.Stats) float64 { return float64(s.Rejected.Load()) }),
+	newCounter("states_loaded_total", "States read from the store because they were not in memory.", func(s *stream.Stats) float64 { return float64(s.Loaded.Load()) }),
+	newCounter("emissions_total", "Transactions that published outputs and did not move the offset.", func(s *stream.Stats) float64 { return float64(s.Emissions.Load()) }),
+	newCounter("checkpoints_total", "Transactions that moved the offset.", func(s *stream.Stats) float64 { return float64(s.Checkpoints.Load()) }),
+	newCounter("commits_unconfirmed_total", "Transactions that were not confirmed; their partitions were taken over again.", func(s *stream.Stats) float64 { return float64(s.Unconfirmed.Load()) }),
+	newCounter("takeovers_total", "Partitions taken over again while they were assigned.", func(s *stream.Stats) float64 { return float64(s.Takeovers.Load()) }),
+	newCounter("mirror_rebuilds_total", "Mirrors filled anew from the changelog.", func(s *stream.Stats) float64 { return float64(s.Rebuilds.Load()) }),
+	newCounter("commit_seconds_total", "Time spent in confirmed transactions.", func(s *stream.Stats) float64 { return float64(s.CommitNanos.Load()) / 1e9 }),
+}
+
+// Describe implements prometheus.Collector.
+func (c *collector) Describe(out chan<- *prometheus.Desc) {
+	for _, n := range counters {
+		out <- n.desc
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (c *collector) Collect(out chan<- prometheus.Metric) {
+	for _, s := range c.app.running() {
+		for _, n := range counters {
+			out <- prometheus.MustNewConstMetric(n.desc, prometheus.CounterValue, n.value(s.Stats()), s.Stage())
+		}
+	}
+}

@@ -1,0 +1,267 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sr"
+
+	"github.com/pqlstream/pqlstream/pkg/account"
+	"github.com/pqlstream/pqlstream/pkg/checklist"
+	"github.com/pqlstream/pqlstream/pkg/codec"
+	"github.com/pqlstream/pqlstream/pkg/config"
+	"github.com/pqlstream/pqlstream/pkg/kafka"
+	"github.com/pqlstream/pqlstream/pkg/pipeline"
+	"github.com/pqlstream/pqlstream/pkg/stream"
+	"github.com/pqlstream/pqlstream/pkg/usage"
+	"github.com/pqlstream/pqlstream/schemas"
+)
+
+// maxDeadLetter leaves room for key and headers in what a broker takes by default.
+const maxDeadLetter = 900_000
+
+// wiring is what the stages share.
+type wiring struct {
+	app        *App
+	names      config.Topics
+	partitions map[string]int32
+	source     codec.SchemaSource
+	own        codec.SchemaSource // of our own topics
+	ids        map[string]int
+	group      []kgo.Opt
+}
+
+// build makes the stages that the process runs.
+func (a *App) build(ctx context.Context) error {
+	w, err := a.wire(ctx)
+	if err != nil {
+		return err
+	}
+	var stages []*stream.Runtime
+	for _, s := range a.c.Stages {
+		build := w.activation
+		if s == config.Ingest {
+			build = w.ingest
+		}
+		o, err := build()
+		if err != nil {
+			return fmt.Errorf("stage %s: %w", s, err)
+		}
+		r, err := stream.New(ctx, o)
+		if err != nil {
+			return fmt.Errorf("stage %s: %w", s, err)
+		}
+		stages = append(stages, r)
+	}
+	a.mu.Lock()
+	a.stages = stages
+	a.mu.Unlock()
+	return nil
+}
+
+// wire looks up what is the same for all stages.
+func (a *App) wire(ctx context.Context) (*wiring, error) {
+	w := &wiring{app: a, names: a.c.TopicNames()}
+	features, err := kafka.ProbeFeatures(ctx, a.client)
+	if err != nil {
+		return nil, err
+	}
+	if w.group, err = kafka.GroupOptions(a.c.Kafka, features); err != nil {
+		return nil, err
+	}
+	specs, err := kafka.NewTopics(a.client, a.c.Kafka).Plan(ctx, a.c)
+	if err != nil {
+		return nil, err
+	}
+	w.partitions = map[string]int32{}
+	for _, s := range specs {
+		w.partitions[s.Name] = s.Partitions
+	}
+	registrations := []codec.Registration{
+		{Topic: w.names.Events, Schema: schemas.PQLEvent},
+		{Topic: w.names.Current, Schema: schemas.PQLEvent},
+		{Topic: w.names.Lifecycle, Schema: schemas.PQLEvent},
+		{Topic: w.names.DeadLetters, Schema: schemas.DeadLetter},
+	}
+	if !a.c.Direct() {
+		registrations = append(registrations, codec.Registration{Topic: w.names.Usage, Schema: schemas.UsageEvent})
+	}
+	return w, w.register(ctx, registrations)
+}
+
+// register learns the schemas' ids: from a registry where there is one.
+func (w *wiring) register(ctx context.Context, registrations []codec.Registration) error {
+	r := w.app.c.Registry
+	if r.URL == "" {
+		w.source, w.own, w.ids = codec.SchemaDir(r.Directory), codec.LocalSchemas(), codec.LocalIDs(registrations)
+		return nil
+	}
+	client, err := registryClient(r)
+	if err != nil {
+		return err
+	}
+	registry := codec.NewRegistry(client)
+	w.source, w.own = registry, registry
+	if w.app.c.Output.Format == config.JSON {
+		w.ids = codec.LocalIDs(registrations)
+		return nil
+	}
+	return w.app.await(ctx, "registry", func(ctx context.Context) (err error) {
+		w.ids, err = codec.Register(ctx, client, registrations)
+		return err
+	})
+}
+
+func registryClient(r config.Registry) (*sr.Client, error) {
+	opts := []sr.ClientOpt{sr.URLs(r.URL), sr.HTTPClient(&http.Client{Timeout: 5 * time.Second})}
+	if r.Username != "" {
+		opts = append(opts, sr.BasicAuth(r.Username, r.Password.Reveal()))
+	}
+	client, err := sr.NewClient(opts...)
+	if err != nil {
+		return nil, fmt.Errorf("registry: %w", err)
+	}
+	return client, nil
+}
+
+// options are what the stages' runtimes have in common.
+func (w *wiring) options(s config.Stage) (stream.Options, error) {
+	c := w.app.c
+	letters, err := codec.NewDeadLetterEncoder(w.format(), w.ids[w.names.DeadLetters], maxDeadLetter)
+	if err != nil {
+		return stream.Options{}, err
+	}
+	dead := &pipeline.DeadLetters{Stage: string(s), Topic: w.names.DeadLetters, Partitions: w.partitions[w.names.DeadLetters], Encoder: letters, Now: now}
+	return stream.Options{
+		Stage:        string(s),
+		Group:        c.Group(s),
+		DeadLetter:   dead.Letter,
+		Client:       func(extra ...kgo.Opt) (*kgo.Client, error) { return kafka.NewClient(c.Kafka, w.app.log, extra...) },
+		GroupOptions: w.group,
+		InstanceID:   c.Kafka.InstanceID,
+		StartAtEnd:   c.Input.Start == config.Latest,
+		CacheStates:  c.Runtime.CacheAccounts,
+		CacheBytes:   int(c.Runtime.CacheMemory),
+
+		Disorder:           c.Runtime.AllowedDisorder,
+		EmissionInterval:   c.Runtime.EmissionInterval,
+		CheckpointInterval: c.Runtime.CheckpointInterval,
+		TransactionTimeout: c.Runtime.TransactionTimeout,
+		ShutdownTimeout:    c.Runtime.ShutdownTimeout,
+		TombstoneRetention: kafka.TombstoneRetention,
+		Logger:             w.app.log,
+	}, nil
+}
+
+func (w *wiring) format() codec.Format { return codec.Format(w.app.c.Output.Format) }
+
+func now() int64 { return time.Now().UnixMilli() }
+
+// activation is the stage that folds accounts.
+func (w *wiring) activation() (stream.Options, error) {
+	c := w.app.c
+	rules, err := LoadChecklist(c.Checklist)
+	if err != nil {
+		return stream.Options{}, err
+	}
+	a := &pipeline.Activation{
+		Engine:          account.NewEngine(rules),
+		Events:          w.names.Events,
+		Current:         w.names.Current,
+		Lifecycle:       w.names.Lifecycle,
+		Escalations:     c.Output.Escalations,
+		FutureTolerance: c.Runtime.FutureTolerance.Milliseconds(),
+		Replay:          c.Runtime.Replay,
+		Now:             now,
+	}
+	if c.Direct() {
+		a.Input, err = w.input(&c.Input.Sources[0])
+		a.Partitions = w.partitions[w.names.ActivationChangelog]
+	} else {
+		a.Input, err = codec.NewInput(w.format(), usage.CanonicalMapping(), w.own)
+	}
+	if err != nil {
+		return stream.Options{}, err
+	}
+	if a.Facts, err = codec.NewFactEncoder(w.format(), w.ids[w.names.Events]); err != nil {
+		return stream.Options{}, err
+	}
+	o, err := w.options(config.Activation)
+	o.Inputs = []stream.Input{{Topic: c.ActivationInput(), Changelog: w.names.ActivationChangelog}}
+	o.NewProcessor = func(string, int32) stream.Processor { return a.Processor() }
+	o.Store = w.app.store
+	o.Definition = rules.Hash()
+	return o, err
+}
+
+// ingest is the stage that keys events by account.
+func (w *wiring) ingest() (stream.Options, error) {
+	c := w.app.c
+	o, err := w.options(config.Ingest)
+	if err != nil {
+		return o, err
+	}
+	in := &pipeline.Ingest{
+		Inputs:          map[string]*codec.Input{},
+		Usage:           w.names.Usage,
+		Partitions:      w.partitions[w.names.Usage],
+		FutureTolerance: c.Runtime.FutureTolerance.Milliseconds(),
+		Now:             now,
+	}
+	if in.Events, err = codec.NewEventEncoder(w.format(), w.ids[w.names.Usage]); err != nil {
+		return o, err
+	}
+	for i := range c.Input.Sources {
+		s := &c.Input.Sources[i]
+		if in.Inputs[s.Topic], err = w.input(s); err != nil {
+			return o, err
+		}
+		o.Inputs = append(o.Inputs, stream.Input{Topic: s.Topic, Changelog: c.IngestChangelog(s)})
+	}
+	o.NewProcessor = func(topic string, _ int32) stream.Processor { return in.Processor(topic) }
+	return o, nil
+}
+
+// input is how a source's records are read.
+func (w *wiring) input(s *config.Source) (*codec.Input, error) {
+	f := s.Fields.WithDefaults()
+	fields := map[string]string{
+		usage.FieldEventID:    f.EventID,
+		usage.FieldAccountID:  f.AccountID,
+		usage.FieldUserID:     f.UserID,
+		usage.FieldEvent:      f.Event,
+		usage.FieldOccurredAt: f.OccurredAt,
+		usage.FieldQuantity:   f.Quantity,
+		usage.FieldSource:     f.Source,
+		usage.FieldProperties: f.Properties,
+	}
+	for _, e := range f.ExtraProperties {
+		fields[usage.PropertyField(e.Name)] = e.Path
+	}
+	mapping, err := usage.ParseMapping(fields)
+	if err != nil {
+		return nil, fmt.Errorf("source %s: %w", s.Topic, err)
+	}
+	return codec.NewInput(codec.Format(s.Encoding()), mapping, w.source)
+}
+
+// LoadChecklist reads and compiles a checklist's file.
+func LoadChecklist(path string) (*checklist.Checklist, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading the checklist: %w", err)
+	}
+	definition, err := checklist.Parse(text)
+	if err != nil {
+		return nil, fmt.Errorf("checklist %s:\n%w", path, err)
+	}
+	rules, err := checklist.Compile(definition)
+	if err != nil {
+		return nil, fmt.Errorf("checklist %s:\n%w", path, err)
+	}
+	return rules, nil
+}

@@ -1,0 +1,119 @@
+package pipeline
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/pqlstream/pqlstream/pkg/account"
+	"github.com/pqlstream/pqlstream/pkg/codec"
+	"github.com/pqlstream/pqlstream/pkg/kafka"
+	"github.com/pqlstream/pqlstream/pkg/stream"
+	"github.com/pqlstream/pqlstream/pkg/usage"
+)
+
+// Activation folds usage events, keyed by account, into the accounts' states and publishes their transitions.
+type Activation struct {
+	Engine          *account.Engine
+	Input           *codec.Input
+	Facts           *codec.FactEncoder
+	Events          string // topics
+	Current         string
+	Lifecycle       string
+	Escalations     bool  // escalations go to Events as well
+	Partitions      int32 // of the input when it is a foreign topic, whose keys are checked; 0: not
+	FutureTolerance int64 // ms
+	Replay          bool  // history is being published again
+	Now             Clock
+}
+
+// backfillAge is from when on a fact counts as decided over history, not as it happened; ms.
+const backfillAge = 24 * 60 * 60 * 1000
+
+// Processor returns the processor of one task.
+func (a *Activation) Processor() stream.Processor {
+	return &activation{Activation: a, decoder: a.Input.Decoder()}
+}
+
+// activation is the processor of one task.
+type activation struct {
+	*Activation
+	decoder *codec.Decoder
+	events  []usage.Event // by slot
+}
+
+func (a *activation) NewState(key []byte, incarnation int64) stream.State {
+	return a.Engine.New(string(key), incarnation)
+}
+
+func (a *activation) LoadState(key, value []byte) (stream.State, error) {
+	return a.Engine.Load(string(key), value)
+}
+
+func (a *activation) Decode(slot int, r *kgo.Record) (stream.Route, error) {
+	for len(a.events) <= slot {
+		a.events = append(a.events, usage.Event{})
+	}
+	ev := &a.events[slot]
+	if err := decode(a.decoder, r, ev, a.Now(), a.FutureTolerance); err != nil {
+		return stream.Route{}, err
+	}
+	key := bytesOf(ev.AccountID)
+	if a.Partitions > 0 {
+		if p := kafka.Partition(key, a.Partitions); p != r.Partition {
+			return stream.Route{}, &stream.Reject{Code: CodeWrongPartition, Err: fmt.Errorf(
+				"account_id: %q belongs in partition %d by Kafka's default partitioner, the record is in %d: "+
+					"a topic that is keyed otherwise needs the ingest stage", ev.AccountID, p, r.Partition)}
+		}
+	}
+	return stream.Route{Key: key, EventTime: ev.OccurredAt, Ignore: !a.Engine.Checklist().Listens(ev.Name)}, nil
+}
+
+func (a *activation) Fold(slot int, t *stream.Turn) error {
+	ev := &a.events[slot]
+	changed, facts := a.Engine.Apply(t.State.(*account.State), ev, position(t.Record), t.Watermark)
+	if changed {
+		t.Changed()
+	}
+	for i := range facts {
+		a.publish(t, &facts[i], i == len(facts)-1)
+	}
+	return nil
+}
+
+// publish emits one fact. Of several that one event led to, only the last says where the account stands now.
+func (a *activation) publish(t *stream.Turn, f *account.Fact, last bool) {
+	now := a.Now()
+	value := a.Facts.AppendFact(nil, f, codec.Detection{DetectedAt: now, Replay: a.Replay, Backfill: now-f.OccurredAt > backfillAge})
+	headers := append(trace(t.Record),
+		kgo.RecordHeader{Key: codec.HeaderSchema, Value: []byte("pql_event")},
+		kgo.RecordHeader{Key: codec.HeaderType, Value: []byte(f.Type)})
+	emit := func(topic string, value []byte) {
+		t.Emit(stream.Output{Topic: topic, Partition: t.Partition, Key: []byte(f.AccountID), Value: value, Headers: headers})
+	}
+	emit(a.Lifecycle, value)
+	if a.leads(f.Type) {
+		emit(a.Events, value)
+	}
+	switch {
+	case last && f.Current:
+		emit(a.Current, value)
+	case slices.Contains(leaving, f.Type):
+		emit(a.Current, nil)
+	}
+}
+
+// leaving are the types of facts by which an account is no longer a PQL.
+var leaving = []account.Type{account.Disqualified, account.Converted, account.Churned}
+
+// leads says whether facts of a type are for those who act on leads.
+func (a *activation) leads(t account.Type) bool {
+	switch t {
+	case account.Qualified, account.Requalified, account.Disqualified, account.Converted:
+		return true
+	case account.Escalated:
+		return a.Escalations
+	}
+	return false
+}

@@ -1,0 +1,68 @@
+package pipeline
+
+import (
+	"unsafe"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/pqlstream/pqlstream/pkg/codec"
+	"github.com/pqlstream/pqlstream/pkg/kafka"
+	"github.com/pqlstream/pqlstream/pkg/stream"
+	"github.com/pqlstream/pqlstream/pkg/usage"
+)
+
+// Ingest turns the records of sources, of any key and format, into canonical events keyed by account.
+type Ingest struct {
+	Inputs          map[string]*codec.Input // by source topic
+	Events          *codec.EventEncoder
+	Usage           string // topic
+	Partitions      int32  // of it
+	FutureTolerance int64  // ms
+	Now             Clock
+}
+
+// Processor returns the processor of one task.
+func (in *Ingest) Processor(topic string) stream.Processor {
+	return &ingest{Ingest: in, decoder: in.Inputs[topic].Decoder()}
+}
+
+// ingest is the processor of one task. It keeps no state: its records concern no entity.
+type ingest struct {
+	*Ingest
+	decoder *codec.Decoder
+	events  []usage.Event // by slot
+}
+
+func (in *ingest) NewState([]byte, int64) stream.State         { return nil }
+func (in *ingest) LoadState(_, _ []byte) (stream.State, error) { return nil, nil }
+func (in *ingest) Decode(slot int, r *kgo.Record) (stream.Route, error) {
+	for len(in.events) <= slot {
+		in.events = append(in.events, usage.Event{})
+	}
+	ev := &in.events[slot]
+	if err := decode(in.decoder, r, ev, in.Now(), in.FutureTolerance); err != nil {
+		return stream.Route{}, err
+	}
+	return stream.Route{EventTime: ev.OccurredAt}, nil
+}
+
+func (in *ingest) Fold(slot int, t *stream.Turn) error {
+	ev := &in.events[slot]
+	if ev.ReceivedAt == 0 {
+		ev.ReceivedAt = t.Record.Timestamp.UnixMilli()
+	}
+	key := []byte(ev.AccountID)
+	t.Emit(stream.Output{
+		Topic:     in.Usage,
+		Partition: kafka.Partition(key, in.Partitions),
+		Key:       key,
+		Value:     in.Events.AppendUsage(nil, ev),
+		Headers: append(trace(t.Record),
+			kgo.RecordHeader{Key: codec.HeaderSchema, Value: []byte("usage_event")},
+			kgo.RecordHeader{Key: headerPosition, Value: formatPosition(t.Record)}),
+	})
+	return nil
+}
+
+// bytesOf returns the bytes of a string, which must not be changed.
+func bytesOf(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }

@@ -1,0 +1,133 @@
+// Package pipeline binds the stages to the runtime: it turns records into usage events and entities, folds them with
+// the pure packages, and turns what comes out into records.
+package pipeline
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/pqlstream/pqlstream/pkg/account"
+	"github.com/pqlstream/pqlstream/pkg/codec"
+	"github.com/pqlstream/pqlstream/pkg/kafka"
+	"github.com/pqlstream/pqlstream/pkg/stream"
+	"github.com/pqlstream/pqlstream/pkg/usage"
+)
+
+// Clock returns the wall clock, ms since the Unix epoch. It says when something was detected and which event times lie
+// in the future; nothing that is folded depends on it.
+type Clock func() int64
+
+// The headers of records that ingest writes and activation reads.
+const (
+	// headerPosition is where the source's record lies: topic:partition:offset.
+	headerPosition = "source-position"
+	// Trace context (https://www.w3.org/TR/trace-context/) travels from a source's record to what it led to.
+	headerTraceParent = "traceparent"
+	headerTraceState  = "tracestate"
+)
+
+// The codes of rejects that are found here, beside those of package usage.
+const (
+	CodeWrongPartition = "wrong_partition"
+	CodeUnknownSchema  = "unknown_schema"
+)
+
+// decode reads a record into an event and validates it. What is wrong with it for good is a Reject; schemas that are
+// out of reach are something to wait for.
+func decode(d *codec.Decoder, r *kgo.Record, ev *usage.Event, now, futureTolerance int64) error {
+	err := d.Decode(context.Background(), r.Value, ev)
+	if err == nil {
+		err = usage.Validate(ev, now, futureTolerance)
+	}
+	if err == nil {
+		return nil
+	}
+	if errors.Is(err, codec.ErrUnavailable) {
+		return fmt.Errorf("%w: %w", stream.ErrRetry, err)
+	}
+	if wrong, ok := errors.AsType[*usage.Error](err); ok {
+		return &stream.Reject{Code: wrong.Code, Err: wrong}
+	}
+	return fmt.Errorf("decoding %s-%d@%d: %w", r.Topic, r.Partition, r.Offset, err)
+}
+
+// trace returns the record's trace context, in memory of its own.
+func trace(r *kgo.Record) (headers []kgo.RecordHeader) {
+	for _, h := range r.Headers {
+		if h.Key == headerTraceParent || h.Key == headerTraceState {
+			headers = append(headers, kgo.RecordHeader{Key: h.Key, Value: bytes.Clone(h.Value)})
+		}
+	}
+	return headers
+}
+
+// position returns where the event's source record lies: as ingest noted it, or else the record itself.
+func position(r *kgo.Record) account.Position {
+	for _, h := range r.Headers {
+		if h.Key != headerPosition {
+			continue
+		}
+		if p, ok := parsePosition(string(h.Value)); ok {
+			return p
+		}
+	}
+	return account.Position{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset}
+}
+
+func formatPosition(r *kgo.Record) []byte {
+	return fmt.Appendf(nil, "%s:%d:%d", r.Topic, r.Partition, r.Offset)
+}
+
+func parsePosition(s string) (p account.Position, ok bool) {
+	topic, rest, _ := strings.Cut(s, ":")
+	partition, offset, ok := strings.Cut(rest, ":")
+	if !ok {
+		return p, false
+	}
+	n, err := strconv.ParseInt(partition, 10, 32)
+	if err != nil {
+		return p, false
+	}
+	o, err := strconv.ParseInt(offset, 10, 64)
+	return account.Position{Topic: topic, Partition: int32(n), Offset: o}, err == nil
+}
+
+// DeadLetters makes the records that preserve what can't be processed.
+type DeadLetters struct {
+	Stage      string
+	Topic      string
+	Partitions int32
+	Encoder    *codec.DeadLetterEncoder
+	Now        Clock
+}
+
+// Letter returns the dead letter of a record.
+func (d *DeadLetters) Letter(r *kgo.Record, reject *stream.Reject) (stream.Output, error) {
+	key := fmt.Appendf(nil, "%s-%d-%d", r.Topic, r.Partition, r.Offset)
+	letter := codec.DeadLetter{
+		Reason:    reject.Code,
+		Message:   reject.Err.Error(),
+		Stage:     d.Stage,
+		Topic:     r.Topic,
+		Partition: r.Partition,
+		Offset:    r.Offset,
+		Timestamp: r.Timestamp.UnixMilli(),
+		FailedAt:  d.Now(),
+		Key:       r.Key,
+		Headers:   r.Headers,
+		Value:     r.Value,
+	}
+	return stream.Output{
+		Topic:     d.Topic,
+		Partition: kafka.Partition(key, d.Partitions),
+		Key:       key,
+		Value:     d.Encoder.AppendDeadLetter(nil, &letter),
+		Headers:   []kgo.RecordHeader{{Key: codec.HeaderSchema, Value: []byte("dead_letter")}},
+	}, nil
+}
