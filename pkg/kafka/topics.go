@@ -73,13 +73,21 @@ func (t *Topics) Create(ctx context.Context, specs []Spec) ([]string, error) {
 		case err == nil:
 			created = append(created, s.Name)
 		case !errors.Is(err, kerr.TopicAlreadyExists):
-			failed = append(failed, fmt.Errorf("creating topic %s (%d partitions, %d replicas): %w %s", s.Name, s.Partitions, replicas, err, answer.ErrMessage))
+			failed = append(failed, fmt.Errorf("creating topic %s (%d partitions, %d replicas): %w", s.Name, s.Partitions, replicas, explained(err, answer.ErrMessage)))
 		}
 	}
 	if len(failed) > 0 {
 		return created, errors.Join(failed...)
 	}
 	return created, t.awaitVisible(ctx, created)
+}
+
+// explained adds what the broker said beside the error's code.
+func explained(err error, message string) error {
+	if message == "" {
+		return err
+	}
+	return fmt.Errorf("%w (%s)", err, message)
 }
 
 // settings are a new topic's. With three replicas one broker may fail without a loss or a stop.
