@@ -39,7 +39,7 @@ func tryRedis(t testing.TB, program string, settings []string) *redis.Client {
 	t.Helper()
 	port := freePort(t)
 	args := []string{"--bind", "127.0.0.1", "--port", port, "--dir", t.TempDir(), "--save", "", "--appendonly", "no",
-		"--loglevel", "warning"}
+		"--loglevel", "warning", "--repl-diskless-sync-delay", "0"}
 	command := exec.Command(program, append(args, settings...)...)
 	require.NoError(t, command.Start())
 	ended := make(chan struct{})
@@ -86,16 +86,16 @@ func startNode(t testing.TB) *redis.Client {
 	return startRedis(t, "--cluster-enabled", "yes", "--cluster-port", freePort(t))
 }
 
-// startCluster starts a cluster of so many nodes; the first has all slots.
+// startCluster starts a cluster of so many nodes, each with its share of the slots. (One that loses its last slot would
+// become a replica.)
 func startCluster(t testing.TB, n int) (*redis.ClusterClient, []*redis.Client) {
 	t.Helper()
 	ctx := t.Context()
 	var nodes []*redis.Client
 	for i := range n {
 		nodes = append(nodes, startNode(t))
-		require.NoError(t, nodes[i].ConfigSet(ctx, "cluster-node-timeout", "2000").Err())
+		require.NoError(t, nodes[i].ClusterAddSlotsRange(ctx, 16384*i/n, 16384*(i+1)/n-1).Err())
 	}
-	require.NoError(t, nodes[0].ClusterAddSlotsRange(ctx, 0, 16383).Err())
 	for _, node := range nodes[1:] {
 		host, port, err := net.SplitHostPort(node.Options().Addr)
 		require.NoError(t, err)
