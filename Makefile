@@ -10,8 +10,8 @@ PACKAGES := ./cmd/... ./pkg/... ./schemas/... ./test/...
 # What `make generate` writes. `make test` fails when one is not what its source makes of it.
 GENERATED := docs/configuration.md
 
-VERSION ?= $(shell git describe --tags --always --dirty 2> /dev/null || echo unknown)
-LDFLAGS := -X main.version=$(VERSION)
+# Stamped into the program; without it the program names the commit it was built from.
+VERSION ?=
 
 LINT_VERSION := v2.15.0
 LINT         := $(BUILD)/bin/golangci-lint-$(LINT_VERSION)
@@ -33,7 +33,7 @@ demo: ## the whole pipeline on sample data, in one process, without any service
 
 .PHONY: build
 build: ## the program, to bin/pqlstream
-	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/pqlstream ./cmd/pqlstream
+	CGO_ENABLED=0 go build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/pqlstream ./cmd/pqlstream
 
 .PHONY: test
 test: checks kafka-if-possible ## format, lint, generated files, and all tests, on real servers where the machine has them
