@@ -106,7 +106,7 @@ func (x *expressions) variable(e ast.Expr) func(*usage.Event, []usage.Value) usa
 		case "user_id":
 			return func(ev *usage.Event, _ []usage.Value) usage.Value { return usage.StringValue(ev.UserID) }
 		case "quantity":
-			return func(ev *usage.Event, _ []usage.Value) usage.Value { return usage.DoubleValue(ev.Quantity) }
+			return func(ev *usage.Event, _ []usage.Value) usage.Value { return present(usage.DoubleValue(ev.Quantity)) }
 		}
 	case ast.SelectKind:
 		s := e.AsSelect()
@@ -126,10 +126,18 @@ func (x *expressions) variable(e ast.Expr) func(*usage.Event, []usage.Value) usa
 	return nil
 }
 
+// present makes null of what counts as missing.
+func present(v usage.Value) usage.Value {
+	if v.Kind() == usage.Double && math.IsNaN(v.Double()) {
+		return usage.Value{}
+	}
+	return v
+}
+
 func (x *expressions) field(of, name string) func(*usage.Event, []usage.Value) usage.Value {
 	switch of {
 	case "properties":
-		return func(ev *usage.Event, _ []usage.Value) usage.Value { return ev.Property(name) }
+		return func(ev *usage.Event, _ []usage.Value) usage.Value { return present(ev.Property(name)) }
 	case "account":
 		i := x.fields[name]
 		return func(_ *usage.Event, account []usage.Value) usage.Value { return account[i] }
@@ -225,8 +233,7 @@ func (x *expressions) comparison(op string, left, right ast.Expr) closure {
 // equal compares as CEL does: numbers across their types, everything else within its own.
 func equal(a, b usage.Value) bool {
 	if isNumber(a) && isNumber(b) {
-		c, comparable := compareNumbers(a, b)
-		return comparable && c == 0
+		return compareNumbers(a, b) == 0
 	}
 	if a.Kind() != b.Kind() {
 		return false
@@ -238,10 +245,7 @@ func ordered(op string, a, b usage.Value) truth {
 	var c int
 	switch {
 	case isNumber(a) && isNumber(b):
-		var comparable bool
-		if c, comparable = compareNumbers(a, b); !comparable {
-			return isError
-		}
+		c = compareNumbers(a, b)
 	case a.Kind() != b.Kind():
 		return isError
 	case a.Kind() == usage.String:
@@ -272,17 +276,16 @@ func compareBools(a, b bool) int {
 	return -1
 }
 
-// compareNumbers is not comparable when one is not a number.
-func compareNumbers(a, b usage.Value) (c int, comparable bool) {
+func compareNumbers(a, b usage.Value) int {
 	switch {
 	case a.Kind() == usage.Long && b.Kind() == usage.Long:
-		return cmp.Compare(a.Long(), b.Long()), true
+		return cmp.Compare(a.Long(), b.Long())
 	case a.Kind() == usage.Double && b.Kind() == usage.Double:
-		return cmp.Compare(a.Double(), b.Double()), !math.IsNaN(a.Double()) && !math.IsNaN(b.Double())
+		return cmp.Compare(a.Double(), b.Double())
 	case a.Kind() == usage.Double:
-		return compareDoubleLong(a.Double(), b.Long()), !math.IsNaN(a.Double())
+		return compareDoubleLong(a.Double(), b.Long())
 	}
-	return -compareDoubleLong(b.Double(), a.Long()), !math.IsNaN(b.Double())
+	return -compareDoubleLong(b.Double(), a.Long())
 }
 
 func compareDoubleLong(d float64, n int64) int {

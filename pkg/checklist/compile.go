@@ -61,7 +61,7 @@ func Compile(def *Definition) (*Checklist, error) {
 			c.out.bound, maxState)
 		return nil, c.err()
 	}
-	c.meaning.Properties = def.Properties
+	c.meaning.Properties = propertiesMeant(def)
 	if c.out.hash, err = c.meaning.hash(); err != nil {
 		return nil, fmt.Errorf("hashing the definition: %w", err)
 	}

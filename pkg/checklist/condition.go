@@ -3,6 +3,8 @@ package checklist
 import (
 	"errors"
 	"fmt"
+	"math"
+	"strings"
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/types"
@@ -18,7 +20,7 @@ const (
 // Condition says whether an expression is true for an event and an account's declared properties, null where missing.
 // One that reads something missing, compares what can't be compared or fails otherwise is not true: `a != "x"` and
 // `a == "x"` are both not true while a is missing. As always in CEL, `||` and `&&` are decided by one side if it
-// suffices. A null property counts as missing. Conditions keep nothing and may be called concurrently.
+// suffices. What is null or not a number (NaN) counts as missing. Conditions keep nothing and may be called concurrently.
 //
 // The event is nil for conditions over accounts.
 type Condition func(ev *usage.Event, account []usage.Value) bool
@@ -42,7 +44,7 @@ func newExpressions(properties []Property) (*expressions, error) {
 	provider := &accountTypes{Registry: registry, properties: properties}
 	account, err := cel.NewEnv(
 		cel.CustomTypeProvider(provider), cel.CustomTypeAdapter(registry),
-		cel.CrossTypeNumericComparisons(true), cel.ParserExpressionSizeLimit(maxExpression),
+		cel.CrossTypeNumericComparisons(true), cel.ParserExpressionSizeLimit(maxExpression), cel.EnableMacroCallTracking(),
 		cel.ASTValidators(cel.ValidateRegexLiterals()),
 		cel.Variable("account", cel.ObjectType(accountType)),
 	)
@@ -68,6 +70,9 @@ func newExpressions(properties []Property) (*expressions, error) {
 // compile type-checks an expression and returns it in canonical form beside the condition. The common ones become
 // plain closures, everything else is interpreted.
 func (x *expressions) compile(env *cel.Env, text string) (cond Condition, canonical string, err error) {
+	if strings.TrimSpace(text) == "" {
+		return nil, "", errors.New("is empty")
+	}
 	ast, issues := env.Compile(text)
 	if issues.Err() != nil {
 		return nil, "", withPositions(issues)
@@ -100,7 +105,7 @@ func interpreted(env *cel.Env, ast *cel.Ast) (Condition, error) {
 func withPositions(issues *cel.Issues) error {
 	var errs []error
 	for _, e := range issues.Errors() {
-		errs = append(errs, fmt.Errorf("line %d, column %d: %s", e.Location.Line(), e.Location.Column()+1, e.Message))
+		errs = append(errs, fmt.Errorf("line %d, column %d: %s", e.Location.Line(), max(e.Location.Column(), 0)+1, e.Message))
 	}
 	return errors.Join(errs...)
 }
@@ -122,7 +127,7 @@ func (s *scope) ResolveName(name string) (any, bool) {
 	case "user_id":
 		return s.ev.UserID, true
 	case "quantity":
-		return s.ev.Quantity, true
+		return s.ev.Quantity, !math.IsNaN(s.ev.Quantity)
 	case "properties":
 		properties := make(map[string]any, len(s.ev.Properties))
 		for i := len(s.ev.Properties) - 1; i >= 0; i-- { // of a repeated key the first counts
@@ -138,6 +143,7 @@ func (s *scope) ResolveName(name string) (any, bool) {
 	return nil, false
 }
 
+// native returns a value as the interpreter takes it, nil when it counts as missing.
 func native(v usage.Value) any {
 	switch v.Kind() {
 	case usage.Bool:
@@ -145,7 +151,9 @@ func native(v usage.Value) any {
 	case usage.Long:
 		return v.Long()
 	case usage.Double:
-		return v.Double()
+		if !math.IsNaN(v.Double()) {
+			return v.Double()
+		}
 	case usage.String:
 		return v.Str()
 	}
@@ -182,8 +190,9 @@ func (t *accountTypes) FindStructFieldNames(name string) ([]string, bool) {
 	return names, true
 }
 
+// celTypes are those of properties; one whose type is wrong, null, may be anything so that it is complained about once.
 var celTypes = map[usage.Kind]*cel.Type{
-	usage.Bool: cel.BoolType, usage.Long: cel.IntType, usage.Double: cel.DoubleType, usage.String: cel.StringType,
+	usage.Null: cel.DynType, usage.Bool: cel.BoolType, usage.Long: cel.IntType, usage.Double: cel.DoubleType, usage.String: cel.StringType,
 }
 
 func (t *accountTypes) FindStructFieldType(name, field string) (*types.FieldType, bool) {

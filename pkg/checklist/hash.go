@@ -49,6 +49,19 @@ func (m *meaning) hash() (string, error) {
 	return hex.EncodeToString(sum[:16]), nil
 }
 
+// propertiesMeant returns the declared properties with their sources written out.
+func propertiesMeant(def *Definition) []PropertyDef {
+	properties := slices.Clone(def.Properties)
+	for i := range properties {
+		p := &properties[i]
+		p.From = slices.Clone(p.From)
+		for j := range p.From {
+			p.From[j].Property = cmp.Or(p.From[j].Property, p.Name)
+		}
+	}
+	return properties
+}
+
 // key identifies something in encoded states by a hash of what makes it itself.
 func key(parts ...string) uint32 {
 	h := fnv.New32a()

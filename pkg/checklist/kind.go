@@ -125,3 +125,10 @@ func (d *StepDef) events() string { return strings.Join(d.Event, " or ") }
 
 // number formats without an exponent or needless digits.
 func number(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
+
+func more(n float64, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return number(n) + " more " + what
+}

@@ -58,7 +58,7 @@ func (r *daysRule) count(w *Work) float64 {
 }
 
 func (r *daysRule) need(have float64) string {
-	s := number(r.target-have) + " more days with " + r.events
+	s := more(r.target-have, "day") + " with " + r.events
 	if r.within > 0 {
 		s += " within " + strconv.Itoa(r.within) + " days"
 	}

@@ -62,11 +62,11 @@ func shortened(id string) string {
 func (r *distinctRule) count(w *Work) float64 { return float64(len(w.IDs)) }
 
 func (r *distinctRule) need(have float64) string {
-	what := "values of " + r.of.name
-	if r.of.property == "" {
-		what = "users"
+	missing := more(r.target-have, "user")
+	if r.of.property != "" {
+		missing = more(r.target-have, "value") + " of " + r.of.name
 	}
-	return number(r.target-have) + " more " + what + " with " + r.events + " (" + number(have) + " of " + number(r.target) + ")"
+	return missing + " with " + r.events + " (" + number(have) + " of " + number(r.target) + ")"
 }
 
 func (r *distinctRule) traits() traits {

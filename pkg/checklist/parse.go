@@ -138,10 +138,11 @@ func collect(n *yaml.Node, path string, places *[]place) {
 	}
 }
 
-// find returns the path of a text at a line: the last one that starts with it, since a repeated key follows the first.
+// find returns the path of a text at a line: the last that starts with it, since a repeated key follows the first. No
+// text stands for a list or a mapping.
 func find(places []place, line int, text string) (path string) {
 	for _, p := range places {
-		if p.line == line && strings.HasPrefix(p.text, text) {
+		if p.line == line && strings.HasPrefix(p.text, text) && (text != "" || p.text == "") {
 			path = p.path
 		}
 	}

@@ -1,0 +1,172 @@
+package checklist
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/pqlstream/pqlstream/pkg/usage"
+)
+
+var testProperties = []Property{
+	{Name: "size", Kind: usage.Long}, {Name: "share", Kind: usage.Double},
+	{Name: "domain", Kind: usage.String}, {Name: "test", Kind: usage.Bool},
+}
+
+func testExpressions(t testing.TB) *expressions {
+	t.Helper()
+	x, err := newExpressions(testProperties)
+	require.NoError(t, err)
+	return x
+}
+
+func TestClosuresAgreeWithCEL(t *testing.T) {
+	x := testExpressions(t)
+	r := rand.New(rand.NewPCG(1, 2))
+	agreed := map[bool]int{}
+	for range 3000 {
+		text := randomExpression(r, 2)
+		ast, issues := x.event.Compile(text)
+		if issues.Err() != nil { // such as quantity == "a"
+			continue
+		}
+		fast := x.closure(ast.NativeRep().Expr())
+		require.NotNil(t, fast, "%s goes the slow way", text)
+		slow, err := interpreted(x.event, ast)
+		require.NoError(t, err)
+		for range 8 {
+			ev, account := randomSubject(r)
+			want := slow(ev, account)
+			agreed[want]++
+			require.Equal(t, want, fast(ev, account) == isTrue, "%s with %+v and %v", text, ev, account)
+		}
+	}
+	assert.Greater(t, agreed[true], 2000)
+	assert.Greater(t, agreed[false], 2000)
+}
+
+func randomExpression(r *rand.Rand, depth int) string {
+	if depth > 0 {
+		switch r.IntN(5) {
+		case 0:
+			return "!(" + randomExpression(r, depth-1) + ")"
+		case 1:
+			return "(" + randomExpression(r, depth-1) + ") && (" + randomExpression(r, depth-1) + ")"
+		case 2:
+			return "(" + randomExpression(r, depth-1) + ") || (" + randomExpression(r, depth-1) + ")"
+		}
+	}
+	variables := []string{"properties.a", "properties.b", `properties["c d"]`, "account.size", "account.share", "account.domain",
+		"account.test", "event", "user_id", "quantity"}
+	literals := []string{"1", "-1", "2.0", "1.5", `"x"`, `""`, `"1"`, "true", "false", "9007199254740993", "9223372036854775807", "1e300"}
+	v, l := variables[r.IntN(len(variables))], literals[r.IntN(len(literals))]
+	ops := []string{"==", "!=", "<", "<=", ">", ">="}
+	switch op := ops[r.IntN(len(ops))]; r.IntN(6) {
+	case 0:
+		return fmt.Sprintf("%s in [%s, %s]", v, l, literals[r.IntN(len(literals))])
+	case 1:
+		return fmt.Sprintf("%s %s %s", l, op, v)
+	case 2:
+		return []string{"properties.a", "account.test"}[r.IntN(2)]
+	default:
+		return fmt.Sprintf("%s %s %s", v, op, l)
+	}
+}
+
+func randomSubject(r *rand.Rand) (*usage.Event, []usage.Value) {
+	ev := &usage.Event{
+		Name:     []string{"x", "", "other"}[r.IntN(3)],
+		UserID:   []string{"", "x", "1"}[r.IntN(3)],
+		Quantity: []float64{0, 1, 1.5, 2, -1, math.NaN(), math.Inf(1)}[r.IntN(7)],
+	}
+	for _, key := range []string{"a", "b", "c d", "a"} {
+		if r.IntN(3) > 0 {
+			ev.Properties = append(ev.Properties, usage.Property{Key: key, Value: randomValue(r)})
+		}
+	}
+	account := []usage.Value{usage.LongValue(int64(r.IntN(3))), usage.DoubleValue(1.5), usage.StringValue("x"), usage.BoolValue(r.IntN(2) == 0)}
+	for i := range account {
+		if r.IntN(3) == 0 {
+			account[i] = usage.Value{}
+		}
+	}
+	return ev, account
+}
+
+func randomValue(r *rand.Rand) usage.Value {
+	values := []usage.Value{
+		{}, usage.BoolValue(true), usage.BoolValue(false), usage.LongValue(1), usage.LongValue(-1), usage.LongValue(2),
+		usage.LongValue(9007199254740992), usage.LongValue(9007199254740993), usage.LongValue(math.MaxInt64), usage.LongValue(math.MinInt64),
+		usage.DoubleValue(1), usage.DoubleValue(1.5), usage.DoubleValue(2), usage.DoubleValue(9007199254740992), usage.DoubleValue(1 << 63),
+		usage.DoubleValue(math.NaN()), usage.DoubleValue(math.Inf(-1)), usage.DoubleValue(-0.0), usage.StringValue("x"),
+		usage.StringValue(""), usage.StringValue("1"), usage.StringValue("y"),
+	}
+	return values[r.IntN(len(values))]
+}
+
+func TestConditionsOverWhatIsMissing(t *testing.T) {
+	x := testExpressions(t)
+	ev := &usage.Event{Name: "opened", Properties: []usage.Property{
+		{Key: "plan", Value: usage.StringValue("team")}, {Key: "nothing", Value: usage.Value{}}, {Key: "n", Value: usage.LongValue(3)}}}
+	account := make([]usage.Value, len(testProperties))
+	for text, want := range map[string]bool{
+		`properties.plan != "free"`:                            true,
+		`properties.missing != "free"`:                         false,
+		`properties.missing == "free"`:                         false,
+		`!(properties.missing == "free")`:                      false,
+		`properties.nothing != "free"`:                         false,
+		`has(properties.nothing)`:                              false,
+		`!has(properties.missing)`:                             true,
+		`has(properties.plan) && properties.plan == "team"`:    true,
+		`properties.missing == 1 || properties.plan == "team"`: true,
+		`properties.plan.startsWith("te")`:                     true,
+		`properties.plan > 3`:                                  false,
+		`properties.n + 1 == 4`:                                true,
+		`properties.exists(k, k == "plan")`:                    true,
+		`account.size >= 50`:                                   false,
+		`account.size < 50`:                                    false,
+		`!has(account.size)`:                                   true,
+		`has(account.size) && account.size > 1`:                false,
+		`properties.n`:                                         false,
+		`properties.plan.matches("^t.*m$")`:                    true,
+	} {
+		cond, _, err := x.compile(x.event, text)
+		require.NoError(t, err, text)
+		assert.Equal(t, want, cond(ev, account), text)
+	}
+	cond, _, err := x.compile(x.account, `account.domain.endsWith(".test") && account.size * 2 == 100`)
+	require.NoError(t, err)
+	assert.True(t, cond(nil, []usage.Value{usage.LongValue(50), {}, usage.StringValue("a.test"), {}}))
+}
+
+func TestAnEndlessExpressionEnds(t *testing.T) {
+	x := testExpressions(t)
+	text := `properties.all(a, properties.all(b, properties.all(c, properties.all(d, a != b + c + d))))`
+	cond, _, err := x.compile(x.event, text)
+	require.NoError(t, err)
+	ev := &usage.Event{}
+	for i := range 256 {
+		ev.Properties = append(ev.Properties, usage.Property{Key: fmt.Sprint("p", i), Value: usage.BoolValue(true)})
+	}
+	assert.False(t, cond(ev, nil))
+}
+
+func TestExpressionErrorsNameTheirPlace(t *testing.T) {
+	x := testExpressions(t)
+	for text, want := range map[string]string{
+		`propertees.plan == "free"`:       "line 1, column 1: undeclared reference to 'propertees' (did you mean 'properties'?)",
+		"account.size > 1 &&\n account.x": "line 2, column 9: undefined field 'x'",
+		`account.size == "big"`:           "line 1, column 14: found no matching overload for '_==_' applied to '(int, string)'",
+		`quantity + 1.0`:                  "is a double, not a condition",
+		`user_id.matches("(")`:            "line 1, column 17: invalid matches argument",
+	} {
+		_, _, err := x.compile(x.event, text)
+		assert.EqualError(t, err, want, text)
+	}
+	_, _, err := x.compile(x.account, `properties.plan == "free"`)
+	assert.ErrorContains(t, err, "undeclared reference to 'properties'")
+}

@@ -1,0 +1,288 @@
+package checklist
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/pqlstream/pqlstream/pkg/usage"
+)
+
+// stepOf compiles one step.
+func stepOf(t testing.TB, text string) *Step {
+	t.Helper()
+	c, err := compiled("version: 1\nname: one\ntiers: [{name: all, threshold: 1}]\nsteps:\n  - " + text)
+	require.NoError(t, err, text)
+	return &c.Steps()[0]
+}
+
+// TestKindsConform holds every kind there is against what all of them promise.
+func TestKindsConform(t *testing.T) {
+	names := map[string]bool{}
+	for _, k := range Kinds() {
+		t.Run(k.Name, func(t *testing.T) {
+			assert.False(t, names[k.Name], "listed twice")
+			names[k.Name] = true
+			assert.NotEmpty(t, k.Doc)
+			step := stepOf(t, k.Example)
+			assert.Equal(t, k.Name, step.Kind)
+			documented(t, &k)
+			bounded(t, step)
+			replays(t, step)
+			survivesAnything(t, step)
+		})
+	}
+}
+
+func documented(t *testing.T, k *Kind) {
+	for _, f := range k.Fields {
+		assert.NotEmpty(t, f.Doc, f.Name)
+		assert.Equal(t, !f.Required, f.Default != "", "%s is either required or has a default", f.Name)
+		if f.Required {
+			assert.Contains(t, k.Example, f.Name+":", "the example misses a required field")
+		}
+	}
+	everything := &StepDef{Event: Names{"x"}, Where: "true", Of: "quantity", AtLeast: new(float64), Within: new(Span)}
+	given := everything.given()
+	for _, f := range k.Fields {
+		assert.Contains(t, given, f.Name, "a field that no step can have")
+	}
+}
+
+// bounded folds more than the step can want, of which nothing completes it if possible, and measures what is kept.
+func bounded(t *testing.T, step *Step) {
+	r := rand.New(rand.NewPCG(1, 1))
+	w := &Work{}
+	for i := range 20_000 {
+		ev := randomEvent(r, i)
+		if _, done := step.Update(w, ev); done {
+			w = &Work{}
+		}
+		require.LessOrEqual(t, encodedSize(w), max(step.rule.traits().bound, workBound))
+	}
+}
+
+// encodedSize is more than the encoding of a working set takes.
+func encodedSize(w *Work) int {
+	n := 4 + numberBound + 2*arrayBound + len(w.Days)*dayBound
+	for _, id := range w.IDs {
+		n += 2 + len(id)
+	}
+	return n
+}
+
+func replays(t *testing.T, step *Step) {
+	fold := func() (trace []string) {
+		r, w := rand.New(rand.NewPCG(2, 2)), &Work{}
+		for i := range 500 {
+			changed, done := step.Update(w, randomEvent(r, i))
+			progress, need := step.Missing(w)
+			trace = append(trace, fmt.Sprint(changed, done, step.Count(w, done), progress, need))
+			if done {
+				w = &Work{}
+			}
+		}
+		return trace
+	}
+	assert.Equal(t, fold(), fold())
+}
+
+func survivesAnything(t *testing.T, step *Step) {
+	for _, at := range []int64{math.MinInt64, -1, 0, 1, math.MaxInt64} {
+		for _, q := range []float64{math.NaN(), math.Inf(1), math.Inf(-1), -5, math.MaxFloat64} {
+			w := &Work{}
+			for range 3 {
+				if _, done := step.Update(w, &usage.Event{OccurredAt: at, Quantity: q}); done {
+					break
+				}
+			}
+			progress, need := step.Missing(w)
+			assert.True(t, progress >= 0 && progress < 1, progress)
+			assert.NotEmpty(t, need)
+		}
+	}
+}
+
+func randomEvent(r *rand.Rand, i int) *usage.Event {
+	return &usage.Event{
+		ID: fmt.Sprint(i), UserID: strings.Repeat("ü", r.IntN(128)) + fmt.Sprint(r.IntN(50)), Quantity: r.Float64() - 0.5,
+		OccurredAt: int64(i)*dayMillis*3 - r.Int64N(60*dayMillis),
+	}
+}
+
+func FuzzKinds(f *testing.F) {
+	f.Add("ana", "x", 1.0, int64(5), int64(86_400_000))
+	f.Fuzz(func(t *testing.T, user, text string, quantity float64, first, second int64) {
+		for _, k := range Kinds() {
+			step, w := stepOf(t, k.Example), &Work{}
+			for _, at := range []int64{first, second, first} {
+				_, done := step.Update(w, &usage.Event{UserID: user, Quantity: quantity, OccurredAt: at,
+					Properties: []usage.Property{{Key: "x", Value: usage.StringValue(text)}}})
+				if done {
+					break
+				}
+				if progress, _ := step.Missing(w); !(progress >= 0 && progress < 1) {
+					t.Fatalf("%s: progress %v", k.Name, progress)
+				}
+			}
+		}
+	})
+}
+
+// script folds events, one a word, each a day with what the kind needs, and returns the word at which the step was
+// done, -1 when it never was.
+func script(step *Step, events []usage.Event) int {
+	w := &Work{}
+	for i := range events {
+		if !step.Accepts(&events[i], nil) {
+			continue
+		}
+		if _, done := step.Update(w, &events[i]); done {
+			return i
+		}
+	}
+	return -1
+}
+
+func onDays(days ...int64) (events []usage.Event) {
+	for _, d := range days {
+		events = append(events, usage.Event{OccurredAt: (20_000 + d) * dayMillis})
+	}
+	return events
+}
+
+func ofUsers(users ...string) (events []usage.Event) {
+	for _, u := range users {
+		events = append(events, usage.Event{UserID: u, Properties: []usage.Property{{Key: "p", Value: usage.StringValue(u)}}})
+	}
+	return events
+}
+
+func ofQuantities(quantities ...float64) (events []usage.Event) {
+	for _, q := range quantities {
+		events = append(events, usage.Event{Quantity: q,
+			Properties: []usage.Property{{Key: "p", Value: usage.StringValue(fmt.Sprint(q))}, {Key: "n", Value: usage.DoubleValue(q)}}})
+	}
+	return events
+}
+
+func TestKinds(t *testing.T) {
+	long := strings.Repeat("x", 100)
+	for _, c := range []struct {
+		step   string
+		events []usage.Event
+		done   int
+	}{
+		{"{id: a, kind: event, event: x}", onDays(0), 0},
+		{"{id: a, kind: event, event: x, where: 'quantity > 2.0'}", ofQuantities(1, 2, 3, 4), 2},
+
+		{"{id: a, kind: count, event: x, at_least: 3}", onDays(0, 0), -1},
+		{"{id: a, kind: count, event: x, at_least: 3}", onDays(0, 500, 0), 2},
+		{"{id: a, kind: count, event: x, at_least: 1}", onDays(0), 0},
+		{"{id: a, kind: count, event: x, at_least: 3, within: 7d}", onDays(0, 3, 6), 2},
+		{"{id: a, kind: count, event: x, at_least: 3, within: 7d}", onDays(0, 3, 7), -1},
+		{"{id: a, kind: count, event: x, at_least: 3, within: 7d}", onDays(6, 0, 3), 2},
+		{"{id: a, kind: count, event: x, at_least: 3, within: 7d}", onDays(0, 9, 3, 6), 3},
+		{"{id: a, kind: count, event: x, at_least: 3, within: 1d}", onDays(0, 1, 0, 1, 0), 4},
+		{"{id: a, kind: count, event: x, at_least: 2, within: 7d}", onDays(40, 10, 4), 2},
+		{"{id: a, kind: count, event: x, at_least: 2, within: 7d}", onDays(40, 3, 3), -1}, // over 30 days late
+		{"{id: a, kind: count, event: x, at_least: 2, within: 1d}", onDays(-20_001, -20_002, -20_001), 2},
+
+		{"{id: a, kind: distinct, event: x, of: user_id, at_least: 3}", ofUsers("a", "b", "a", "b"), -1},
+		{"{id: a, kind: distinct, event: x, of: user_id, at_least: 3}", ofUsers("b", "", "a", "a", "b", "c"), 5},
+		{"{id: a, kind: distinct, event: x, of: properties.p, at_least: 2}", ofUsers(long+"a", long+"a", long+"b"), 2},
+		{"{id: a, kind: distinct, event: x, of: properties.q, at_least: 1}", ofUsers("a", "b"), -1},
+
+		{"{id: a, kind: days, event: x, at_least: 3}", onDays(0, 0, 900, 900), -1},
+		{"{id: a, kind: days, event: x, at_least: 3}", onDays(0, 900, 0, 13), 3},
+		{"{id: a, kind: days, event: x, at_least: 3, within: 7d}", onDays(0, 0, 0, 6), -1},
+		{"{id: a, kind: days, event: x, at_least: 3, within: 7d}", onDays(0, 3, 6), 2},
+		{"{id: a, kind: days, event: x, at_least: 3, within: 7d}", onDays(0, 3, 7, 9), 3},
+		{"{id: a, kind: days, event: x, at_least: 3, within: 7d}", onDays(9, 7, 0, 3), 3},
+		{"{id: a, kind: days, event: x, at_least: 3, within: 3d}", onDays(0, 1, 3, 4), -1},
+
+		{"{id: a, kind: sum, event: x, of: quantity, at_least: 10}", ofQuantities(4, 5.75), -1},
+		{"{id: a, kind: sum, event: x, of: quantity, at_least: 10}", ofQuantities(4, -4, 0, math.NaN(), 5.75, 0.25), 5},
+		{"{id: a, kind: sum, event: x, of: properties.p, at_least: 10}", ofQuantities(4, 6), 1},
+		{"{id: a, kind: sum, event: x, of: properties.n, at_least: 0.5}", ofQuantities(0.25, 0.25), 1},
+		{"{id: a, kind: sum, event: x, of: properties.m, at_least: 0.5}", ofQuantities(1, 1), -1},
+	} {
+		assert.Equal(t, c.done, script(stepOf(t, c.step), c.events), "%s: %+v", c.step, c.events)
+	}
+}
+
+// TestWindowsDontMindTheOrder compares the windows with their definition: some run of consecutive days, in any order.
+func TestWindowsDontMindTheOrder(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 3))
+	for range 500 {
+		width, target := 1+r.IntN(9), 1+r.IntN(5)
+		var days []int64
+		for range r.IntN(30) {
+			days = append(days, r.Int64N(30)) // never over 30 days late
+		}
+		events, active := 0, 0
+		for from := range int64(60) {
+			in := 0
+			distinct := map[int64]bool{}
+			for _, d := range days {
+				if d+30 >= from && d+30 < from+int64(width) {
+					in++
+					distinct[d] = true
+				}
+			}
+			events, active = max(events, in), max(active, len(distinct))
+		}
+		count := stepOf(t, fmt.Sprintf("{id: a, kind: count, event: x, at_least: %d, within: %dd}", target, width))
+		assert.Equal(t, events >= target, script(count, onDays(days...)) >= 0, "count of %v", days)
+		if target <= width {
+			step := stepOf(t, fmt.Sprintf("{id: a, kind: days, event: x, at_least: %d, within: %dd}", target, width))
+			assert.Equal(t, active >= target, script(step, onDays(days...)) >= 0, "days of %v", days)
+		}
+	}
+}
+
+func TestMissingSaysWhat(t *testing.T) {
+	for _, c := range []struct {
+		step     string
+		events   []usage.Event
+		progress float64
+		need     string
+	}{
+		{"{id: a, kind: event, event: [x, y]}", nil, 0, "no x or y yet"},
+		{"{id: a, kind: count, event: x, at_least: 4}", nil, 0, "4 more x (0 of 4)"},
+		{"{id: a, kind: count, event: x, at_least: 4}", onDays(1), 0.25, "3 more x (1 of 4)"},
+		{"{id: a, kind: count, event: x, at_least: 4, within: 7d}", onDays(0, 1, 8), 0.25, "3 more x within 7 days (1 of 4)"},
+		{"{id: a, kind: distinct, event: x, of: user_id, at_least: 4}", ofUsers("a", "b"), 0.5, "2 more users with x (2 of 4)"},
+		{"{id: a, kind: distinct, event: x, of: properties.p, at_least: 4}", ofUsers("a", "b"), 0.5, "2 more values of properties.p with x (2 of 4)"},
+		{"{id: a, kind: days, event: x, at_least: 4}", onDays(1, 2, 9), 0.75, "1 more day with x (3 of 4)"},
+		{"{id: a, kind: days, event: x, at_least: 4, within: 7d}", onDays(1, 2, 9), 0.25, "3 more days with x within 7 days (1 of 4)"},
+		{"{id: a, kind: sum, event: x, of: quantity, at_least: 10}", ofQuantities(2.5), 0.25, "7.5 more quantity of x (2.5 of 10)"},
+	} {
+		step, w := stepOf(t, c.step), &Work{}
+		for i := range c.events {
+			step.Update(w, &c.events[i])
+		}
+		progress, need := step.Missing(w)
+		assert.Equal(t, c.progress, progress, c.step)
+		assert.Equal(t, c.need, need, c.step)
+		if c.events == nil {
+			_, need = step.Missing(nil)
+			assert.Equal(t, c.need, need)
+		}
+	}
+}
+
+func TestWorkingSetsStaySorted(t *testing.T) {
+	step, w := stepOf(t, "{id: a, kind: distinct, event: x, of: user_id, at_least: 100}"), &Work{}
+	for _, ev := range ofUsers("m", "a", "z", "b", "m") {
+		step.Update(w, &ev)
+	}
+	assert.True(t, slices.IsSorted(w.IDs))
+	assert.Len(t, w.IDs, 4)
+}
