@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/linkedin/goavro/v2"
 	"github.com/stretchr/testify/assert"
@@ -197,6 +198,7 @@ func requireSameJSONString(t *testing.T, s string) {
 	t.Helper()
 	ours := appendJSONString(nil, s)
 	require.True(t, json.Valid(ours), "%q", ours)
+	require.True(t, utf8.Valid(ours), "%q: encoding/json reads it, others may not", ours)
 	standard, err := json.Marshal(s)
 	require.NoError(t, err)
 	var got, want string

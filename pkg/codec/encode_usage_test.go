@@ -124,3 +124,17 @@ func BenchmarkAppendUsage(b *testing.B) {
 		})
 	}
 }
+
+// TestUsageIsReadBack goes through the decoder that reads pql.usage: what ingest writes is what activation folds, kinds of
+// values included.
+func TestUsageIsReadBack(t *testing.T) {
+	for _, f := range []Format{Avro, JSON} {
+		enc, err := NewEventEncoder(f, schemas.UsageEvent.LocalID)
+		require.NoError(t, err)
+		input, err := NewInput(f, usage.CanonicalMapping(), LocalSchemas())
+		require.NoError(t, err)
+		var got usage.Event
+		require.NoError(t, input.Decoder().Decode(t.Context(), enc.AppendUsage(nil, testEvent()), &got))
+		assert.Equal(t, *testEvent(), got, f)
+	}
+}
