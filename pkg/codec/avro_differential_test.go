@@ -16,9 +16,9 @@ import (
 // Random records of random schemas read the same with goavro, a naive mapping of what it returns, and the compiled
 // programs.
 func TestAvroReadsAsGoavroDoes(t *testing.T) {
-	seeds := 600
+	seeds := 300
 	if testing.Short() {
-		seeds = 100
+		seeds = 60
 	}
 	read, rejected := 0, 0
 	for seed := range seeds {

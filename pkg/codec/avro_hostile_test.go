@@ -138,6 +138,15 @@ func TestAvroTooManyProperties(t *testing.T) {
 	requireReject(t, err, usage.CodeTooManyProperties, usage.FieldProperties)
 }
 
+// What is long is not deep.
+func TestAvroLongRecords(t *testing.T) {
+	item := `{"type":"record","name":"I","fields":[{"name":"v","type":["null","string"]}]}`
+	schema := schemaWith(`{"name":"a","type":{"type":"array","items":`+item+`}}`, `{"name":"user_id","type":"string"}`)
+	e, err := decodeAvro(t, nil, schema, bytesOf(required, 10*maxDepth, bytes.Repeat(bytesOf(1, "x"), 10*maxDepth), 0, "u1"))
+	require.NoError(t, err)
+	require.Equal(t, "u1", e.UserID)
+}
+
 // fuzzSchemas are read under fuzzMapping.
 var fuzzSchemas = Schemas{
 	0: benchSchema,

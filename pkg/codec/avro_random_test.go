@@ -218,4 +218,6 @@ func (g *generator) text() string {
 	return g.pick("", "a", "Zürich", "日本", "a longer text of some more bytes than sixty-four, so that its length takes two")
 }
 
-func appendText(b []byte, s string) []byte { return append(binary.AppendVarint(b, int64(len(s))), s...) }
+func appendText(b []byte, s string) []byte {
+	return append(binary.AppendVarint(b, int64(len(s))), s...)
+}

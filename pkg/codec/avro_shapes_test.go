@@ -143,13 +143,17 @@ func TestAvroShapes(t *testing.T) {
 			name:   "the last of equal keys",
 			fields: []string{`{"name":"properties","type":{"type":"map","values":"string"}}`},
 			body:   bytesOf(2, "a", "1", "b", "2", 1, "a", "3", 0),
-			want:   func(e *usage.Event) { e.Properties = []usage.Property{{Key: "a", Value: str("3")}, {Key: "b", Value: str("2")}} },
+			want: func(e *usage.Event) {
+				e.Properties = []usage.Property{{Key: "a", Value: str("3")}, {Key: "b", Value: str("2")}}
+			},
 		},
 		{
 			name:   "properties of a record",
 			fields: []string{`{"name":"properties","type":["null",{"type":"record","name":"P","fields":[{"name":"plan","type":"string"},{"name":"seats","type":["null","long"]}]}]}`},
 			body:   bytesOf(1, "team", 0),
-			want:   func(e *usage.Event) { e.Properties = []usage.Property{{Key: "plan", Value: str("team")}, {Key: "seats"}} },
+			want: func(e *usage.Event) {
+				e.Properties = []usage.Property{{Key: "plan", Value: str("team")}, {Key: "seats"}}
+			},
 		},
 		{
 			name:    "a single property wins over the map's, a path goes through a map",

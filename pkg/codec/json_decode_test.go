@@ -125,7 +125,7 @@ func TestJSONReadsAsEncodingJSONDoes(t *testing.T) {
 	d := jsonDecoder(t, m)
 	r := rand.New(rand.NewPCG(1, 1))
 	read := 0
-	for range 20_000 {
+	for range 5_000 {
 		text := randomJSON(r, 4)
 		var e usage.Event
 		err := d.Decode(t.Context(), []byte(text), &e)
@@ -140,7 +140,7 @@ func TestJSONReadsAsEncodingJSONDoes(t *testing.T) {
 		require.Equal(t, want, e, text)
 		read++
 	}
-	require.Greater(t, read, 5_000)
+	require.Greater(t, read, 1_000)
 }
 
 // randomJSON is an object with likely names; names don't repeat.

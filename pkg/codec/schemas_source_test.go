@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -59,13 +60,13 @@ func TestRegistry(t *testing.T) {
 
 // Registries number from 1 up to the largest int; asked for more, some answer as if the address were wrong.
 func TestRegistryIsNotAskedForImpossibleIDs(t *testing.T) {
-	asked := 0
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { asked++; http.NotFound(w, nil) }))
+	var asked atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { asked.Add(1); http.NotFound(w, r) }))
 	defer server.Close()
 	d := sourceDecoder(t, Avro, registryAt(t, server.URL))
 	err := d.Decode(t.Context(), bytesOf([]byte{0, 0xff, 0xff, 0xff, 0xff}, required), &usage.Event{})
 	requireReject(t, err, usage.CodeUnknownSchema, "")
-	require.Zero(t, asked)
+	require.Zero(t, asked.Load())
 }
 
 func TestRegistryReferences(t *testing.T) {
@@ -122,8 +123,15 @@ func TestRegistryInTrouble(t *testing.T) {
 		"an empty object": answer(200, `{}`),
 	} {
 		t.Run(name, func(t *testing.T) {
-			handler := trouble
-			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handler(w, r) }))
+			var well atomic.Bool
+			healthy := answer(200, `{"schema":`+jsonText(schemaWith())+`}`)
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if well.Load() {
+					healthy(w, r)
+				} else {
+					trouble(w, r)
+				}
+			}))
 			defer server.Close()
 			d := sourceDecoder(t, Avro, registryAt(t, server.URL))
 			err := d.Decode(t.Context(), record(1), &usage.Event{})
@@ -131,7 +139,7 @@ func TestRegistryInTrouble(t *testing.T) {
 			var reject *usage.Error
 			require.NotErrorAs(t, err, &reject)
 
-			handler = answer(200, `{"schema":`+jsonText(schemaWith())+`}`)
+			well.Store(true)
 			require.NoError(t, d.Decode(t.Context(), record(1), &usage.Event{}))
 		})
 	}
