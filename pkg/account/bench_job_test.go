@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"testing"
 
-	"github.com/linkedin/goavro/v2"
 	"github.com/stretchr/testify/require"
 
 	"github.com/pqlstream/pqlstream/pkg/account"
@@ -153,26 +152,4 @@ func TestTheBenchmarkJobAgreesWithAPlainFold(t *testing.T) {
 		}
 	}
 	require.Greater(t, all, 100, "hardly any account qualified: the test shows nothing")
-}
-
-// reload encodes and decodes a state, and has goavro read the encoding by the schema.
-func reload(t testing.TB, e *account.Engine, s *account.State) *account.State {
-	t.Helper()
-	b, err := s.AppendBinary(nil)
-	require.NoError(t, err)
-	loaded, err := e.Load(s.AccountID(), b)
-	require.NoError(t, err)
-	again, err := loaded.AppendBinary(nil)
-	require.NoError(t, err)
-	require.Equal(t, b, again)
-	return loaded
-}
-
-func stateSchema(t testing.TB) *goavro.Codec {
-	t.Helper()
-	schema, err := os.ReadFile("../../schemas/account_state.avsc")
-	require.NoError(t, err)
-	codec, err := goavro.NewCodec(string(schema))
-	require.NoError(t, err)
-	return codec
 }

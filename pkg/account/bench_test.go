@@ -1,0 +1,121 @@
+package account_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/pqlstream/pqlstream/pkg/account"
+	"github.com/pqlstream/pqlstream/pkg/checklist"
+	"github.com/pqlstream/pqlstream/pkg/usage"
+)
+
+// BenchmarkApply folds the events of one step of each kind that stays undone, and of steps all done.
+func BenchmarkApply(b *testing.B) {
+	const head = "version: 1\nname: bench\ntiers: [{name: all, threshold: 1}]\nactivity: {users: 0}\ndedupe: {limit: 0}\nsteps:\n  - {id: s, "
+	for _, c := range []struct{ name, definition string }{
+		{"event", head + "kind: event, event: x, where: 'properties.plan == \"team\"'}"},
+		{"cel", head + "kind: event, event: x, where: 'properties.plan.startsWith(\"team\")'}"},
+		{"count", head + "kind: count, event: x, at_least: 1000000000}"},
+		{"count_7d", head + "kind: count, event: x, at_least: 1000000000, within: 7d}"},
+		{"distinct", head + "kind: distinct, event: x, of: user_id, at_least: 100}"},
+		{"days_14d", head + "kind: days, event: x, at_least: 14, within: 14d}"},
+		{"sum", head + "kind: sum, event: x, of: quantity, at_least: 1000000000000}"},
+		{"done", head + "kind: event, event: x}"},
+		{"unheard", head + "kind: event, event: y}"},
+		{"dedupe", head[:len(head)-len("dedupe: {limit: 0}\nsteps:\n  - {id: s, ")] + "steps:\n  - {id: s, kind: count, event: x, at_least: 1000000000}"},
+		{"activity", "version: 1\nname: b\ntiers: [{name: all, threshold: 1}]\ndedupe: {limit: 0}\nsteps: [{id: s, kind: event, event: x}]"},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			e := engine(b, c.definition)
+			s := e.New("acme", 0)
+			var events []usage.Event
+			for i := range 1024 {
+				events = append(events, usage.Event{ID: fmt.Sprintf("event-%d", i), UserID: fmt.Sprintf("user-%d", i%17), Name: "x",
+					OccurredAt: int64(i%40)*24*hour/4 + 1_750_000_000_000, Quantity: 1,
+					Properties: []usage.Property{{Key: "source", Value: usage.StringValue("web")}, {Key: "plan", Value: usage.StringValue("free")}}})
+			}
+			for i := range events {
+				e.Apply(s, &events[i], account.Position{}, 0)
+			}
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				e.Apply(s, &events[i&1023], account.Position{}, 0)
+			}
+		})
+	}
+}
+
+// BenchmarkJob folds the benchmark job's events, facts included, and shows the size of the states.
+func BenchmarkJob(b *testing.B) {
+	e := benchEngine(b)
+	r := rand.New(rand.NewPCG(1, 1))
+	lives := make([][]usage.Event, 256)
+	for i := range lives {
+		lives[i] = usageOf(r, 20)
+	}
+	b.ReportAllocs()
+	n := 0
+	for i := 0; b.Loop(); i++ {
+		s := e.New("acct-000001", 0)
+		for j := range lives[i&255] {
+			e.Apply(s, &lives[i&255][j], account.Position{Topic: "usage-events", Offset: int64(j)}, 0)
+			n++
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(n), "ns/event")
+}
+
+func BenchmarkCodec(b *testing.B) {
+	e := benchEngine(b)
+	s := e.New("acct-000001", 0)
+	for j, ev := range usageOf(rand.New(rand.NewPCG(1, 1)), 100) {
+		e.Apply(s, &ev, account.Position{Topic: "usage-events", Offset: int64(j)}, 0)
+	}
+	encoded, err := s.AppendBinary(nil)
+	require.NoError(b, err)
+	b.Run("encode", func(b *testing.B) {
+		b.ReportAllocs()
+		b.ReportMetric(float64(len(encoded)), "bytes")
+		b.ReportMetric(float64(s.Size()), "memory")
+		buf := make([]byte, 0, 2*len(encoded))
+		for b.Loop() {
+			_, _ = s.AppendBinary(buf)
+		}
+	})
+	b.Run("decode", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			_, _ = e.Load("acct-000001", encoded)
+		}
+	})
+}
+
+// TestApplyDoesNotAllocate holds for events that change nothing, whatever the kind of step.
+func TestApplyDoesNotAllocate(t *testing.T) {
+	for _, k := range checklist.Kinds() {
+		e := engine(t, "version: 1\nname: one\ntiers: [{name: all, threshold: 1}]\nsteps:\n  - "+k.Example)
+		s := e.New("acme", 0)
+		ev := &usage.Event{ID: "1", UserID: "ana", Quantity: 1, OccurredAt: 5, Name: stepEvent(t, e)}
+		e.Apply(s, ev, account.Position{}, 0)
+		for _, ev := range []*usage.Event{ev, {ID: "2", Name: "unheard"}} {
+			require.Zero(t, testing.AllocsPerRun(100, func() {
+				if changed, _ := e.Apply(s, ev, account.Position{}, 0); changed {
+					t.Fatal("changed")
+				}
+			}), k.Name)
+		}
+	}
+}
+
+func stepEvent(t *testing.T, e *account.Engine) string {
+	for _, name := range []string{"premium_viewed", "report_run", "invite_accepted", "session_started", "storage_used"} {
+		if e.Checklist().Listens(name) {
+			return name
+		}
+	}
+	t.Fatal("the example listens to none of the names known here")
+	return ""
+}
