@@ -16,19 +16,20 @@ type Detection struct {
 }
 
 // The limits that keep an encoded fact below MaxFactBytes in either format, whatever is in it. Whoever makes facts keeps
-// the counts; the encoder cuts the texts. Ids and names are at most 256 bytes by the definition of usage events, so
-// their cut changes nothing that is valid.
+// the counts, as package checklist does by the bounds of a definition; the encoder cuts the texts. No text that comes
+// from a valid event and a valid definition is longer than its limit, a source's event ids apart.
 const (
-	MaxFactSteps      = 64 // done and missing together
-	MaxFactProperties = 64
+	MaxFactSteps      = 100 // done and missing together
+	MaxFactProperties = 50
 	MaxFactSegments   = 64
 	MaxFactUsers      = 5
 
 	MaxFactBytes = 900_000 // below the 1 MB that a broker takes by default, with room for key and headers
 
-	maxIDBytes    = 256  // ids, names and keys, a step's need
-	maxValueBytes = 512  // texts of account properties
-	maxTextBytes  = 1024 // each of a playbook's texts
+	maxIDBytes    = 256  // ids, names of events and segments, what a step needs
+	maxNameBytes  = 64   // names of steps and of account properties
+	maxValueBytes = 256  // texts of account properties
+	maxTextBytes  = 1000 // each of a playbook's texts
 )
 
 // FactEncoder encodes facts, the values of pql.events, pql.current and pql.lifecycle (schemas/pql_event.avsc). The three
@@ -73,7 +74,7 @@ func appendStanding(b []byte, f *account.Fact, d Detection) []byte {
 	b = appendCut(b, f.Tier, maxIDBytes)
 	b = appendDouble(b, f.Rate)
 	b = appendDouble(b, f.Threshold)
-	b = appendProperties(b, f.Properties, maxIDBytes, maxValueBytes)
+	b = appendProperties(b, f.Properties, maxNameBytes, maxValueBytes)
 	b = appendBlock(b, len(f.Segments))
 	for _, s := range f.Segments {
 		b = appendCut(b, s, maxIDBytes)
@@ -86,7 +87,7 @@ func appendStanding(b []byte, f *account.Fact, d Detection) []byte {
 
 // appendEvidence writes the fields from step to late: what made it so.
 func appendEvidence(b []byte, f *account.Fact) []byte {
-	b = appendCut(b, f.Step, maxIDBytes)
+	b = appendCut(b, f.Step, maxNameBytes)
 	b = appendCut(b, f.EventID, maxIDBytes)
 	b = appendCut(b, f.EventName, maxIDBytes)
 	b = appendCut(b, f.UserID, maxIDBytes)
@@ -114,7 +115,7 @@ func appendSteps(b []byte, f *account.Fact) []byte {
 	b = appendBlock(b, len(f.StepsDone))
 	for i := range f.StepsDone {
 		s := &f.StepsDone[i]
-		b = appendCut(b, s.Step, maxIDBytes)
+		b = appendCut(b, s.Step, maxNameBytes)
 		b = appendLong(b, s.DoneAt)
 		b = appendCut(b, s.UserID, maxIDBytes)
 		b = appendCut(b, s.EventID, maxIDBytes)
@@ -125,7 +126,7 @@ func appendSteps(b []byte, f *account.Fact) []byte {
 	b = appendBlock(b, len(f.StepsMissing))
 	for i := range f.StepsMissing {
 		s := &f.StepsMissing[i]
-		b = appendCut(b, s.Step, maxIDBytes)
+		b = appendCut(b, s.Step, maxNameBytes)
 		b = appendDouble(b, s.Progress)
 		b = appendCut(b, s.Need, maxIDBytes)
 	}

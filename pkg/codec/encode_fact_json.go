@@ -14,7 +14,7 @@ func appendFactJSON(b []byte, f *account.Fact, d Detection) []byte {
 	return o.end()
 }
 
-// id writes an id or a name.
+// id writes what maxIDBytes bounds.
 func (o *jsonObject) id(name, v string) { o.str(name, cut(v, maxIDBytes)) }
 
 func (o *jsonObject) text(name, v string) { o.str(name, cut(v, maxTextBytes)) }
@@ -31,7 +31,7 @@ func (o *jsonObject) standing(f *account.Fact, d Detection) {
 	o.id("tier", f.Tier)
 	o.double("rate", f.Rate)
 	o.double("threshold", f.Threshold)
-	o.properties("account_properties", f.Properties, maxIDBytes, maxValueBytes)
+	o.properties("account_properties", f.Properties, maxNameBytes, maxValueBytes)
 	o.openArray("segments")
 	for _, s := range f.Segments {
 		o.separate()
@@ -48,7 +48,7 @@ func (o *jsonObject) standing(f *account.Fact, d Detection) {
 
 // evidence writes the fields from step to late: what made it so.
 func (o *jsonObject) evidence(f *account.Fact) {
-	o.id("step", f.Step)
+	o.str("step", cut(f.Step, maxNameBytes))
 	o.id("event_id", f.EventID)
 	o.id("event", f.EventName)
 	o.id("user_id", f.UserID)
@@ -81,7 +81,7 @@ func (o *jsonObject) steps(f *account.Fact) {
 	for i := range f.StepsDone {
 		o.openItem()
 		done := &f.StepsDone[i]
-		o.id("id", done.Step)
+		o.str("id", cut(done.Step, maxNameBytes))
 		o.long("done_at", done.DoneAt)
 		o.id("user_id", done.UserID)
 		o.id("event_id", done.EventID)
@@ -94,7 +94,7 @@ func (o *jsonObject) steps(f *account.Fact) {
 	for i := range f.StepsMissing {
 		o.openItem()
 		missing := &f.StepsMissing[i]
-		o.id("id", missing.Step)
+		o.str("id", cut(missing.Step, maxNameBytes))
 		o.double("progress", missing.Progress)
 		o.id("need", missing.Need)
 		o.close()

@@ -171,6 +171,7 @@ func FuzzFact(f *testing.F) {
 // randomFact makes a fact whose lists have any length up to their limits.
 func randomFact(r *rand.Rand, text string, number float64, at int64) (*account.Fact, Detection) {
 	str := func() string { return []string{"", text, text + fmt.Sprint(r.IntN(100))}[r.IntN(3)] }
+	name := func() string { return cut(str(), maxNameBytes) }
 	num := func() float64 { return number * float64(r.IntN(5)) / 4 }
 	pos := func() account.Position {
 		return account.Position{Topic: str(), Partition: int32(r.Uint32()), Offset: int64(r.Uint64())}
@@ -178,7 +179,7 @@ func randomFact(r *rand.Rand, text string, number float64, at int64) (*account.F
 	flag := func() bool { return r.IntN(2) == 0 }
 	f := &account.Fact{
 		ID: str(), Type: account.Type(str()), AccountID: str(), Tier: str(), Rate: num(), Threshold: num(),
-		Checklist: account.ChecklistRef{Name: str(), Version: r.IntN(9), Hash: str()}, Step: str(), EventID: str(),
+		Checklist: account.ChecklistRef{Name: str(), Version: r.IntN(9), Hash: str()}, Step: name(), EventID: str(),
 		EventName: str(), UserID: str(), Position: pos(), ActiveUsers7d: r.IntN(1000), SingleUser: flag(), Late: flag(),
 		Playbook: account.Playbook{Name: str(), Action: str(), Queue: str(), Reason: str()}, Reason: account.Reason(str()),
 		OccurredAt: at, SignedUpAt: at - int64(r.IntN(2)), QualifiedAt: at * int64(r.IntN(2)), Current: flag(),
@@ -192,10 +193,10 @@ func randomFact(r *rand.Rand, text string, number float64, at int64) (*account.F
 	}
 	done := r.IntN(MaxFactSteps)
 	for range done {
-		f.StepsDone = append(f.StepsDone, account.Evidence{Step: str(), DoneAt: at, UserID: str(), EventID: str(), Position: pos(), Count: num()})
+		f.StepsDone = append(f.StepsDone, account.Evidence{Step: name(), DoneAt: at, UserID: str(), EventID: str(), Position: pos(), Count: num()})
 	}
 	for range MaxFactSteps - done {
-		f.StepsMissing = append(f.StepsMissing, account.Missing{Step: str(), Progress: num(), Need: str()})
+		f.StepsMissing = append(f.StepsMissing, account.Missing{Step: name(), Progress: num(), Need: str()})
 	}
 	for range r.IntN(MaxFactUsers + 1) {
 		f.Users = append(f.Users, account.UserActivity{ID: str(), Events: int64(r.Uint64()), LastSeen: at, StepsDone: r.IntN(65)})
@@ -243,17 +244,18 @@ func TestLargestFactFitsIntoARecord(t *testing.T) {
 }
 
 func TestFactTextsAreCut(t *testing.T) {
-	long := strings.Repeat("漢", 1000) // 3,000 bytes
+	long := strings.Repeat("漢", 2000) // 6,000 bytes
 	f := &account.Fact{
-		EventID: long, Playbook: account.Playbook{Reason: long},
+		EventID: long, Step: long, Playbook: account.Playbook{Reason: long},
 		Properties: []usage.Property{{Key: "k", Value: usage.StringValue(long)}},
 	}
 	for _, format := range []Format{Avro, JSON} {
 		got, _, err := DecodeFact(newFactEncoder(t, format).AppendFact(nil, f, Detection{}))
 		require.NoError(t, err)
 		assert.Equal(t, long[:255], got.EventID)
-		assert.Equal(t, long[:1023], got.Playbook.Reason)
-		assert.Equal(t, long[:510], got.Properties[0].Value.Str())
+		assert.Equal(t, long[:63], got.Step)
+		assert.Equal(t, long[:999], got.Playbook.Reason)
+		assert.Equal(t, long[:255], got.Properties[0].Value.Str())
 	}
 }
 
