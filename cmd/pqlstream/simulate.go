@@ -58,7 +58,7 @@ The data is that of a believable SaaS product (--data sample), for which config/
 random stream that exercises every rule (--data random). The same seed and sizes give the same events. Event times start
 at the epoch, whatever the rate; records are stamped with the time that they are sent at.`,
 		Example: `  pqlstream simulate --brokers localhost:9092 --topic usage --create-topic
-  pqlstream simulate --topic usage --data random --events 500000 --accounts 20000 --rate 20000 --format json`,
+  pqlstream simulate --config pqlstream.yaml --data random --events 500000 --accounts 20000 --rate 20000 --format json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return f.run(cmd.Context(), cmd.OutOrStdout())

@@ -2,6 +2,7 @@ package simulate_test
 
 import (
 	"context"
+	"iter"
 	"testing"
 	"time"
 
@@ -90,6 +91,19 @@ func TestRunStopsAfterTheEventsAskedFor(t *testing.T) {
 	}
 }
 
+const many = 300_000 // more than a producer that is told to stop can still send
+
+// numbered yields n events whose times count from 0.
+func numbered(n int64) iter.Seq[*usage.Event] {
+	return func(yield func(*usage.Event) bool) {
+		for at := range n {
+			if !yield(&usage.Event{AccountID: "a", OccurredAt: at}) {
+				return
+			}
+		}
+	}
+}
+
 func TestRunEndsWithTheFirstFailure(t *testing.T) {
 	c := broker(t, 1, kgo.ProducerBatchMaxBytes(1024))
 	o := load(t, codec.JSON)
@@ -99,11 +113,8 @@ func TestRunEndsWithTheFirstFailure(t *testing.T) {
 		}
 		return append(b, 'x')
 	}
-	endless := func(yield func(*usage.Event) bool) {
-		for at := int64(0); yield(&usage.Event{AccountID: "a", OccurredAt: at}); at++ {
-		}
-	}
-	_, err := simulate.Run(t.Context(), c, endless, o)
+	n, err := simulate.Run(t.Context(), c, numbered(many), o)
+	require.Less(t, n, many-1)
 	require.ErrorContains(t, err, "producing to usage after")
 	require.ErrorContains(t, err, "MESSAGE_TOO_LARGE")
 }
@@ -118,11 +129,7 @@ func TestRunEndsWithItsContext(t *testing.T) {
 		}
 		return append(b, 'x')
 	}
-	endless := func(yield func(*usage.Event) bool) {
-		for at := int64(0); yield(&usage.Event{AccountID: "a", OccurredAt: at}); at++ {
-		}
-	}
-	n, err := simulate.Run(ctx, c, endless, o)
+	n, err := simulate.Run(ctx, c, numbered(many), o)
 	require.ErrorIs(t, err, context.Canceled)
 	require.LessOrEqual(t, n, 501)
 }
