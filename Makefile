@@ -104,7 +104,7 @@ $(BUILD)/kafka/%: test/servers/pom.xml
 # Without Maven or Java the tests that need a broker skip themselves and say what to install.
 .PHONY: kafka-if-possible
 kafka-if-possible:
-	@if command -v mvn java > /dev/null; then $(MAKE) --no-print-directory kafka; fi
+	@if command -v mvn > /dev/null && command -v java > /dev/null; then $(MAKE) --no-print-directory kafka; fi
 
 .PHONY: bench
 bench: kafka ## end to end on a real broker and Redis: throughput, latency, CPU, memory
