@@ -10,13 +10,18 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// counter is the processor of this package's tests: it counts the records of each key and publishes every third, and
-// what the watermark was. A record's value is "event time" or "event time,command".
+// counter is the processor of this package's tests: it counts the records of each key and publishes every third. Its
+// states hold a digest of the watermarks that every fold saw, so that a fold that saw another one shows.
+// A record's value is "event time" or "event time,command" or "event time,command,anything".
 //
-//	bad      can't be decoded        big      makes the state too large
+//	bad      can't be decoded        reject   is refused when it is folded
+//	big      makes the state larger than any record may be
+//	pad      makes the state larger by the record's size
 //	timer    sets a timer 100 ms on  unowned  publishes without an entity
+//	ignore   does nothing but move the time
 type counter struct {
 	every int
+	gate  func(*kgo.Record) // called with each record that is decoded; nil: nothing
 	slots []counterRecord
 }
 
@@ -29,11 +34,12 @@ type count struct {
 	incarnation int64
 	n           int64
 	due         int64
+	digest      int64 // of the watermarks seen
 	padding     int64
 }
 
 func (c *count) AppendBinary(b []byte) ([]byte, error) {
-	for _, v := range []int64{c.incarnation, c.n, c.due, c.padding} {
+	for _, v := range []int64{c.incarnation, c.n, c.due, c.digest, c.padding} {
 		b = binary.AppendVarint(b, v)
 	}
 	return append(b, make([]byte, c.padding)...), nil
@@ -48,7 +54,7 @@ func (c *counter) NewState(_ []byte, incarnation int64) State {
 
 func (c *counter) LoadState(_ []byte, value []byte) (State, error) {
 	var s count
-	for _, v := range []*int64{&s.incarnation, &s.n, &s.due, &s.padding} {
+	for _, v := range []*int64{&s.incarnation, &s.n, &s.due, &s.digest, &s.padding} {
 		x, n := binary.Varint(value)
 		if n <= 0 {
 			return nil, errors.New("short state")
@@ -58,17 +64,29 @@ func (c *counter) LoadState(_ []byte, value []byte) (State, error) {
 	return &s, nil
 }
 
+func parseCounterRecord(r *kgo.Record) (counterRecord, error) {
+	at, rest, _ := strings.Cut(string(r.Value), ",")
+	command, _, _ := strings.Cut(rest, ",")
+	time, err := strconv.ParseInt(at, 10, 64)
+	if err != nil || command == "bad" {
+		return counterRecord{}, &Reject{Code: "undecodable", Err: errors.New("no number")}
+	}
+	return counterRecord{time, command}, nil
+}
+
 func (c *counter) Decode(i int, r *kgo.Record) (Route, error) {
+	if c.gate != nil {
+		c.gate(r)
+	}
 	for len(c.slots) <= i {
 		c.slots = append(c.slots, counterRecord{})
 	}
-	at, command, _ := strings.Cut(string(r.Value), ",")
-	time, err := strconv.ParseInt(at, 10, 64)
-	if err != nil || command == "bad" {
-		return Route{}, &Reject{Code: "undecodable", Err: errors.New("no number")}
+	var err error
+	if c.slots[i], err = parseCounterRecord(r); err != nil {
+		return Route{}, err
 	}
-	c.slots[i] = counterRecord{time, command}
-	switch command {
+	time := c.slots[i].time
+	switch c.slots[i].command {
 	case "unowned":
 		return Route{EventTime: time}, nil
 	case "ignore":
@@ -84,16 +102,21 @@ func (c *counter) Fold(i int, t *Turn) error {
 		return nil
 	}
 	s := t.State.(*count)
-	s.n++
 	switch in.command {
+	case "reject":
+		return &Reject{Code: "refused", Err: errors.New("as told")}
 	case "timer":
 		s.due = in.time + 100
 	case "big":
 		s.padding = 2_000_000
+	case "pad":
+		s.padding += int64(len(t.Record.Value))
 	}
+	s.n++
+	s.digest = digestOf(s.digest, t.Watermark)
 	t.Changed()
 	if s.n%int64(c.every) == 0 {
-		t.Emit(Output{Topic: "out", Partition: t.Partition, Key: t.Record.Key, Value: fmt.Appendf(nil, "n=%d incarnation=%d", s.n, s.incarnation)})
+		t.Emit(Output{Topic: "out", Partition: t.Partition, Key: t.Record.Key, Value: fmt.Appendf(nil, "n=%d incarnation=%d digest=%d", s.n, s.incarnation, s.digest)})
 	}
 	return nil
 }
@@ -102,6 +125,8 @@ func (c *counter) Fire(t *Turn, due int64) error {
 	s := t.State.(*count)
 	s.due = 0
 	t.Changed()
-	t.Emit(Output{Topic: "out", Partition: t.Partition, Key: fmt.Appendf(nil, "timer"), Value: fmt.Appendf(nil, "due=%d n=%d", due, s.n)})
+	t.Emit(Output{Topic: "out", Partition: t.Partition, Key: []byte("timer"), Value: fmt.Appendf(nil, "due=%d n=%d incarnation=%d digest=%d", due, s.n, s.incarnation, s.digest)})
 	return nil
 }
+
+func digestOf(digest, watermark int64) int64 { return (digest*31 + watermark) % 1_000_000_007 }

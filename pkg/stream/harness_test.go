@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,30 +12,58 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/pqlstream/pqlstream/pkg/state"
 	"github.com/pqlstream/pqlstream/pkg/state/memstate"
 )
 
-// bench is an in-process cluster with the topics of one counting stage.
+// patienceOfTests is how long a test waits for what must come.
+const patienceOfTests = 60 * time.Second
+
+// protocols are the ways in which a group hands out partitions.
+var protocols = []struct {
+	name string
+	opts []kgo.Opt
+}{
+	{"consumer", []kgo.Opt{kgo.ServerSideBalancer(), kgo.Balancers(kgo.StickyBalancer())}},
+	{"cooperative", []kgo.Opt{kgo.Balancers(kgo.CooperativeStickyBalancer())}},
+	{"eager", []kgo.Opt{kgo.Balancers(kgo.StickyBalancer())}},
+}
+
+// eachProtocol runs a test with each of them.
+func eachProtocol(t *testing.T, test func(*testing.T, []kgo.Opt)) {
+	for _, p := range protocols {
+		t.Run(p.name, func(t *testing.T) {
+			t.Parallel()
+			test(t, p.opts)
+		})
+	}
+}
+
+// world is an in-process cluster with the topics of one counting stage, and a store.
 type world struct {
 	t          *testing.T
 	cluster    *kfake.Cluster
 	addrs      []string
 	client     *kgo.Client
 	adm        *kadm.Client
-	store      state.Store
+	store      *memstate.Store
 	partitions int32
 	protocol   []kgo.Opt
 }
 
-func newWorld(t *testing.T, partitions int32) *world {
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(partitions, "in", "out", "log", "dead"))
+func newWorld(t *testing.T, partitions int32, opts ...kfake.Opt) *world {
+	opts = append([]kfake.Opt{
+		kfake.NumBrokers(1),
+		kfake.SeedTopics(partitions, "in", "out", "log", "dead"),
+		kfake.BrokerConfigs(map[string]string{"group.consumer.heartbeat.interval.ms": "100"}),
+	}, opts...)
+	cluster, err := kfake.NewCluster(opts...)
 	require.NoError(t, err)
 	t.Cleanup(cluster.Close)
-	w := &world{t: t, cluster: cluster, addrs: cluster.ListenAddrs(), store: memstate.New(), partitions: partitions,
-		protocol: []kgo.Opt{kgo.ServerSideBalancer(), kgo.Balancers(kgo.StickyBalancer())}}
-	w.client, err = w.build()
+	w := &world{t: t, cluster: cluster, addrs: cluster.ListenAddrs(), store: memstate.New(), partitions: partitions, protocol: protocols[0].opts}
+	w.client, err = w.build(kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	require.NoError(t, err)
 	t.Cleanup(w.client.Close)
 	w.adm = kadm.NewClient(w.client)
@@ -56,7 +83,7 @@ func (w *world) options() Options {
 		DeadLetter: func(r *kgo.Record, reject *Reject) (Output, error) {
 			return Output{Topic: "dead", Partition: r.Partition, Key: r.Key, Value: []byte(reject.Code)}, nil
 		},
-		Store: w.store, Client: w.build, GroupOptions: w.protocol,
+		Store: w.store, GroupOptions: w.protocol,
 		CheckpointInterval: 100 * time.Millisecond, TransactionTimeout: 5 * time.Second,
 		Logger: slog.New(slog.NewTextHandler(w.t.Output(), &slog.HandlerOptions{Level: slog.LevelInfo})),
 	}
@@ -66,87 +93,170 @@ func (w *world) options() Options {
 type process struct {
 	*Runtime
 	w      *world
+	wire   *wire
 	cancel context.CancelFunc
 	done   chan error
 }
 
 func (w *world) start(o Options) *process {
+	w.t.Helper()
+	p, err := w.tryStart(o)
+	require.NoError(w.t, err)
+	return p
+}
+
+func (w *world) tryStart(o Options) (*process, error) {
+	way := newWire()
+	o.Client = func(opts ...kgo.Opt) (*kgo.Client, error) { return w.build(append(opts, kgo.Dialer(way.dial))...) }
 	ctx, cancel := context.WithCancel(context.Background())
 	r, err := New(ctx, o)
-	require.NoError(w.t, err)
-	p := &process{Runtime: r, w: w, cancel: cancel, done: make(chan error, 1)}
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	p := &process{Runtime: r, w: w, wire: way, cancel: cancel, done: make(chan error, 1)}
 	go func() { p.done <- r.Run(ctx) }()
-	w.t.Cleanup(func() { p.cancel(); <-p.done; p.done <- nil })
-	return p
+	w.t.Cleanup(func() { way.release(); _ = p.stop() })
+	return p, nil
 }
 
 // stop ends a process and returns how it ended.
 func (p *process) stop() error {
 	p.cancel()
+	return p.ended()
+}
+
+// ended waits until a process has ended, and returns how.
+func (p *process) ended() error {
 	err := <-p.done
 	p.done <- err
 	return err
 }
 
-// send appends records "key=value" to the input, by turns to the partitions that their keys name with a prefix "0:".
+// crash ends a process as SIGKILL does: nothing that it holds is committed, its open transaction stays open. The group
+// learns of it at once.
+func (p *process) crash() {
+	p.wire.kill()
+	p.kick()
+	p.fail(errCut)
+}
+
+// kick removes a process from its group behind its back, as the end of its session does.
+func (p *process) kick() {
+	p.w.t.Helper()
+	ctx := context.Background()
+	id, _ := p.member()
+	if len(p.w.protocol) == 2 { // the server's balancer
+		req := kmsg.NewPtrConsumerGroupHeartbeatRequest()
+		req.Group, req.MemberID, req.MemberEpoch = p.o.Group, id, -1
+		_, err := req.RequestWith(ctx, p.w.client)
+		require.NoError(p.w.t, err)
+		return
+	}
+	req := kmsg.NewPtrLeaveGroupRequest()
+	m := kmsg.NewLeaveGroupRequestMember()
+	m.MemberID = id
+	req.Group, req.Members = p.o.Group, append(req.Members, m)
+	_, err := req.RequestWith(ctx, p.w.client)
+	require.NoError(p.w.t, err)
+}
+
+func (p *process) member() (id string, generation int32) {
+	require.Eventually(p.w.t, p.joined.Load, patienceOfTests, time.Millisecond)
+	return p.group.GroupMetadata()
+}
+
+// awaitOwned waits until a process has taken over so many partitions, whole.
+func (p *process) awaitOwned(n int) {
+	p.w.t.Helper()
+	p.w.await(fmt.Sprintf("the process to own %d partitions", n), func() bool { return p.ownsNow() == n })
+}
+
+// ownsNow counts the partitions that a process has taken over.
+func (p *process) ownsNow() (n int) {
+	for _, t := range *p.assignment.Load() {
+		t.task.mu.Lock()
+		if t.task.phase == running {
+			n++
+		}
+		t.task.mu.Unlock()
+	}
+	return n
+}
+
+// await waits for a condition.
+func (w *world) await(what string, condition func() bool) {
+	w.t.Helper()
+	require.Eventually(w.t, condition, patienceOfTests, 2*time.Millisecond, "waiting for %s", what)
+}
+
+// send appends records "key=value" to a partition of the input.
 func (w *world) send(partition int32, records ...string) {
+	w.t.Helper()
 	var rs []*kgo.Record
 	for _, s := range records {
 		key, value, _ := strings.Cut(s, "=")
 		rs = append(rs, &kgo.Record{Topic: "in", Partition: partition, Key: []byte(key), Value: []byte(value)})
 	}
-	c, err := w.build(kgo.RecordPartitioner(kgo.ManualPartitioner()))
-	require.NoError(w.t, err)
-	defer c.Close()
-	require.NoError(w.t, c.ProduceSync(context.Background(), rs...).FirstErr())
-}
-
-// read returns everything committed in a topic, as "key=value" sorted.
-func (w *world) read(topic string) (out []string) {
-	for _, r := range w.records(topic) {
-		out = append(out, fmt.Sprintf("%s=%s", r.Key, r.Value))
-	}
-	slices.Sort(out)
-	return out
-}
-
-func (w *world) records(topic string) (out []*kgo.Record) {
-	ctx := context.Background()
-	_, topics, err := describeTopics(ctx, w.client, topic)
-	require.NoError(w.t, err)
-	for p := range w.partitions {
-		l := &logReader{client: w.client, topic: topics[topic], partition: p, maxWait: time.Millisecond}
-		for {
-			records, err := l.fetch(ctx)
-			require.NoError(w.t, err)
-			out = append(out, records...)
-			if l.position >= l.stable {
-				break
-			}
-		}
-	}
-	return out
+	require.NoError(w.t, w.client.ProduceSync(context.Background(), rs...).FirstErr())
 }
 
 // awaitCommitted waits until the group has committed the whole input.
 func (w *world) awaitCommitted() {
 	w.t.Helper()
-	var state string
-	require.Eventually(w.t, func() bool {
-		ends, err := w.adm.ListEndOffsets(context.Background(), "in")
-		require.NoError(w.t, err)
-		committed, err := w.adm.FetchOffsets(context.Background(), "counters")
-		if err != nil {
-			state = err.Error()
-			return false
-		}
-		done := true
-		state = ""
-		ends.Each(func(o kadm.ListedOffset) {
-			c, _ := committed.Lookup("in", o.Partition)
-			done = done && c.At >= o.Offset
-			state += fmt.Sprintf("%d: %d of %d; ", o.Partition, c.At, o.Offset)
-		})
-		return done
-	}, 30*time.Second, 5*time.Millisecond, "not all committed: %s", &state)
+	state := ""
+	deadline := time.Now().Add(patienceOfTests)
+	for !w.allCommitted(&state) {
+		require.True(w.t, time.Now().Before(deadline), "not all committed: %s", state)
+		pause(context.Background(), 5*time.Millisecond)
+	}
+}
+
+func (w *world) allCommitted(state *string) bool {
+	*state = ""
+	ends, err := w.adm.ListEndOffsets(context.Background(), "in")
+	require.NoError(w.t, err)
+	committed, err := w.adm.FetchOffsets(context.Background(), "counters")
+	if err != nil {
+		*state = err.Error()
+		return false
+	}
+	done := true
+	ends.Each(func(o kadm.ListedOffset) {
+		c, ok := committed.Lookup("in", o.Partition)
+		done = done && (ok && c.At >= o.Offset || o.Offset == 0)
+		*state += fmt.Sprintf("%d: %d of %d; ", o.Partition, c.At, o.Offset)
+	})
+	return done
+}
+
+// committed returns the offset and metadata that the group has committed for a partition.
+func (w *world) committed(partition int32) (int64, string) {
+	w.t.Helper()
+	all, err := w.adm.FetchOffsets(context.Background(), "counters")
+	require.NoError(w.t, err)
+	c, ok := all.Lookup("in", partition)
+	if !ok {
+		return -1, ""
+	}
+	return c.At, c.Metadata
+}
+
+// partitionOf names the mirror of a partition.
+func (w *world) partitionOf(number int32) state.Partition {
+	cluster, topics, err := describeTopics(context.Background(), w.client, "in", "log")
+	require.NoError(w.t, err)
+	id := identity{cluster, "in", topics["in"].idString(), topics["log"].idString(), int32(len(topics["in"].leaders)), "counters"}
+	return state.Partition{Stage: "count", Topic: "in", Number: number, Identity: id.digest()}
+}
+
+// requireRefusal checks that an error is a refusal and that it says what happened and what to do.
+func requireRefusal(t *testing.T, err error, parts ...string) {
+	t.Helper()
+	var refusal *Refusal
+	require.ErrorAs(t, err, &refusal)
+	require.NotEmpty(t, refusal.Remedy)
+	for _, part := range parts {
+		require.ErrorContains(t, err, part)
+	}
 }

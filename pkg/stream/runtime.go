@@ -154,7 +154,10 @@ func (r *Runtime) Run(ctx context.Context) error {
 	defer fail(nil)
 	r.failed = fail
 	var err error
-	if r.group, err = r.buildGroup(); err != nil {
+	r.txn.Lock() // a new client joins at once: its callbacks wait until it is known
+	r.group, err = r.buildGroup()
+	r.txn.Unlock()
+	if err != nil {
 		return fmt.Errorf("building the group's client: %w", err)
 	}
 	r.joined.Store(true)
