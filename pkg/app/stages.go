@@ -151,7 +151,7 @@ func (w *wiring) options(s config.Stage) (stream.Options, error) {
 		EmissionInterval:   c.Runtime.EmissionInterval,
 		CheckpointInterval: c.Runtime.CheckpointInterval,
 		TransactionTimeout: c.Runtime.TransactionTimeout,
-		ShutdownTimeout:    c.Runtime.ShutdownTimeout,
+		ShutdownTimeout:    c.Runtime.ShutdownTimeout * 8 / 10, // the rest is for closing connections
 		TombstoneRetention: kafka.TombstoneRetention,
 		Logger:             w.app.log,
 	}, nil

@@ -18,9 +18,9 @@ import (
 	"github.com/pqlstream/pqlstream/pkg/config"
 )
 
-// MaxRecordBytes is the size of a batch of records, and so of a record, that all topics of the deployment accept. It is
-// what managed clusters allow at most.
-const MaxRecordBytes = 8 << 20
+// MaxRecordBytes is the size of a batch of records, and so of a record, that all topics of the deployment accept:
+// Kafka's default. The client's own limit is a little lower.
+const MaxRecordBytes = 1_048_588
 
 // Options returns what all clients of the process have in common: where the cluster is and who the process is. The
 // extra options come last and win; tests give a kgo.Dialer there. An error names the file that can't be used.
@@ -30,7 +30,6 @@ func Options(c config.Kafka, log *slog.Logger, extra ...kgo.Opt) ([]kgo.Opt, err
 		kgo.ClientID(c.ClientID),
 		kgo.WithLogger(logger{log}),
 		kgo.FetchMaxWait(c.FetchMaxWait),
-		kgo.ProducerBatchMaxBytes(MaxRecordBytes),
 		// Commits to topics that were just created wait for fresh metadata: with the client's default, seconds.
 		kgo.MetadataMinAge(20 * time.Millisecond),
 	}

@@ -161,7 +161,7 @@ func TestCheckListsAllProblemsWithRemedies(t *testing.T) {
 		require.NoError(t, err)
 	}
 	value := kadm.StringPtr
-	size := value("8388608")
+	size := value("1048588")
 	create("pql.activation.changelog", 4, 3, map[string]*string{"cleanup.policy": value("delete"), "min.insync.replicas": value("2"), "max.message.bytes": size})
 	create("pql.current", 5, 1, map[string]*string{"cleanup.policy": value("compact"), "max.message.bytes": value("1000"), "min.insync.replicas": value("1")})
 	create("pql.lifecycle", 5, 3, map[string]*string{
@@ -181,7 +181,7 @@ func TestCheckListsAllProblemsWithRemedies(t *testing.T) {
 		"topic pql.activation.changelog has cleanup.policy delete, it has to be compact; run " + alter + "pql.activation.changelog --add-config cleanup.policy=compact",
 		"topic pql.activation.changelog has delete.retention.ms 86400000: a mirror that is brought forward might miss deletions; run " +
 			alter + "pql.activation.changelog --add-config delete.retention.ms=604800000",
-		"topic pql.current has max.message.bytes 1000, which a state or an event may pass; run " + alter + "pql.current --add-config max.message.bytes=8388608",
+		"topic pql.current has max.message.bytes 1000, which a state or an event may pass; run " + alter + "pql.current --add-config max.message.bytes=1048588",
 	}, strings.Split(err.Error(), "\n"))
 	assert.Equal(t, []string{
 		"topic pql.current has 1 replicas, not 3; a broker that is lost may take data with it",

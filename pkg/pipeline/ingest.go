@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"fmt"
 	"unsafe"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -10,6 +11,10 @@ import (
 	"github.com/pqlstream/pqlstream/pkg/stream"
 	"github.com/pqlstream/pqlstream/pkg/usage"
 )
+
+// MaxEventBytes is the size of an encoded canonical event at most, below what a broker takes by default. A larger one
+// would be refused at every try.
+const MaxEventBytes = 900_000
 
 // Ingest turns the records of sources, of any key and format, into canonical events keyed by account.
 type Ingest struct {
@@ -51,12 +56,16 @@ func (in *ingest) Fold(slot int, t *stream.Turn) error {
 	if ev.ReceivedAt == 0 {
 		ev.ReceivedAt = t.Record.Timestamp.UnixMilli()
 	}
+	value := in.Events.AppendUsage(nil, ev)
+	if len(value) > MaxEventBytes {
+		return &stream.Reject{Code: CodeTooLarge, Err: fmt.Errorf("the event takes %d bytes as %s has it, at most %d are possible", len(value), in.Usage, MaxEventBytes)}
+	}
 	key := []byte(ev.AccountID)
 	t.Emit(stream.Output{
 		Topic:     in.Usage,
 		Partition: kafka.Partition(key, in.Partitions),
 		Key:       key,
-		Value:     in.Events.AppendUsage(nil, ev),
+		Value:     value,
 		Headers: append(trace(t.Record),
 			kgo.RecordHeader{Key: codec.HeaderSchema, Value: []byte("usage_event")},
 			kgo.RecordHeader{Key: headerPosition, Value: formatPosition(t.Record)}),

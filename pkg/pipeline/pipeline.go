@@ -35,7 +35,7 @@ const (
 // The codes of rejects that are found here, beside those of package usage.
 const (
 	CodeWrongPartition = "wrong_partition"
-	CodeUnknownSchema  = "unknown_schema"
+	CodeTooLarge       = "event_too_large"
 )
 
 // decode reads a record into an event and validates it. What is wrong with it for good is a Reject; schemas that are

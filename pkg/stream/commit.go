@@ -88,6 +88,7 @@ func (t *task) cut(full bool) (*part, error) {
 		return nil, nil
 	}
 	c, err := t.table.cut(full)
+	signal(t.wake) // there is room again
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errProcessing, err)
 	}

@@ -44,11 +44,11 @@ type Runtime struct {
 	polls           gate
 
 	hurry     chan struct{} // outputs or claims wait for a commit
-	hurryFull chan struct{} // a cache is full of what is not committed
+	hurryFull chan struct{} // a task can't go on before a checkpoint
 	failed    context.CancelCauseFunc
 	running   sync.WaitGroup // the tasks' goroutines
 	stopped   atomic.Bool
-	joined    atomic.Bool
+	joined    atomic.Bool // the group has assigned partitions, be it none
 	stats     Stats
 }
 
@@ -160,7 +160,6 @@ func (r *Runtime) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("building the group's client: %w", err)
 	}
-	r.joined.Store(true)
 	var loops sync.WaitGroup
 	loops.Go(func() { r.pollLoop(work) })
 	loops.Go(func() { r.commitLoop(work) })
@@ -298,21 +297,21 @@ func (r *Runtime) publish() {
 	r.count.Store(int64(len(r.tasks)))
 }
 
-// share is what one task may keep in memory.
-func (r *Runtime) share() (states, bytes int) {
+// limits are what one task may keep in memory and commit at once.
+type limits struct{ states, bytes, dirty int }
+
+// share is one task's part of the process's limits.
+func (r *Runtime) share() limits {
 	n := max(int(r.count.Load()), 1)
-	return max(r.o.CacheStates/n, 2*chunkRecords), r.o.CacheBytes / n
+	return limits{max(r.o.CacheStates/n, 2*chunkRecords), r.o.CacheBytes / n, max(dirtyStates/n, chunkRecords)}
 }
 
 // Waiting says, by stage or task, what keeps the runtime from being ready; empty: it is.
 func (r *Runtime) Waiting() map[string]string {
 	what := map[string]string{}
 	if !r.joined.Load() {
-		what[r.o.Stage] = "has not joined its group"
+		what[r.o.Stage] = "waits for its group to assign partitions"
 		return what
-	}
-	if _, err := memberOf(r.group); err != nil {
-		what[r.o.Stage] = "is " + err.Error()
 	}
 	for tp, t := range *r.assignment.Load() {
 		t.task.mu.Lock()

@@ -19,6 +19,9 @@ const (
 	longBacklog = 10_000
 	// queuedRecords bounds what a task has fetched and not folded; beyond it the poll loop waits.
 	queuedRecords = 50_000
+	// dirtyStates bounds the states that one commit writes, over all tasks, so that it ends well before the
+	// transaction's timeout even on a slow machine.
+	dirtyStates = 100_000
 	// unmirroredCommits bounds what the mirror may be behind before folding waits for it.
 	unmirroredCommits = 64
 )
@@ -322,13 +325,14 @@ func (t *task) decodeOne(ctx context.Context, i int, r *kgo.Record) (Route, erro
 	}
 }
 
-// room waits until the cache and the mirror's backlog have room for n more entities.
+// room waits until the cache, the next commit and the mirror's backlog have room for n more entities.
 func (t *task) room(ctx context.Context, n int) error {
 	waited := false
 	for {
-		states, bytes := t.r.share()
+		limits := t.r.share()
 		t.mu.Lock()
-		ok := t.table.evict(max(states-n, 0), bytes) && (t.mirror == nil || t.mirror.backlog() < unmirroredCommits)
+		ok := t.table.evict(max(limits.states-n, 0), limits.bytes) && len(t.table.dirty) < limits.dirty &&
+			(t.mirror == nil || t.mirror.backlog() < unmirroredCommits)
 		err := t.failure
 		t.mu.Unlock()
 		if err != nil {
@@ -341,7 +345,7 @@ func (t *task) room(ctx context.Context, n int) error {
 			return nil
 		}
 		waited = true
-		signal(t.r.hurryFull) // what is dirty can't be evicted
+		signal(t.r.hurryFull)
 		select {
 		case <-ctx.Done():
 			return ctx.Err()

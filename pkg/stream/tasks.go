@@ -24,6 +24,7 @@ func (r *Runtime) assigned(_ context.Context, group *kgo.Client, added map[strin
 		}
 	}
 	r.publish()
+	r.joined.Store(true)
 }
 
 // add starts a task. The caller holds the transaction's lock.
