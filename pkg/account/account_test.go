@@ -212,6 +212,13 @@ func TestFactIDsDependOnAccountIncarnationAndOrdinal(t *testing.T) {
 	assert.NotEqual(t, base, first("acme", 1, "a", "c"))
 }
 
+func TestFactIDsAreThoseOfTheStandard(t *testing.T) {
+	_, facts := engine(t, life).Apply(engine(t, life).New("acme", 258), &usage.Event{Name: "a"}, account.Position{}, 0)
+	namespace := uuid.MustParse("6f0a3c52-8d1e-4f57-9a64-c1d7e2b85b90")
+	name := "acme\x00\x00\x00\x00\x00\x00\x00\x01\x02\x00\x00\x00\x00\x00\x00\x00\x01"
+	assert.Equal(t, uuid.NewSHA1(namespace, []byte(name)).String(), facts[0].ID)
+}
+
 func TestLateFactsAreMarked(t *testing.T) {
 	e := engine(t, life)
 	for at, late := range map[int64]bool{999: true, 1000: false, 1001: false} {

@@ -307,7 +307,7 @@ func (r *reader) eventID() string {
 		return r.text()
 	}
 	if b := r.take(16); b != nil {
-		return formatUUID(b)
+		return formatUUID([16]byte(b))
 	}
 	return ""
 }

@@ -2,6 +2,7 @@ package account
 
 import (
 	"cmp"
+	"crypto/sha1" //nolint:gosec // of UUIDs v5
 	"encoding/binary"
 	"slices"
 	"strconv"
@@ -12,7 +13,8 @@ import (
 	"github.com/pqlstream/pqlstream/pkg/usage"
 )
 
-// factIDs is the namespace of the ids of facts.
+// factIDs is the namespace of the ids of facts. Each is the UUID v5 of the account's id, a zero byte, and the account's
+// incarnation and the fact's ordinal as 8 bytes each, big-endian.
 var factIDs = uuid.MustParse("6f0a3c52-8d1e-4f57-9a64-c1d7e2b85b90")
 
 const (
@@ -26,12 +28,12 @@ func (t *turn) emit(kind Type, step int) *Fact {
 	t.changed = true
 	s.ordinal++
 	s.remember(moment{at: t.ev.OccurredAt, kind: uint8(slices.Index(types, kind)), step: int16(step)})
-	f := t.engine.describe(s, t.ev.OccurredAt)
+	f := t.engine.standingOf(s, t.ev.OccurredAt)
 	f.ID, f.Type = s.factID(), kind
 	if step != noStep {
 		f.Step = t.engine.checklist.Steps()[step].ID
 	}
-	f.EventID, f.EventName, f.UserID = clip(t.ev.ID), clip(t.ev.Name), s.userID(t.ev.UserID)
+	f.EventID, f.EventName, f.UserID = t.eventID(), t.eventName(), s.userID(t.ev.UserID)
 	f.Position = Position{t.engine.topic(t.pos.Topic), t.pos.Partition, t.pos.Offset}
 	f.Late, f.OccurredAt = t.late, t.ev.OccurredAt
 	t.facts = append(t.facts, f)
@@ -48,22 +50,50 @@ func (s *State) remember(m moment) {
 }
 
 func (s *State) factID() string {
-	name := make([]byte, 0, maxID+17)
-	name = append(name, s.id...)
+	name := make([]byte, 0, 16+maxID+17)
+	name = append(append(name, factIDs[:]...), s.id...)
 	name = append(name, 0)
 	name = binary.BigEndian.AppendUint64(name, uint64(s.incarnation))
 	name = binary.BigEndian.AppendUint64(name, uint64(s.ordinal))
-	return uuid.NewSHA1(factIDs, name).String()
+	return formatUUID(hashed(name))
 }
 
-// describe returns the standing of an account at a time: a Fact without what made it one.
-func (e *Engine) describe(s *State, at int64) Fact {
+// hashed is uuid.NewSHA1 without its allocations.
+func hashed(name []byte) [16]byte {
+	sum := sha1.Sum(name) //nolint:gosec // the standard's choice for UUIDs v5, no secret
+	id := [16]byte(sum[:16])
+	id[6] = id[6]&0x0f | 0x50
+	id[8] = id[8]&0x3f | 0x80
+	return id
+}
+
+// eventName returns the checklist's own copy of the event's name, or one.
+func (t *turn) eventName() string {
+	if t.listener.Event != "" {
+		return t.listener.Event
+	}
+	return clip(t.ev.Name)
+}
+
+// eventID returns a copy of the event's id, the one that the step just done has if there is one.
+func (t *turn) eventID() string {
+	if n := len(t.state.done); n > 0 && t.state.done[n-1].event == t.ev.ID {
+		return t.state.done[n-1].event
+	}
+	return clip(t.ev.ID)
+}
+
+// standingOf returns the standing of an account at a time: a Fact without what made it one.
+func (e *Engine) standingOf(s *State, at int64) Fact {
 	tier := &e.checklist.Tiers()[s.standing.tier]
 	f := Fact{
 		AccountID: s.id, Tier: tier.Name, Rate: s.rate, Threshold: tier.Threshold, Checklist: e.ref,
 		Properties: e.properties(s), StepsDone: e.stepsDone(s), StepsMissing: e.stepsMissing(s),
 		Users: s.topUsers(), ActiveUsers7d: s.activeUsers(at - activeMillis), SingleUser: s.singleUser(),
-		QualifiedAt: s.qualifiedAt, Current: s.has(qualified), Playbook: e.playbook(s, tier),
+		QualifiedAt: s.qualifiedAt, Current: s.has(qualified),
+	}
+	if f.Current {
+		f.Playbook = e.playbook(s, tier)
 	}
 	if s.has(signedUp) {
 		f.SignedUpAt = s.signedUpAt

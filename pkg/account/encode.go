@@ -236,7 +236,7 @@ func nibble(c byte) byte {
 	return 16
 }
 
-func formatUUID(id []byte) string {
+func formatUUID(id [16]byte) string {
 	const digits = "0123456789abcdef"
 	var out [36]byte
 	at := 0

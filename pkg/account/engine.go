@@ -62,7 +62,7 @@ func (e *Engine) New(accountID string, incarnation int64) *State {
 // Facts come in the order: signed up, steps done, disqualified, converted, qualified or requalified, escalated. So an
 // event that converts an account does not qualify it as well. An event whose id is remembered changes nothing.
 //
-// An event that is not changed may still be seen again and count then: only what had an effect is remembered.
+// Only events that had an effect are remembered: one that had none may come again and count then, once.
 func (e *Engine) Apply(s *State, ev *usage.Event, pos Position, watermark int64) (changed bool, facts []Fact) {
 	l := e.checklist.Listener(ev.Name)
 	if l == nil {
@@ -72,7 +72,7 @@ func (e *Engine) Apply(s *State, ev *usage.Event, pos Position, watermark int64)
 	if id != 0 && s.seen.holds(id, ev.OccurredAt, e.horizon) {
 		return false, nil
 	}
-	t := turn{engine: e, state: s, ev: ev, pos: pos, late: ev.OccurredAt < watermark}
+	t := turn{engine: e, state: s, ev: ev, pos: pos, listener: l, late: ev.OccurredAt < watermark}
 	t.learn(l.Sources)
 	if len(l.Steps) > 0 || l.Signup != nil || l.Converted != nil {
 		t.noteUser()

@@ -88,7 +88,7 @@ type Missing struct {
 	Need     string  // what is missing, in words
 }
 
-// Playbook is what the tier advises to do.
+// Playbook is what the tier advises to do about an account that is a PQL; empty while it is none.
 type Playbook struct {
 	Name   string
 	Action string

@@ -10,13 +10,14 @@ import (
 
 // turn is the folding of one event.
 type turn struct {
-	engine  *Engine
-	state   *State
-	ev      *usage.Event
-	pos     Position
-	late    bool
-	changed bool
-	facts   []Fact
+	engine   *Engine
+	state    *State
+	ev       *usage.Event
+	pos      Position
+	listener *checklist.Listener
+	late     bool
+	changed  bool
+	facts    []Fact
 }
 
 // notTold is the time of a property that no event has told.

@@ -30,6 +30,7 @@ type Checklist struct {
 
 // Listener is what a checklist does with the events of one name.
 type Listener struct {
+	Event     string    // the name; empty when the checklist has none, only something for any event
 	Steps     []int     // indexes of the steps that they may count for
 	Sources   []Source  // account properties that they may tell
 	Signup    Condition // nil: they are not sign-ups
@@ -133,6 +134,7 @@ type Step struct {
 	where  Condition
 	rule   rule
 	target float64
+	begin  string // what is missing at the start, in words
 }
 
 // Accepts says whether the step's filter lets an event pass. The event's name is the caller's business.
@@ -155,11 +157,9 @@ func (s *Step) Count(w *Work, done bool) float64 {
 // Missing says how far the step is, from 0 to below 1, and what is missing, in words. A nil working set is its start.
 func (s *Step) Missing(w *Work) (progress float64, need string) {
 	if w == nil {
-		return 0, s.rule.need(0)
+		return 0, s.begin
 	}
 	have := min(s.rule.count(w), s.target)
-	if have == s.target { // done by a definition that has just changed: its next event will say so
-		return 0.99, s.rule.need(have)
-	}
-	return have / s.target, s.rule.need(have)
+	// A definition that has just changed may find its target reached already: the next event will say so.
+	return min(have/s.target, 0.99), string(s.rule.appendNeed(make([]byte, 0, 128), have))
 }

@@ -240,7 +240,7 @@ func (c *compiler) listen(path, event string) *Listener {
 	}
 	l := c.out.listeners[event]
 	if l == nil {
-		l = &Listener{}
+		l = &Listener{Event: event}
 		c.out.listeners[event] = l
 	}
 	return l

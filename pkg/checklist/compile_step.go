@@ -42,6 +42,7 @@ func (c *compiler) compileStep(path string, d *StepDef, s *Step) {
 	s.rule = kinds[k].build(d, &c.problems, path)
 	t := s.rule.traits()
 	s.target, s.WorkKey = t.target, key("work", d.ID, t.shape)
+	s.begin = string(s.rule.appendNeed(nil, 0))
 	if m.AtLeast = t.target; d.Within != nil {
 		m.Within = *d.Within
 	}

@@ -39,8 +39,8 @@ type rule interface {
 	update(w *Work, ev *usage.Event) (changed, done bool)
 	// count is what the step has counted so far, in its own unit.
 	count(w *Work) float64
-	// need says what is missing, in words, after so much was counted.
-	need(have float64) string
+	// appendNeed appends what is missing, in words, after so much was counted.
+	appendNeed(b []byte, have float64) []byte
 	// traits are what the rule is to the rest: constant.
 	traits() traits
 }
@@ -123,12 +123,28 @@ func (d *StepDef) given() (names []string) {
 // events is how a step's events read in a sentence.
 func (d *StepDef) events() string { return strings.Join(d.Event, " or ") }
 
-// number formats without an exponent or needless digits.
-func number(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
+// appendNumber formats without an exponent or needless digits.
+func appendNumber(b []byte, f float64) []byte { return strconv.AppendFloat(b, f, 'f', -1, 64) }
 
-func more(n float64, what string) string {
+// appendMore appends how many more of something it takes.
+func appendMore(b []byte, n float64, what string) []byte {
+	b = append(append(appendNumber(b, n), " more "...), what...)
 	if n != 1 {
-		what += "s"
+		b = append(b, 's')
 	}
-	return number(n) + " more " + what
+	return b
+}
+
+// appendShare appends how much of the target there is.
+func appendShare(b []byte, have, target float64) []byte {
+	b = append(appendNumber(append(b, " ("...), have), " of "...)
+	return append(appendNumber(b, target), ')')
+}
+
+// appendWithin appends a window, if there is one.
+func appendWithin(b []byte, days int) []byte {
+	if days == 0 {
+		return b
+	}
+	return append(strconv.AppendInt(append(b, " within "...), int64(days), 10), " days"...)
 }

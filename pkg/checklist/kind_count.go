@@ -1,10 +1,6 @@
 package checklist
 
-import (
-	"strconv"
-
-	"github.com/pqlstream/pqlstream/pkg/usage"
-)
+import "github.com/pqlstream/pqlstream/pkg/usage"
 
 var countKind = Kind{
 	Name: "count",
@@ -35,8 +31,9 @@ func (r *countRule) update(w *Work, _ *usage.Event) (changed, done bool) {
 
 func (r *countRule) count(w *Work) float64 { return w.Total }
 
-func (r *countRule) need(have float64) string {
-	return number(r.target-have) + " more " + r.events + " (" + number(have) + " of " + number(r.target) + ")"
+func (r *countRule) appendNeed(b []byte, have float64) []byte {
+	b = append(append(appendNumber(b, r.target-have), " more "...), r.events...)
+	return appendShare(b, have, r.target)
 }
 
 func (r *countRule) traits() traits {
@@ -64,9 +61,9 @@ func (r *windowedCountRule) count(w *Work) float64 {
 	return float64(events)
 }
 
-func (r *windowedCountRule) need(have float64) string {
-	return number(r.target-have) + " more " + r.events + " within " + strconv.Itoa(r.within) + " days (" +
-		number(have) + " of " + number(r.target) + ")"
+func (r *windowedCountRule) appendNeed(b []byte, have float64) []byte {
+	b = append(append(appendNumber(b, r.target-have), " more "...), r.events...)
+	return appendShare(appendWithin(b, r.within), have, r.target)
 }
 
 func (r *windowedCountRule) traits() traits {

@@ -1,10 +1,6 @@
 package checklist
 
-import (
-	"strconv"
-
-	"github.com/pqlstream/pqlstream/pkg/usage"
-)
+import "github.com/pqlstream/pqlstream/pkg/usage"
 
 // maxDays bounds the days that a days step without a window keeps.
 const maxDays = 3_660
@@ -57,12 +53,9 @@ func (r *daysRule) count(w *Work) float64 {
 	return float64(days)
 }
 
-func (r *daysRule) need(have float64) string {
-	s := more(r.target-have, "day") + " with " + r.events
-	if r.within > 0 {
-		s += " within " + strconv.Itoa(r.within) + " days"
-	}
-	return s + " (" + number(have) + " of " + number(r.target) + ")"
+func (r *daysRule) appendNeed(b []byte, have float64) []byte {
+	b = append(append(appendMore(b, r.target-have, "day"), " with "...), r.events...)
+	return appendShare(appendWithin(b, r.within), have, r.target)
 }
 
 func (r *daysRule) traits() traits {

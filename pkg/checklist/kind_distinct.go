@@ -61,12 +61,13 @@ func shortened(id string) string {
 
 func (r *distinctRule) count(w *Work) float64 { return float64(len(w.IDs)) }
 
-func (r *distinctRule) need(have float64) string {
-	missing := more(r.target-have, "user")
-	if r.of.property != "" {
-		missing = more(r.target-have, "value") + " of " + r.of.name
+func (r *distinctRule) appendNeed(b []byte, have float64) []byte {
+	if r.of.property == "" {
+		b = appendMore(b, r.target-have, "user")
+	} else {
+		b = append(append(appendMore(b, r.target-have, "value"), " of "...), r.of.name...)
 	}
-	return missing + " with " + r.events + " (" + number(have) + " of " + number(r.target) + ")"
+	return appendShare(append(append(b, " with "...), r.events...), have, r.target)
 }
 
 func (r *distinctRule) traits() traits {

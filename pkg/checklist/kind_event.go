@@ -18,6 +18,6 @@ func (r *eventRule) update(*Work, *usage.Event) (changed, done bool) { return tr
 
 func (r *eventRule) count(*Work) float64 { return 0 }
 
-func (r *eventRule) need(float64) string { return r.missing }
+func (r *eventRule) appendNeed(b []byte, _ float64) []byte { return append(b, r.missing...) }
 
 func (r *eventRule) traits() traits { return traits{target: 1, shape: "event"} }

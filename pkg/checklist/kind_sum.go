@@ -36,8 +36,9 @@ func (r *sumRule) update(w *Work, ev *usage.Event) (changed, done bool) {
 
 func (r *sumRule) count(w *Work) float64 { return w.Total }
 
-func (r *sumRule) need(have float64) string {
-	return number(r.target-have) + " more " + r.of.name + " of " + r.events + " (" + number(have) + " of " + number(r.target) + ")"
+func (r *sumRule) appendNeed(b []byte, have float64) []byte {
+	b = append(append(appendNumber(b, r.target-have), " more "...), r.of.name...)
+	return appendShare(append(append(b, " of "...), r.events...), have, r.target)
 }
 
 func (r *sumRule) traits() traits {

@@ -1,0 +1,36 @@
+package account
+
+// View is an account as people see it.
+type View struct {
+	Fact        // the standing at OccurredAt; what belongs to a single transition is empty
+	Incarnation int64
+	Ordinal     int64 // of the newest fact
+	Excluded    bool  // an exclude expression is true: the account can't qualify
+	Converted   bool
+	Escalated   bool     // since the newest qualification
+	History     []Moment // the last 50 transitions, the oldest first
+}
+
+// Moment is a transition of the past.
+type Moment struct {
+	Type       Type
+	Step       string // of a StepDone
+	OccurredAt int64  // ms since the Unix epoch, UTC: event time
+}
+
+// View describes an account at a time in ms since the Unix epoch, which decides how many users count as active.
+func (e *Engine) View(s *State, at int64) View {
+	v := View{
+		Fact: e.standingOf(s, at), Incarnation: s.incarnation, Ordinal: s.ordinal,
+		Excluded: s.standing.excluded, Converted: s.has(converted), Escalated: s.has(escalated),
+	}
+	v.OccurredAt = at
+	for _, m := range s.history {
+		past := Moment{Type: types[m.kind], OccurredAt: m.at}
+		if m.step != noStep {
+			past.Step = e.checklist.Steps()[m.step].ID
+		}
+		v.History = append(v.History, past)
+	}
+	return v
+}
