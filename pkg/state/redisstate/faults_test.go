@@ -72,6 +72,28 @@ func TestAttack21LostRepliesResentByTheOwner(t *testing.T) {
 	holds(t, m, 20, map[string]string{"a": "19", "b": ""})
 }
 
+// Rule 6: a step of building that was sent twice may arrive a second time long after, from a connection given up.
+func TestAttack21LateSteps(t *testing.T) {
+	_, m := owned(t, startMiniredis(t), Options{Buckets: 300})
+	b := &build{mirror: m, generation: "late"}
+	late := func() {
+		t.Helper()
+		again := &build{mirror: m, generation: "late"}
+		_, err := again.begin(t.Context())
+		require.NoError(t, err)
+		isTemporary(t, again.erase(t.Context(), 300))
+	}
+	buckets, err := b.begin(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, b.erase(t.Context(), buckets))
+	require.NoError(t, b.fill(t.Context(), chunks(10)))
+	late()
+	require.NoError(t, b.finish(t.Context(), 7))
+	late()
+	require.NoError(t, b.finish(t.Context(), 7))
+	holds(t, m, 7, map[string]string{"chunk-0": "state", "chunk-9": "state"})
+}
+
 // Rule 6: a script that fails after a write leaves half of one. So wrong arguments are found before it.
 func TestAttack21WrongArguments(t *testing.T) {
 	for name, c := range map[string]*redis.Client{"miniredis": startMiniredis(t), "Redis": startRedis(t)} {

@@ -36,8 +36,7 @@ func (m *mirror) Rebuild(ctx context.Context, position int64, entries iter.Seq2[
 	if err := b.fill(ctx, entries); err != nil {
 		return err
 	}
-	_, err = b.run(ctx, finishScript, m.allKeys(), []any{b.generation, b.steps, position})
-	return err
+	return b.finish(ctx, position)
 }
 
 // begin hides the mirror from readers. It returns how many buckets there may be, which is more than there will be when
@@ -85,6 +84,12 @@ func (b *build) fill(ctx context.Context, entries iter.Seq2[[]state.Entry, error
 		b.steps++
 	}
 	return nil
+}
+
+// finish shows the mirror to readers, at a changelog position.
+func (b *build) finish(ctx context.Context, position int64) error {
+	_, err := b.run(ctx, finishScript, b.allKeys(), []any{b.generation, b.steps, position})
+	return err
 }
 
 // run runs a step. A mismatch while building is nothing that the owner has to know about: repeating the call helps.

@@ -157,15 +157,28 @@ func attack16Two(f *fixture) {
 // Rule 6: one owner's rebuild that is repeated before the first try has ended: the generation tells them apart.
 func attack16Same(f *fixture) {
 	m := f.claimed(5)
-	first := func(yield func([]state.Entry, error) bool) {
+	overtaken := func(yield func([]state.Entry, error) bool) {
 		if yield([]state.Entry{put("a", "first")}, nil) {
 			f.rebuild(m, 9, put("a", "second"))
 			f.apply(m, 9, 10, put("a", "third"))
-			yield([]state.Entry{put("a", "first"), put("b", "first")}, nil)
 		}
 	}
-	plain(f.T, m.Rebuild(f.ctx, 9, first))
-	f.holds(m, 10, map[string]string{"a": "third", "b": "-"})
+	plain(f.T, m.Rebuild(f.ctx, 9, overtaken))
+	f.holds(m, 10, map[string]string{"a": "third"})
+
+	mixed := func(yieldFirst func([]state.Entry, error) bool) {
+		if !yieldFirst([]state.Entry{put("a", "first")}, nil) {
+			return
+		}
+		second := func(yield func([]state.Entry, error) bool) {
+			if yield([]state.Entry{put("a", "second")}, nil) {
+				yieldFirst([]state.Entry{put("a", "first"), put("b", "first")}, nil)
+			}
+		}
+		require.NoError(f, m.Rebuild(f.ctx, 11, second))
+	}
+	plain(f.T, m.Rebuild(f.ctx, 9, mixed))
+	f.holds(m, 11, map[string]string{"a": "second", "b": "-"})
 }
 
 // Rules 4 and 7: a version is committed but not mirrored and the cache was dropped: loading at the committed position
