@@ -50,7 +50,7 @@ func newRoot() *cobra.Command {
 		SilenceErrors: true, // execute prints them
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newConfig(), newSimulateCommand(), newTopics(), newVersion())
+	root.AddCommand(newConfig(), newRun(), newSimulateCommand(), newTopics(), newVersion())
 	return root
 }
 
