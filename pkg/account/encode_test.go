@@ -211,6 +211,7 @@ func TestStatesOfAnotherDefinitionLoad(t *testing.T) {
 	).Replace(life)+"  - {id: e, kind: event, event: e}\n")
 	s.state, err = s.engine.Load("acme", b)
 	require.NoError(t, err)
+	assert.Equal(t, []account.Moment{{Type: account.SignedUp, OccurredAt: hour}}, s.engine.View(s.state, 0).History)
 	assert.Equal(t, "step_done(c) step_done(b) step_done(e) qualified", s.fold("c b b e"))
 	f := s.last()
 	assert.Equal(t, "medium", f.Tier, "the property is carried over")

@@ -1,3 +1,10 @@
+// Package account folds usage events into the state of their account and says what became of it: its life as far as a
+// checklist decides it.
+//
+// A State is encoded as schemas/account_state.avsc describes. Everything is deterministic: state, event, position and
+// watermark decide, so that folding the same input again yields the same states and the same facts, ids included.
+//
+// It is pure: it knows nothing of Kafka, Redis, clocks or logs.
 package account
 
 import (

@@ -55,3 +55,14 @@ func TestAFactNamesAnEventThatTheChecklistDoesNot(t *testing.T) {
 		assert.Equal(t, "viewed", f.EventName, fmt.Sprint(f.Type))
 	}
 }
+
+func TestForgottenIDsMakeRoom(t *testing.T) {
+	s := begin(t, life+"activity: {users: 0}\n")
+	s.fold("b")
+	small := s.state.Size()
+	for i := range 300 {
+		s.engine.Apply(s.state, s.event(fmt.Sprintf("viewed@%d", i*48)), account.Position{}, 0)
+		s.engine.Apply(s.state, s.event(fmt.Sprintf("enriched?domain=%d@%d", i, i*48)), account.Position{}, 0)
+	}
+	assert.Less(t, s.state.Size(), small+500, "ids beyond the horizon take memory")
+}
