@@ -99,7 +99,7 @@ func (a *activation) publish(t *stream.Turn, f *account.Fact, last bool) {
 	switch {
 	case last && f.Current:
 		emit(a.Current, value)
-	case slices.Contains(leaving, f.Type):
+	case f.QualifiedAt != 0 && slices.Contains(leaving, f.Type): // one that never was a PQL has no row
 		emit(a.Current, nil)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -57,12 +58,29 @@ func decode(d *codec.Decoder, r *kgo.Record, ev *usage.Event, now, futureToleran
 	return fmt.Errorf("decoding %s-%d@%d: %w", r.Topic, r.Partition, r.Offset, err)
 }
 
-// trace returns the record's trace context, in memory of its own.
-func trace(r *kgo.Record) (headers []kgo.RecordHeader) {
-	for _, h := range r.Headers {
-		if h.Key == headerTraceParent || h.Key == headerTraceState {
-			headers = append(headers, kgo.RecordHeader{Key: h.Key, Value: bytes.Clone(h.Value)})
+// What trace context may take. W3C's takes 55 bytes, and 512 for the state; a source's may be anything, and a record
+// must not grow beyond what a broker takes.
+const (
+	maxTraceParent = 128
+	maxTraceState  = 512
+)
+
+// trace returns the record's trace context, in memory of its own, with room for two headers more. Of headers that come
+// twice the first counts; oversized ones are left out.
+func trace(r *kgo.Record) []kgo.RecordHeader {
+	var headers []kgo.RecordHeader
+	for _, want := range []struct {
+		key   string
+		limit int
+	}{{headerTraceParent, maxTraceParent}, {headerTraceState, maxTraceState}} {
+		i := slices.IndexFunc(r.Headers, func(h kgo.RecordHeader) bool { return h.Key == want.key })
+		if i < 0 || len(r.Headers[i].Value) > want.limit {
+			continue
 		}
+		if headers == nil {
+			headers = make([]kgo.RecordHeader, 0, 4)
+		}
+		headers = append(headers, kgo.RecordHeader{Key: want.key, Value: bytes.Clone(r.Headers[i].Value)})
 	}
 	return headers
 }

@@ -98,3 +98,6 @@ func (t *Turn) Changed() { t.changed = true }
 
 // Emit publishes a record, once and only together with the state that led to it.
 func (t *Turn) Emit(o Output) { t.outputs = append(t.outputs, o) }
+
+// Result returns what the call has done so far: for tests of processors, which need no runtime to fold a record.
+func (t *Turn) Result() (changed bool, outputs []Output) { return t.changed, t.outputs }
