@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
 )
 
 // commitLoop commits: soon when outputs or claims wait, at the latest after the checkpoint interval.
@@ -53,7 +55,7 @@ func (r *Runtime) commit(ctx context.Context, full bool) {
 	began := time.Now()
 	err := r.transact(ctx, parts)
 	var refusal *Refusal
-	if errors.As(err, &refusal) {
+	if errors.As(err, &refusal) || errors.Is(err, kerr.MessageTooLarge) { // a takeover would meet the same
 		r.fail(err)
 	}
 	if err != nil {

@@ -19,7 +19,7 @@ import (
 )
 
 // patienceOfTests is how long a test waits for what must come.
-const patienceOfTests = 60 * time.Second
+const patienceOfTests = 20 * time.Second
 
 // protocols are the ways in which a group hands out partitions.
 var protocols = []struct {

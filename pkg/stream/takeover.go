@@ -86,6 +86,7 @@ func (t *task) findCheckpoint(ctx context.Context) (checkpoint, int64, error) {
 // firstStart is where a partition begins that has neither an offset nor state. State without an offset is refused.
 func (t *task) firstStart(ctx context.Context) (checkpoint, error) {
 	log := t.reader(0)
+	log.maxWait = 0 // an empty log is no reason to hold up the other partitions' requests
 	for {
 		records, err := log.fetch(ctx)
 		if err != nil {

@@ -43,12 +43,14 @@ func (p *producer) client() (*kgo.Client, error) {
 
 // drop gives up a client whose transaction did not end as known. The next one has the same transactional id, so that
 // its first request aborts what the old one left open; that request is made at once, since takeovers wait for it.
-func (p *producer) drop(ctx context.Context) {
+func (p *producer) drop(timeout time.Duration) {
 	if p.kgo == nil {
 		return
 	}
 	p.kgo.Close()
 	p.kgo = nil
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
 	if client, err := p.client(); err == nil {
 		_, _, _ = client.ProducerID(ctx)
 	}
@@ -68,18 +70,19 @@ func (r *Runtime) transact(ctx context.Context, parts []*part) error {
 		return err
 	}
 	if err := client.BeginTransaction(); err != nil {
-		r.abort(client)
+		r.producer.drop(r.o.TransactionTimeout / 2)
 		return fmt.Errorf("beginning a transaction: %w", err)
 	}
-	err = r.fill(ctx, client, parts)
-	if err == nil {
-		if err = client.EndTransaction(ctx, kgo.TryCommit); err == nil {
-			return nil
-		}
-		err = fmt.Errorf("ending the transaction: %w", err)
+	if err := r.fill(ctx, client, parts); err != nil {
+		r.abort(client)
+		return err
 	}
-	r.abort(client)
-	return err
+	if err := client.EndTransaction(ctx, kgo.TryCommit); err != nil {
+		// Not aborted with the same client: it may answer well without having asked the broker.
+		r.producer.drop(r.o.TransactionTimeout / 2)
+		return fmt.Errorf("ending the transaction: %w", err)
+	}
+	return nil
 }
 
 // fill does everything of a transaction between its beginning and its end.
@@ -212,6 +215,6 @@ func (r *Runtime) abort(client *kgo.Client) {
 		err = client.EndTransaction(ctx, kgo.TryAbort)
 	}
 	if err != nil {
-		r.producer.drop(ctx)
+		r.producer.drop(r.o.TransactionTimeout / 2)
 	}
 }

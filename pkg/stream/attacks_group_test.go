@@ -1,0 +1,207 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// A member loses first one partition and then another, each in a rebalance of its own, without a commit in between.
+// Others move on from there. What it commits afterwards touches neither.
+func TestAttack01IdleMemberLosesPartitionsBetweenCommits(t *testing.T) {
+	t.Parallel()
+	eachProtocol(t, func(t *testing.T, protocol []kgo.Opt) {
+		w := newWorld(t, 3)
+		w.protocol = protocol
+		idle := w.options()
+		idle.CheckpointInterval = time.Hour
+		a := w.start(idle)
+		a.awaitOwned(3)
+		for p := range int32(3) {
+			w.send(p, "a=1", "b=2")
+		}
+		w.await("the first member to fold", func() bool { return a.stats.Records.Load() >= 6 })
+		b := w.start(w.options())
+		b.awaitOwned(1)
+		a.awaitOwned(2)
+		c := w.start(w.options())
+		c.awaitOwned(1)
+		a.awaitOwned(1)
+		for p := range int32(3) {
+			w.send(p, "a=3", "a=4", "b=5")
+		}
+		w.await("the others to commit", func() bool {
+			done := 0
+			for p := range int32(3) {
+				if offset, _ := w.committed(p); offset >= 5 {
+					done++
+				}
+			}
+			return done >= 2
+		})
+		require.NoError(t, a.stop())
+		w.awaitCommitted()
+		require.NoError(t, b.stop())
+		require.NoError(t, c.stop())
+		w.requireExact()
+	})
+}
+
+// The takeover of one partition takes long. The others of the process are committed meanwhile, and the member stays
+// in its group.
+func TestAttack18SlowRestoreBlocksNobody(t *testing.T) {
+	t.Parallel()
+	eachProtocol(t, func(t *testing.T, protocol []kgo.Opt) {
+		w := newWorld(t, 2)
+		w.protocol = protocol
+		o := w.options()
+		store := watch(w.store)
+		o.Store = store
+		waits, release := store.holdUp(func(op string, partition int32) bool { return partition == 0 && (op == "claim" || op == "rebuild") })
+		t.Cleanup(release)
+		p := w.start(o)
+		<-waits
+		id, _ := p.member()
+		w.send(0, "a=1", "a=2", "a=3")
+		for i := range 20 {
+			w.send(1, fmt.Sprintf("b=%d", i))
+			w.await("the healthy partition's commit", func() bool { offset, _ := w.committed(1); return offset == int64(i+1) })
+		}
+		now, _ := p.member()
+		require.Equal(t, id, now)
+		require.NotEmpty(t, p.Waiting())
+		release()
+		w.awaitCommitted()
+		require.Zero(t, p.stats.Takeovers.Load())
+		require.NoError(t, p.stop())
+		w.requireExact()
+	})
+}
+
+// An owner is stopped before its offset commit, or before the end of its transaction, and continued while or after
+// another takes over.
+func TestAttack24OwnerStoppedWithinItsTransaction(t *testing.T) {
+	t.Parallel()
+	for _, at := range []kmsg.Key{kmsg.Produce, kmsg.AddOffsetsToTxn, kmsg.TxnOffsetCommit, kmsg.EndTxn} {
+		for _, late := range []bool{false, true} {
+			when := "during the takeover"
+			if late {
+				when = "after the takeover"
+			}
+			t.Run(at.Name()+", continued "+when, func(t *testing.T) {
+				t.Parallel()
+				for _, protocol := range protocols[:2] {
+					t.Run(protocol.name, func(t *testing.T) {
+						t.Parallel()
+						ownerStopped(t, protocol.opts, at, late)
+					})
+				}
+			})
+		}
+	}
+}
+
+func ownerStopped(t *testing.T, protocol []kgo.Opt, at kmsg.Key, late bool) {
+	w := newWorld(t, 1)
+	w.protocol = protocol
+	o := w.options()
+	if late {
+		o.TransactionTimeout = time.Second // after which the other can go on
+	}
+	a := w.start(o)
+	w.send(0, "a=1", "a=2", "a=3")
+	w.awaitCommitted()
+	stopped := a.wire.trap(trap{key: at, do: hold})
+	w.send(0, "a=4", "b=5", "a=6", "b=7", "a=8")
+	stopped.await(t)
+	a.kick()
+	b := w.start(w.options())
+	if late {
+		w.send(0, "a=9", "a=10", "a=11", "b=12")
+		w.awaitCommitted()
+	} else {
+		w.await("the other's claim", func() bool {
+			for _, x := range *b.assignment.Load() {
+				x.task.mu.Lock()
+				defer x.task.mu.Unlock()
+				return x.task.phase >= restoring
+			}
+			return false
+		})
+	}
+	a.wire.release()
+	w.send(0, "a=13", "b=14", "a=15", "b=16")
+	w.awaitCommitted()
+	// It goes on as an ordinary member.
+	require.NoError(t, b.stop())
+	w.send(0, "a=17", "a=18", "a=19")
+	w.awaitCommitted()
+	require.NoError(t, a.stop())
+	w.requireExact()
+}
+
+// A batch that was polled before the partition was rewound lies beyond records that are to be folded again: folding
+// it would skip those for good.
+func TestAttack27BatchPolledBeforeRewind(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	o := w.options()
+	p := w.start(o)
+	p.awaitOwned(1)
+	w.send(0, "a=1", "a=2", "b=3")
+	w.awaitCommitted()
+
+	before := *p.assignment.Load()
+	owner := before[topicPartition{"in", 0}]
+	owner.task.fail(errNotConfirmed)
+	w.await("the rewind", func() bool {
+		now := (*p.assignment.Load())[topicPartition{"in", 0}]
+		return now.incarnation != owner.incarnation && p.ownsNow() == 1
+	})
+	// The fetcher is silenced so that the old batch comes first.
+	p.polls.exclude(func() {
+		w.send(0, "a=4", "a=5", "a=6", "a=7")
+		records := w.recordsOf("in", 0)[5:]
+		for _, r := range records {
+			r.Topic = "in"
+		}
+		p.handOut(context.Background(), kgo.Fetches{{Topics: []kgo.FetchTopic{{Topic: "in", Partitions: []kgo.FetchPartition{{
+			Partition: 0, HighWatermark: 7, Records: records,
+		}}}}}}, before)
+	})
+	w.awaitCommitted()
+	require.NoError(t, p.stop())
+	w.requireExact()
+}
+
+// The same under load: the partition is taken over again at any moment while records flow.
+func TestAttack27RewindsUnderLoad(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 2)
+	p := w.start(w.options())
+	p.awaitOwned(2)
+	for i := range 40 {
+		for n := range int32(2) {
+			var records []string
+			for j := range 50 {
+				records = append(records, fmt.Sprintf("k%d=%d", (i*7+j)%11, i*50+j))
+			}
+			w.send(n, records...)
+		}
+		for _, x := range *p.assignment.Load() {
+			if i%4 == 0 {
+				x.task.fail(fmt.Errorf("%w: %w", errNotConfirmed, errors.New("as told")))
+			}
+		}
+	}
+	w.awaitCommitted()
+	require.Positive(t, p.stats.Takeovers.Load())
+	require.NoError(t, p.stop())
+	w.requireExact()
+}
