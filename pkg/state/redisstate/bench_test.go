@@ -2,9 +2,11 @@ package redisstate
 
 import (
 	"fmt"
+	"strconv"
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
 	"github.com/pqlstream/pqlstream/pkg/state"
@@ -40,14 +42,14 @@ func BenchmarkApply(b *testing.B) {
 	for name, timer := range map[string]int64{"without timers": 0, "with timers": 1_764_000_000_000} {
 		b.Run(name, func(b *testing.B) {
 			m, entries := benchmarked(b, timer)
-			position := int64(1)
+			position, before := int64(1), redisCPU(b, m)
 			for b.Loop() {
 				at := int(position) * state.MaxChunk % accounts
 				chunk := state.Chunk{From: position, To: position + 1, Entries: entries[at : at+state.MaxChunk]}
 				require.NoError(b, m.Apply(b.Context(), chunk))
 				position++
 			}
-			perKey(b, state.MaxChunk)
+			perKey(b, m, before, state.MaxChunk)
 		})
 	}
 }
@@ -60,23 +62,24 @@ func BenchmarkLoad(b *testing.B) {
 	}
 	for _, n := range []int{1, 100, 1000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			at := 0
+			at, before := 0, redisCPU(b, m)
 			for b.Loop() {
 				_, err := m.Load(b.Context(), 1, keys[at:at+n])
 				require.NoError(b, err)
 				at = (at + n) % accounts
 			}
-			perKey(b, n)
+			perKey(b, m, before, n)
 		})
 	}
 }
 
 func BenchmarkRebuild(b *testing.B) {
 	m, entries := benchmarked(b, 0)
+	before := redisCPU(b, m)
 	for b.Loop() {
 		require.NoError(b, m.Rebuild(b.Context(), 1, thousands(entries)))
 	}
-	perKey(b, accounts)
+	perKey(b, m, before, accounts)
 }
 
 func BenchmarkClaim(b *testing.B) {
@@ -87,7 +90,26 @@ func BenchmarkClaim(b *testing.B) {
 	}
 }
 
-func perKey(b *testing.B, keys int) {
+// perKey reports the time that a key takes, and how much of the server's CPU time.
+func perKey(b *testing.B, m *mirror, before time.Duration, keys int) {
 	b.Helper()
-	b.ReportMetric(float64(b.Elapsed())/float64(time.Microsecond)/float64(b.N*keys), "us/key")
+	report := func(d time.Duration, unit string) {
+		b.ReportMetric(float64(d)/float64(time.Microsecond)/float64(b.N*keys), unit)
+	}
+	report(b.Elapsed(), "us/key")
+	report(redisCPU(b, m)-before, "redis-cpu-us/key")
+}
+
+// redisCPU is the CPU time that the server has used.
+func redisCPU(b *testing.B, m *mirror) time.Duration {
+	b.Helper()
+	info, err := readInfo(b.Context(), m.store.client.(*redis.Client))
+	require.NoError(b, err)
+	var seconds float64
+	for _, field := range []string{"used_cpu_user", "used_cpu_sys"} {
+		s, err := strconv.ParseFloat(info[field], 64)
+		require.NoError(b, err)
+		seconds += s
+	}
+	return time.Duration(seconds * float64(time.Second))
 }

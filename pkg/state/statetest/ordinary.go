@@ -44,6 +44,17 @@ func rebuilt(f *fixture) {
 	f.reads("account-77", "state")
 	f.reads("nobody", "-")
 
+	many := make([]string, 0, 4*len(entries)) // more than a script can unpack
+	for range 4 {
+		for _, e := range entries {
+			many = append(many, e.Key)
+		}
+	}
+	all, err := m.Load(f.ctx, 7, many)
+	require.NoError(f, err)
+	require.Len(f, all, len(many))
+	require.NotContains(f, texts(all), "-")
+
 	none, err := m.Load(f.ctx, 7, nil)
 	require.NoError(f, err)
 	require.Empty(f, none)
