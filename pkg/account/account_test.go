@@ -95,6 +95,22 @@ func (s *scenario) fold(words string) string {
 
 func (s *scenario) last() account.Fact { return s.facts[len(s.facts)-1] }
 
+// standing is the account's as of the newest fact.
+func (s *scenario) standing() account.Fact {
+	return s.engine.View(s.state, s.last().OccurredAt).Fact
+}
+
+func TestFactsBeforeQualificationTellOnlyWhatIsNew(t *testing.T) {
+	s := begin(t, life)
+	s.fold("account_created a/ana b/ana b/ana")
+	assert.Equal(t, account.StepDone, s.last().Type)
+	require.Len(t, s.last().StepsDone, 1)
+	assert.Equal(t, "b", s.last().StepsDone[0].Step)
+	assert.Empty(t, s.last().StepsMissing)
+	s.fold("c/ana d/bob d/cem")
+	assert.Len(t, s.last().StepsDone, 4, "a PQL's newest standing is told whole")
+}
+
 func TestLife(t *testing.T) {
 	for _, c := range []struct{ name, events, facts string }{
 		{"3 of 4 equal steps are 75 %", "account_created a b b c", "signed_up step_done(a) step_done(b) step_done(c) qualified"},
@@ -242,7 +258,7 @@ func TestUsersAreBounded(t *testing.T) {
 func TestTheFiveMostActiveUsersAreNamed(t *testing.T) {
 	s := begin(t, life)
 	s.fold("b/u1 b/u1 b/u1 b/u2 b/u2 b/u3 b/u4@100 b/u5 b/u6 a/u7@300")
-	f := s.last()
+	f := s.standing()
 	require.Len(t, f.Users, 5)
 	assert.Equal(t, "u1", f.Users[0].ID)
 	assert.Equal(t, "u2", f.Users[1].ID)
@@ -253,23 +269,23 @@ func TestTheFiveMostActiveUsersAreNamed(t *testing.T) {
 func TestSingleUser(t *testing.T) {
 	s := begin(t, life)
 	s.fold("a/ana b/ana b/ana c/ana")
-	assert.True(t, s.last().SingleUser)
+	assert.True(t, s.standing().SingleUser)
 	s.fold("d/bob")
 	s.fold("d/ana")
-	assert.False(t, s.last().SingleUser)
+	assert.False(t, s.standing().SingleUser)
 
 	off := begin(t, life+"activity: {users: 0}\n")
 	off.fold("a/ana b/ana b/ana")
-	assert.True(t, off.last().SingleUser)
-	assert.Empty(t, off.last().Users)
+	assert.True(t, off.standing().SingleUser)
+	assert.Empty(t, off.standing().Users)
 	off.fold("c/bob")
-	assert.False(t, off.last().SingleUser)
+	assert.False(t, off.standing().SingleUser)
 }
 
 func TestOnlyTheNewestIDsAreRemembered(t *testing.T) {
 	s := begin(t, strings.Replace(life, "at_least: 2}\n  - {id: c", "at_least: 100}\n  - {id: c", 1)+"dedupe: {horizon: 24h, limit: 2}\n")
 	s.fold("b?id=1 b?id=2 b?id=3 b?id=1 b?id=3 a")
-	assert.Equal(t, "96 more b (4 of 100)", s.last().StepsMissing[0].Need, "id 1 was forgotten, id 3 was not")
+	assert.Equal(t, "96 more b (4 of 100)", s.standing().StepsMissing[0].Need, "id 1 was forgotten, id 3 was not")
 }
 
 func TestNothingOfTheEventIsKept(t *testing.T) {

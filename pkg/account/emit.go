@@ -28,10 +28,18 @@ func (t *turn) emit(kind Type, step int) *Fact {
 	t.changed = true
 	s.ordinal++
 	s.remember(moment{at: t.ev.OccurredAt, kind: uint8(slices.Index(types, kind)), step: int16(step)})
-	f := t.engine.standingOf(s, t.ev.OccurredAt)
+	var f Fact
+	if (kind == SignedUp || kind == StepDone) && !s.has(qualified) {
+		f = t.engine.progressOf(s)
+	} else {
+		f = t.engine.standingOf(s, t.ev.OccurredAt)
+	}
 	f.ID, f.Type = s.factID(), kind
 	if step != noStep {
 		f.Step = t.engine.checklist.Steps()[step].ID
+		if f.StepsDone == nil {
+			f.StepsDone = t.engine.evidenceOf(s.done[len(s.done)-1:])
+		}
 	}
 	f.EventID, f.EventName, f.UserID = t.eventID(), t.eventName(), s.userID(t.ev.UserID)
 	f.Position = Position{t.engine.topic(t.pos.Topic), t.pos.Partition, t.pos.Offset}
@@ -83,12 +91,26 @@ func (t *turn) eventID() string {
 	return clip(t.ev.ID)
 }
 
+// progressOf returns how far an account has come that is no PQL: a Fact without the evidence, which the facts before
+// it have told, and which would be most of what all accounts together make known.
+func (e *Engine) progressOf(s *State) Fact {
+	tier := &e.checklist.Tiers()[s.standing.tier]
+	f := Fact{
+		AccountID: s.id, Tier: tier.Name, Rate: s.rate, Threshold: tier.Threshold, Checklist: e.ref,
+		Properties: e.properties(s), QualifiedAt: s.qualifiedAt,
+	}
+	if s.has(signedUp) {
+		f.SignedUpAt = s.signedUpAt
+	}
+	return f
+}
+
 // standingOf returns the standing of an account at a time: a Fact without what made it one.
 func (e *Engine) standingOf(s *State, at int64) Fact {
 	tier := &e.checklist.Tiers()[s.standing.tier]
 	f := Fact{
 		AccountID: s.id, Tier: tier.Name, Rate: s.rate, Threshold: tier.Threshold, Checklist: e.ref,
-		Properties: e.properties(s), StepsDone: e.stepsDone(s), StepsMissing: e.stepsMissing(s),
+		Properties: e.properties(s), StepsDone: e.evidenceOf(s.done), StepsMissing: e.stepsMissing(s),
 		Users: s.topUsers(), ActiveUsers7d: s.activeUsers(at - activeMillis), SingleUser: s.singleUser(),
 		QualifiedAt: s.qualifiedAt, Current: s.has(qualified),
 	}
@@ -112,13 +134,14 @@ func (e *Engine) properties(s *State) []usage.Property {
 	return out
 }
 
-func (e *Engine) stepsDone(s *State) []Evidence {
-	if len(s.done) == 0 {
+// evidenceOf returns the steps done as facts tell them.
+func (e *Engine) evidenceOf(steps []evidence) []Evidence {
+	if len(steps) == 0 {
 		return nil
 	}
-	out := make([]Evidence, len(s.done))
-	for i := range s.done {
-		d := &s.done[i]
+	out := make([]Evidence, len(steps))
+	for i := range steps {
+		d := &steps[i]
 		out[i] = Evidence{
 			Step: e.checklist.Steps()[d.step].ID, DoneAt: d.at, UserID: d.user, EventID: d.event,
 			Position: Position{d.topic, d.partition, d.offset}, Count: d.count,

@@ -38,8 +38,8 @@ type Fact struct {
 	Rate          float64 // weight of the steps done / weight of all steps, 0 to 1
 	Threshold     float64 // the tier's, 0 to 1
 	Checklist     ChecklistRef
-	Step          string // the step of a StepDone
-	StepsDone     []Evidence
+	Step          string     // the step of a StepDone
+	StepsDone     []Evidence // of a SignedUp or StepDone of an account that is no PQL, only the step done now
 	StepsMissing  []Missing
 	EventID       string // the event's that made the transition
 	EventName     string

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 
@@ -41,6 +42,7 @@ type activation struct {
 	*Activation
 	decoder *codec.Decoder
 	events  []usage.Event // by slot
+	buffer  []byte        // a fact is encoded here, and then copied: what grows step by step wastes memory
 }
 
 func (a *activation) NewState(key []byte, incarnation int64) stream.State {
@@ -85,12 +87,11 @@ func (a *activation) Fold(slot int, t *stream.Turn) error {
 // publish emits one fact. Of several that one event led to, only the last says where the account stands now.
 func (a *activation) publish(t *stream.Turn, f *account.Fact, last bool) {
 	now := a.Now()
-	value := a.Facts.AppendFact(nil, f, codec.Detection{DetectedAt: now, Replay: a.Replay, Backfill: now-f.OccurredAt > backfillAge})
-	headers := append(trace(t.Record),
-		kgo.RecordHeader{Key: codec.HeaderSchema, Value: []byte("pql_event")},
-		kgo.RecordHeader{Key: codec.HeaderType, Value: []byte(f.Type)})
+	a.buffer = a.Facts.AppendFact(a.buffer[:0], f, codec.Detection{DetectedAt: now, Replay: a.Replay, Backfill: now-f.OccurredAt > backfillAge})
+	value, key := bytes.Clone(a.buffer), []byte(f.AccountID)
+	headers := append(trace(t.Record), schemaHeader, kgo.RecordHeader{Key: codec.HeaderType, Value: []byte(f.Type)})
 	emit := func(topic string, value []byte) {
-		t.Emit(stream.Output{Topic: topic, Partition: t.Partition, Key: []byte(f.AccountID), Value: value, Headers: headers})
+		t.Emit(stream.Output{Topic: topic, Partition: t.Partition, Key: key, Value: value, Headers: headers})
 	}
 	emit(a.Lifecycle, value)
 	if a.leads(f.Type) {
@@ -103,6 +104,8 @@ func (a *activation) publish(t *stream.Turn, f *account.Fact, last bool) {
 		emit(a.Current, nil)
 	}
 }
+
+var schemaHeader = kgo.RecordHeader{Key: codec.HeaderSchema, Value: []byte("pql_event")}
 
 // leaving are the types of facts by which an account is no longer a PQL.
 var leaving = []account.Type{account.Disqualified, account.Converted, account.Churned}
