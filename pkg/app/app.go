@@ -7,12 +7,12 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/pqlstream/pqlstream/pkg/checklist"
 	"github.com/pqlstream/pqlstream/pkg/config"
 	"github.com/pqlstream/pqlstream/pkg/kafka"
 	"github.com/pqlstream/pqlstream/pkg/state"
@@ -27,6 +27,7 @@ type App struct {
 	log     *slog.Logger
 	ready   *telemetry.Readiness
 	onReady func()
+	rules   *checklist.Checklist // nil without the activation stage
 	client  *kgo.Client
 	redis   redis.UniversalClient
 	store   state.Store
@@ -55,22 +56,34 @@ func Run(ctx context.Context, c *config.Config, log *slog.Logger, options ...Opt
 	for _, o := range options {
 		o(a)
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	a.ready.Set("start", "the process is starting")
+	if c.Runs(config.Activation) { // before anything is waited for
+		var err error
+		if a.rules, err = LoadChecklist(c.Checklist); err != nil {
+			return err
+		}
+	}
+	if c.HTTP.Address == "" {
+		return a.run(ctx)
+	}
+	return a.serve(ctx)
+}
+
+// serve runs the process beside its metrics and health, which answer until the end.
+func (a *App) serve(ctx context.Context) error {
 	registry := telemetry.NewRegistry()
 	registry.MustRegister(&collector{a})
-	server, err := telemetry.Listen(c.HTTP.Address, telemetry.Handler(registry, a.ready), log)
+	server, err := telemetry.Listen(a.c.HTTP.Address, telemetry.Handler(registry, a.ready), a.log)
 	if err != nil {
 		return err
 	}
-	log.Info("serving metrics and health", "address", server.Address())
-	var tasks errgroup.Group
+	a.log.Info("serving metrics and health", "address", server.Address())
 	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
-	tasks.Go(func() error { return server.Serve(serving) })
+	var served errgroup.Group
+	served.Go(func() error { return server.Serve(serving) })
 	err = a.run(ctx)
 	stopServing()
-	return errors.Join(err, tasks.Wait())
+	return errors.Join(err, served.Wait())
 }
 
 func (a *App) run(ctx context.Context) error {
@@ -91,6 +104,7 @@ func (a *App) run(ctx context.Context) error {
 		group.Go(func() error { return s.Run(ctx) })
 	}
 	group.Go(func() error { a.watch(ctx); return nil })
+	group.Go(func() error { a.probe(ctx); return nil })
 	return group.Wait()
 }
 
@@ -108,17 +122,10 @@ func (a *App) prepare(ctx context.Context) (err error) {
 	if a.client, err = kafka.NewClient(a.c.Kafka, a.log); err != nil {
 		return err
 	}
-	if err := a.await(ctx, "kafka", func(ctx context.Context) error { return kafka.Reach(ctx, a.client, a.c.Kafka) }); err != nil {
+	if err := a.await(ctx, "kafka", always, a.reachKafka); err != nil {
 		return err
 	}
-	features, err := kafka.ProbeFeatures(ctx, a.client)
-	if err != nil {
-		return err
-	}
-	if err := features.Check(); err != nil {
-		return err
-	}
-	if err := a.topics(ctx); err != nil {
+	if err := a.await(ctx, "kafka", outOfReach, a.checkKafka); err != nil {
 		return err
 	}
 	if !a.c.Runs(config.Activation) {
@@ -127,8 +134,17 @@ func (a *App) prepare(ctx context.Context) (err error) {
 	return a.openStore(ctx)
 }
 
-// topics creates what is missing, if that is wanted, and refuses what doesn't fit.
-func (a *App) topics(ctx context.Context) error {
+func (a *App) reachKafka(ctx context.Context) error { return kafka.Reach(ctx, a.client, a.c.Kafka) }
+
+// checkKafka refuses a cluster and topics that don't fit. It creates what is missing, if that is wanted.
+func (a *App) checkKafka(ctx context.Context) error {
+	features, err := kafka.ProbeFeatures(ctx, a.client)
+	if err != nil {
+		return err
+	}
+	if err := features.Check(); err != nil {
+		return err
+	}
 	topics := kafka.NewTopics(a.client, a.c.Kafka)
 	specs, err := topics.Plan(ctx, a.c)
 	if err != nil {
@@ -161,74 +177,13 @@ func (a *App) openStore(ctx context.Context) error {
 		return err
 	}
 	a.store = store
-	if err := a.await(ctx, "redis", store.Check); err != nil {
+	if err := a.await(ctx, "redis", notRefused, store.Check); err != nil {
 		return err
 	}
 	for _, w := range store.Warnings() {
 		a.log.Warn(w)
 	}
 	return nil
-}
-
-// await calls until it succeeds or is refused. The process says what it waits for meanwhile.
-func (a *App) await(ctx context.Context, what string, call func(context.Context) error) error {
-	defer a.ready.Clear(what)
-	for wait := 250 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
-		attempt, cancel := context.WithTimeout(ctx, 10*time.Second)
-		err := call(attempt)
-		cancel()
-		if err == nil || ctx.Err() != nil || lasting(err) {
-			return err
-		}
-		a.ready.Set(what, err.Error())
-		a.log.Warn("waiting", "for", what, "error", err, "next_try_in", wait)
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(wait):
-		}
-	}
-}
-
-// lasting says whether an error will not pass by itself.
-func lasting(err error) bool {
-	_, refused := errors.AsType[*state.Refused](err)
-	_, refusal := errors.AsType[*stream.Refusal](err)
-	return refused || refusal
-}
-
-const watchInterval = 50 * time.Millisecond
-
-// watch keeps readiness up to date, and tells when the process is ready for the first time.
-func (a *App) watch(ctx context.Context) {
-	tick := time.NewTicker(watchInterval)
-	defer tick.Stop()
-	told, shown := false, map[string]bool{}
-	for {
-		waiting := map[string]bool{}
-		for _, s := range a.stages {
-			for name, what := range s.Waiting() {
-				waiting[name] = true
-				a.ready.Set(name, what)
-			}
-		}
-		for name := range shown {
-			if !waiting[name] {
-				a.ready.Clear(name)
-			}
-		}
-		shown = waiting
-		if !told && len(a.ready.Waiting()) == 0 {
-			told = true
-			a.log.Info("ready")
-			a.onReady()
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-	}
 }
 
 // redisClient returns a client of one server or of a cluster.

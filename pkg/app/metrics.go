@@ -6,7 +6,7 @@ import (
 	"github.com/pqlstream/pqlstream/pkg/stream"
 )
 
-// collector exports the stages' counters.
+// collector exports the stages' counters and gauges.
 type collector struct{ app *App }
 
 // counter is one exported counter and where its value comes from.
@@ -31,11 +31,35 @@ var counters = []counter{
 	newCounter("commit_seconds_total", "Time spent in confirmed transactions.", func(s *stream.Stats) float64 { return float64(s.CommitNanos.Load()) / 1e9 }),
 }
 
+// gauge is one exported gauge and where its value comes from.
+type gauge struct {
+	desc  *prometheus.Desc
+	value func(*stream.Gauges) float64
+}
+
+func newGauge(name, help string, value func(*stream.Gauges) float64) gauge {
+	return gauge{prometheus.NewDesc("pqlstream_"+name, help, []string{"stage"}, nil), value}
+}
+
+var gauges = []gauge{
+	newGauge("partitions_owned", "Input partitions that this process has taken over.", func(g *stream.Gauges) float64 { return float64(g.Partitions) }),
+	newGauge("partitions_waiting", "Input partitions assigned to this process that are not taken over yet or are held up; /readyz says by what.", func(g *stream.Gauges) float64 { return float64(g.Waiting) }),
+	newGauge("lag_records", "Records in the owned partitions, as of the newest fetch, that have not been folded.", func(g *stream.Gauges) float64 { return float64(g.Lag) }),
+	newGauge("mirror_backlog_commits", "Confirmed transactions that have not reached the store.", func(g *stream.Gauges) float64 { return float64(g.MirrorBacklog) }),
+	newGauge("states_cached", "States in memory.", func(g *stream.Gauges) float64 { return float64(g.Cached) }),
+}
+
+var readyDesc = prometheus.NewDesc("pqlstream_ready", "1 when the process waits for nothing, otherwise 0; /readyz says what it waits for.", nil, nil)
+
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(out chan<- *prometheus.Desc) {
 	for _, n := range counters {
 		out <- n.desc
 	}
+	for _, n := range gauges {
+		out <- n.desc
+	}
+	out <- readyDesc
 }
 
 // Collect implements prometheus.Collector.
@@ -44,5 +68,14 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 		for _, n := range counters {
 			out <- prometheus.MustNewConstMetric(n.desc, prometheus.CounterValue, n.value(s.Stats()), s.Stage())
 		}
+		now := s.Gauges()
+		for _, n := range gauges {
+			out <- prometheus.MustNewConstMetric(n.desc, prometheus.GaugeValue, n.value(&now), s.Stage())
+		}
 	}
+	ready := 0.0
+	if len(c.app.ready.Waiting()) == 0 {
+		ready = 1
+	}
+	out <- prometheus.MustNewConstMetric(readyDesc, prometheus.GaugeValue, ready)
 }

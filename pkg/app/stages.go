@@ -37,8 +37,11 @@ type wiring struct {
 
 // build makes the stages that the process runs.
 func (a *App) build(ctx context.Context) error {
-	w, err := a.wire(ctx)
-	if err != nil {
+	w := &wiring{app: a, names: a.c.TopicNames()}
+	if err := a.await(ctx, "kafka", outOfReach, w.lookUp); err != nil {
+		return err
+	}
+	if err := w.register(ctx); err != nil {
 		return err
 	}
 	var stages []*stream.Runtime
@@ -48,14 +51,18 @@ func (a *App) build(ctx context.Context) error {
 			build = w.ingest
 		}
 		o, err := build()
+		if err == nil {
+			err = a.await(ctx, "kafka", outOfReach, func(ctx context.Context) error {
+				r, err := stream.New(ctx, o)
+				if err == nil {
+					stages = append(stages, r)
+				}
+				return err
+			})
+		}
 		if err != nil {
 			return fmt.Errorf("stage %s: %w", s, err)
 		}
-		r, err := stream.New(ctx, o)
-		if err != nil {
-			return fmt.Errorf("stage %s: %w", s, err)
-		}
-		stages = append(stages, r)
 	}
 	a.mu.Lock()
 	a.stages = stages
@@ -63,41 +70,46 @@ func (a *App) build(ctx context.Context) error {
 	return nil
 }
 
-// wire looks up what is the same for all stages.
-func (a *App) wire(ctx context.Context) (*wiring, error) {
-	w := &wiring{app: a, names: a.c.TopicNames()}
+// lookUp learns from the cluster what is the same for all stages.
+func (w *wiring) lookUp(ctx context.Context) error {
+	a := w.app
 	features, err := kafka.ProbeFeatures(ctx, a.client)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if w.group, err = kafka.GroupOptions(a.c.Kafka, features); err != nil {
-		return nil, err
+		return err
 	}
 	specs, err := kafka.NewTopics(a.client, a.c.Kafka).Plan(ctx, a.c)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	w.partitions = map[string]int32{}
 	for _, s := range specs {
 		w.partitions[s.Name] = s.Partitions
 	}
-	registrations := []codec.Registration{
+	return nil
+}
+
+// registrations are the topics that the deployment writes, with their schemas.
+func (w *wiring) registrations() []codec.Registration {
+	list := []codec.Registration{
 		{Topic: w.names.Events, Schema: schemas.PQLEvent},
 		{Topic: w.names.Current, Schema: schemas.PQLEvent},
 		{Topic: w.names.Lifecycle, Schema: schemas.PQLEvent},
 		{Topic: w.names.DeadLetters, Schema: schemas.DeadLetter},
 	}
-	if !a.c.Direct() {
-		registrations = append(registrations, codec.Registration{Topic: w.names.Usage, Schema: schemas.UsageEvent})
+	if !w.app.c.Direct() {
+		list = append(list, codec.Registration{Topic: w.names.Usage, Schema: schemas.UsageEvent})
 	}
-	return w, w.register(ctx, registrations)
+	return list
 }
 
 // register learns the schemas' ids: from a registry where there is one.
-func (w *wiring) register(ctx context.Context, registrations []codec.Registration) error {
+func (w *wiring) register(ctx context.Context) error {
 	r := w.app.c.Registry
 	if r.URL == "" {
-		w.source, w.own, w.ids = codec.SchemaDir(r.Directory), codec.LocalSchemas(), codec.LocalIDs(registrations)
+		w.source, w.own, w.ids = codec.SchemaDir(r.Directory), codec.LocalSchemas(), codec.LocalIDs(w.registrations())
 		return nil
 	}
 	client, err := registryClient(r)
@@ -107,17 +119,24 @@ func (w *wiring) register(ctx context.Context, registrations []codec.Registratio
 	registry := codec.NewRegistry(client)
 	w.source, w.own = registry, registry
 	if w.app.c.Output.Format == config.JSON {
-		w.ids = codec.LocalIDs(registrations)
+		w.ids = codec.LocalIDs(w.registrations())
 		return nil
 	}
-	return w.app.await(ctx, "registry", func(ctx context.Context) (err error) {
-		w.ids, err = codec.Register(ctx, client, registrations)
+	return w.app.await(ctx, "registry", unavailable, func(ctx context.Context) (err error) {
+		w.ids, err = codec.Register(ctx, client, w.registrations())
 		return err
 	})
 }
 
 func registryClient(r config.Registry) (*sr.Client, error) {
 	opts := []sr.ClientOpt{sr.URLs(r.URL), sr.HTTPClient(&http.Client{Timeout: 5 * time.Second})}
+	if r.CAFile != "" {
+		encryption, err := (&config.TLS{Enabled: true, CAFile: r.CAFile}).Load()
+		if err != nil {
+			return nil, fmt.Errorf("registry.ca_file: %w", err)
+		}
+		opts = append(opts, sr.DialTLSConfig(encryption))
+	}
 	if r.Username != "" {
 		opts = append(opts, sr.BasicAuth(r.Username, r.Password.Reveal()))
 	}
@@ -164,12 +183,9 @@ func now() int64 { return time.Now().UnixMilli() }
 // activation is the stage that folds accounts.
 func (w *wiring) activation() (stream.Options, error) {
 	c := w.app.c
-	rules, err := LoadChecklist(c.Checklist)
-	if err != nil {
-		return stream.Options{}, err
-	}
+	var err error
 	a := &pipeline.Activation{
-		Engine:          account.NewEngine(rules),
+		Engine:          account.NewEngine(w.app.rules),
 		Events:          w.names.Events,
 		Current:         w.names.Current,
 		Lifecycle:       w.names.Lifecycle,
@@ -194,7 +210,7 @@ func (w *wiring) activation() (stream.Options, error) {
 	o.Inputs = []stream.Input{{Topic: c.ActivationInput(), Changelog: w.names.ActivationChangelog}}
 	o.NewProcessor = func(string, int32) stream.Processor { return a.Processor() }
 	o.Store = w.app.store
-	o.Definition = rules.Hash()
+	o.Definition = w.app.rules.Hash()
 	return o, err
 }
 

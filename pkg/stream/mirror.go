@@ -115,23 +115,24 @@ func (w *mirrorWriter) apply(ctx context.Context, job mirrorJob) error {
 // persist repeats a call to the store for as long as the store is out of reach. It returns what repeating does not
 // help against.
 func persist(ctx context.Context, trouble func(error), call func() error) error {
-	troubled := false
-	for {
+	for tries := 0; ; tries++ {
 		err := call()
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		if err == nil || !passes(err) {
-			if troubled {
+			if tries > 0 {
 				trouble(nil)
 			}
 			return err
 		}
-		troubled = true
 		trouble(err)
-		pause(ctx, retryPause)
+		backOff(ctx, tries)
 	}
 }
+
+// backOff pauses between tries, the longer the more there were.
+func backOff(ctx context.Context, tries int) { pause(ctx, retryPause<<min(tries, 4)) }
 
 // passes says whether an error of a call to the store may pass by itself.
 func passes(err error) bool {

@@ -72,7 +72,8 @@ type task struct {
 	failure     error
 	queue       []batch
 	queued      int
-	throttled   bool // the partition is paused until the queue is worked off
+	end         int64 // the partition's high watermark as last fetched
+	throttled   bool  // the partition is paused until the queue is worked off
 	waiting     string
 
 	// The folding goroutine's own.
@@ -186,6 +187,7 @@ func (t *task) offer(b batch) (room bool) {
 	if b.incarnation == t.incarnation && t.phase == running {
 		t.queue = append(t.queue, b)
 		t.queued += len(b.records)
+		t.end = b.end
 	}
 	room = t.queued < queuedRecords
 	t.mu.Unlock()
@@ -305,10 +307,10 @@ func (t *task) decode(ctx context.Context, records []*kgo.Record) (eventTime int
 }
 
 func (t *task) decodeOne(ctx context.Context, i int, r *kgo.Record) (Route, error) {
-	for waited := false; ; waited = true {
+	for tries := 0; ; tries++ {
 		route, err := t.proc.Decode(i, r)
 		if !errors.Is(err, ErrRetry) {
-			if waited {
+			if tries > 0 {
 				t.wait("")
 			}
 			var reject *Reject
@@ -318,7 +320,7 @@ func (t *task) decodeOne(ctx context.Context, i int, r *kgo.Record) (Route, erro
 			return route, err
 		}
 		t.wait(err.Error())
-		pause(ctx, 2*retryPause)
+		backOff(ctx, tries)
 		if ctx.Err() != nil {
 			return Route{}, ctx.Err()
 		}
