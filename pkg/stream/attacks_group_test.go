@@ -130,7 +130,8 @@ func ownerStopped(t *testing.T, protocol []kgo.Opt, at kmsg.Key, late bool) {
 			for _, x := range *b.assignment.Load() {
 				x.task.mu.Lock()
 				defer x.task.mu.Unlock()
-				return x.task.phase >= restoring
+				claimed := x.task.phase == running || x.task.phase == claiming && x.task.claim == nil
+				return claimed || at == kmsg.EndTxn // before that it waits for the pending offset
 			}
 			return false
 		})

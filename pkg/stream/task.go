@@ -145,8 +145,11 @@ func (t *task) own(ctx context.Context) error {
 	return err
 }
 
-// reset forgets everything: what was not confirmed may or may not be in the changelog.
+// reset forgets everything: what was not confirmed may or may not be in the changelog. A commit that holds something of
+// the task is waited for, so that the takeover sees what came of it.
 func (t *task) reset() {
+	t.r.txn.Lock()
+	defer t.r.txn.Unlock()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.phase, t.table, t.mirror, t.claim, t.failure = restoring, nil, nil, nil, nil
@@ -154,10 +157,10 @@ func (t *task) reset() {
 	t.waiting = "is being taken over"
 }
 
-// fail makes the task start over.
+// fail makes the task start over. While it is being taken over it does so already.
 func (t *task) fail(err error) {
 	t.mu.Lock()
-	if t.failure == nil {
+	if t.failure == nil && t.phase == running {
 		t.failure = err
 	}
 	t.mu.Unlock()
