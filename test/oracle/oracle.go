@@ -1,0 +1,142 @@
+// Package oracle says what pqlstream has to make of a stream of events, under the checklist of test/testdata, in as
+// plain a way as possible: one loop over the events, everything in memory, the rules as ordinary code.
+//
+// It is written from the documentation and shares nothing with the packages that it is to judge, neither checklist nor
+// account: an error would have to be made twice to stay unseen. Only the event's type is the product's.
+package oracle
+
+import (
+	"encoding/binary"
+
+	"github.com/google/uuid"
+
+	"github.com/pqlstream/pqlstream/pkg/usage"
+)
+
+// Position is where a record lies in Kafka.
+type Position struct {
+	Topic     string
+	Partition int32
+	Offset    int64
+}
+
+// Record is an event with where the activation stage reads it, and where it came from: the same, unless ingest has
+// written it to another topic.
+type Record struct {
+	Event     *usage.Event
+	Partition int32
+	Offset    int64
+	Source    Position
+}
+
+// Fact is one transition that has to be published.
+type Fact struct {
+	ID           string
+	Type         string
+	AccountID    string
+	Step         string // of a step_done
+	Tier         string
+	Rate         float64
+	Threshold    float64
+	StepsDone    []Done
+	StepsMissing []Missing
+	EventID      string // of the event that made it
+	EventName    string
+	UserID       string
+	Position     Position
+	Late         bool
+	Reason       string
+	OccurredAt   int64 // event time, ms
+	SignedUpAt   int64
+	QualifiedAt  int64
+	Current      bool
+	SingleUser   bool
+}
+
+// Done is a step done, and by what.
+type Done struct {
+	Step     string
+	DoneAt   int64
+	UserID   string
+	EventID  string
+	Position Position
+	Count    float64
+}
+
+// Summary is what an account has to look like in the end.
+type Summary struct {
+	AccountID    string
+	Incarnation  int64
+	Ordinal      int64
+	Tier         string
+	Rate         float64
+	StepsDone    []Done
+	StepsMissing []Missing
+	Users        map[string]User
+	SignedUpAt   int64
+	QualifiedAt  int64
+	Current      bool
+	Excluded     bool
+	Converted    bool
+	Escalated    bool
+	CompanySize  usage.Value
+	Domain       usage.Value
+	Beta         usage.Value
+	SingleUser   bool
+}
+
+// Missing is a step not done yet, and how far it is: 0 to below 1.
+type Missing struct {
+	Step     string
+	Progress float64
+}
+
+// User is how active somebody was.
+type User struct {
+	Events   int64
+	LastSeen int64
+}
+
+// Oracle folds records. Fold is to be called in the order of each partition.
+type Oracle struct {
+	Facts    []Fact          // in the order of their making
+	Current  map[string]Fact // by account: the newest standing of those that are PQLs
+	accounts map[string]*account
+	newest   map[int32]int64 // highest event time of each partition, ms
+}
+
+// New returns an Oracle that has seen nothing.
+func New() *Oracle {
+	return &Oracle{Current: map[string]Fact{}, accounts: map[string]*account{}, newest: map[int32]int64{}}
+}
+
+// factIDs is the namespace of fact ids: they are a promise to consumers, so it never changes.
+var factIDs = uuid.MustParse("6f0a3c52-8d1e-4f57-9a64-c1d7e2b85b90")
+
+// factID is the UUID v5 of an account's id, incarnation and the fact's ordinal.
+func factID(account string, incarnation, ordinal int64) string {
+	name := append([]byte(account), 0)
+	name = binary.BigEndian.AppendUint64(name, uint64(incarnation))
+	name = binary.BigEndian.AppendUint64(name, uint64(ordinal))
+	return uuid.NewSHA1(factIDs, name).String()
+}
+
+// Accounts returns the summary of every account that there has to be.
+func (o *Oracle) Accounts() map[string]Summary {
+	all := make(map[string]Summary, len(o.accounts))
+	for id, a := range o.accounts {
+		all[id] = a.summary()
+	}
+	return all
+}
+
+// Events are the facts for those who act on leads.
+func (o *Oracle) Events() (facts []Fact) {
+	for _, f := range o.Facts {
+		switch f.Type {
+		case "qualified", "requalified", "escalated", "disqualified", "converted":
+			facts = append(facts, f)
+		}
+	}
+	return facts
+}
