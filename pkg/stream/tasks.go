@@ -41,14 +41,7 @@ func (r *Runtime) add(tp topicPartition) {
 		wake:      make(chan struct{}, 1),
 		waiting:   "is being taken over",
 	}
-	t.identity = identity{
-		Cluster:        r.cluster,
-		InputTopic:     tp.topic,
-		InputID:        t.input.idString(),
-		ChangelogID:    t.changelog.idString(),
-		PartitionCount: int32(len(t.input.leaders)),
-		Group:          r.o.Group,
-	}
+	t.identity = identityOf(r.cluster, t.input, t.changelog, r.o.Group)
 	t.incarnation = r.lastIncarnation.Add(1)
 	if old := r.tasks[tp]; old != nil {
 		old.cancel()
