@@ -187,12 +187,16 @@ func (w *wiring) activation() (stream.Options, error) {
 	a := &pipeline.Activation{
 		Engine:          account.NewEngine(w.app.rules),
 		Events:          w.names.Events,
-		Current:         w.names.Current,
-		Lifecycle:       w.names.Lifecycle,
 		Escalations:     c.Output.Escalations,
 		FutureTolerance: c.Runtime.FutureTolerance.Milliseconds(),
 		Replay:          c.Runtime.Replay,
 		Now:             now,
+	}
+	if c.Output.Lifecycle {
+		a.Lifecycle = w.names.Lifecycle
+	}
+	if c.Output.Current {
+		a.Current = w.names.Current
 	}
 	if c.Direct() {
 		a.Input, err = w.input(&c.Input.Sources[0])

@@ -67,6 +67,8 @@ func Default() *Config {
 		Output: Output{
 			Format:      Avro,
 			Escalations: true,
+			Lifecycle:   true,
+			Current:     true,
 		},
 		Runtime: Runtime{
 			EmissionInterval:   20 * time.Millisecond,

@@ -19,9 +19,9 @@ type Activation struct {
 	Engine          *account.Engine
 	Input           *codec.Input
 	Facts           *codec.FactEncoder
-	Events          string // topics
-	Current         string
-	Lifecycle       string
+	Events          string // topic
+	Current         string // topic; empty: not written
+	Lifecycle       string // topic; empty: not written
 	Escalations     bool  // escalations go to Events as well
 	Partitions      int32 // of the input when it is a foreign topic, whose keys are checked; 0: not
 	FutureTolerance int64 // ms
@@ -79,9 +79,17 @@ func (a *activation) Fold(slot int, t *stream.Turn) error {
 		t.Changed()
 	}
 	for i := range facts {
+		if !a.wanted(&facts[i]) {
+			continue
+		}
 		a.publish(t, &facts[i], i == len(facts)-1)
 	}
 	return nil
+}
+
+// wanted says whether a fact is for any topic.
+func (a *activation) wanted(f *account.Fact) bool {
+	return a.Lifecycle != "" || a.leads(f.Type) || a.Current != "" && (f.Current || f.QualifiedAt != 0)
 }
 
 // publish emits one fact. Of several that one event led to, only the last says where the account stands now.
@@ -91,6 +99,9 @@ func (a *activation) publish(t *stream.Turn, f *account.Fact, last bool) {
 	value, key := bytes.Clone(a.buffer), []byte(f.AccountID)
 	headers := append(trace(t.Record), schemaHeader, kgo.RecordHeader{Key: codec.HeaderType, Value: []byte(f.Type)})
 	emit := func(topic string, value []byte) {
+		if topic == "" {
+			return
+		}
 		t.Emit(stream.Output{Topic: topic, Partition: t.Partition, Key: key, Value: value, Headers: headers})
 	}
 	emit(a.Lifecycle, value)

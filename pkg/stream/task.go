@@ -79,6 +79,7 @@ type task struct {
 	// The folding goroutine's own.
 	slots   []slot
 	missing []string
+	behind  bool  // a long backlog is being worked off
 	horizon int64 // timers of uncached entities that are due up to here are in the table's queue
 }
 
@@ -245,12 +246,22 @@ func (t *task) next(ctx context.Context) (batch, error) {
 	}
 }
 
-// urge asks for a commit when there are outputs to publish and no long backlog to work off first.
+// urge asks for a commit when there are outputs to publish and no long backlog to work off first, and for a checkpoint
+// once a long backlog has been worked off.
 func (t *task) urge(lag int64) {
+	if lag >= longBacklog {
+		t.behind = true
+		return
+	}
+	if t.behind && lag <= 1 {
+		t.behind = false
+		signal(t.r.hurryFull)
+		return
+	}
 	t.mu.Lock()
 	emission, _ := t.table.wants()
 	t.mu.Unlock()
-	if emission && lag < longBacklog {
+	if emission {
 		signal(t.r.hurry)
 	}
 }
