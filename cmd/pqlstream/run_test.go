@@ -16,6 +16,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/pqlstream/pqlstream/pkg/embedded"
+	"github.com/pqlstream/pqlstream/schemas"
 )
 
 // asProgram makes the test's own executable behave as pqlstream, so that signals can be sent to it.
@@ -36,14 +37,17 @@ func runFlags(t *testing.T) []string {
 	t.Cleanup(servers.Close)
 	_, err = simulateOn(t, servers, "--create-topic", "--partitions", "2", "--accounts", "5", "--days", "10")
 	require.NoError(t, err)
-	return flagsFor(servers.Brokers(), servers.RedisAddr())
+	return flagsFor(t, servers.Brokers(), servers.RedisAddr())
 }
 
-func flagsFor(brokers []string, redis string) []string {
+func flagsFor(t *testing.T, brokers []string, redis string) []string {
+	t.Helper()
+	dir := t.TempDir()
+	require.NoError(t, schemas.Export(dir))
 	flags := []string{"--config", example}
 	for _, s := range []string{
 		"kafka.brokers=" + strings.Join(brokers, ","), "kafka.create_topics=true", "redis.addresses=" + redis, "redis.buckets=16",
-		"registry.url=", "registry.directory=../../schemas", "checklist=../../config/checklists/demo.yaml", "http.address=127.0.0.1:0",
+		"registry.url=", "registry.directory=" + dir, "checklist=../../config/checklists/demo.yaml", "http.address=127.0.0.1:0",
 	} {
 		flags = append(flags, "--set", s)
 	}
@@ -89,7 +93,7 @@ func TestRunEndsAtOnceAtASecondSignal(t *testing.T) {
 	require.NoError(t, err)
 	defer cluster.Close()
 	store := miniredis.RunT(t)
-	cmd := start(t, flagsFor(cluster.ListenAddrs(), store.Addr()))
+	cmd := start(t, flagsFor(t, cluster.ListenAddrs(), store.Addr()))
 
 	standing := make(chan struct{})
 	defer close(standing)
