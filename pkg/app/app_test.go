@@ -1,16 +1,11 @@
 package app
 
 import (
-	"context"
-	"log/slog"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/pqlstream/pqlstream/pkg/account"
 	"github.com/pqlstream/pqlstream/pkg/codec"
 	"github.com/pqlstream/pqlstream/pkg/config"
 	"github.com/pqlstream/pqlstream/pkg/embedded"
@@ -18,110 +13,78 @@ import (
 	"github.com/pqlstream/pqlstream/schemas"
 )
 
-// settings are those of a process on embedded servers that reads JSON from one topic.
-func settings(servers *embedded.Servers) *config.Config {
-	c := config.Default()
-	c.Checklist = "../../config/checklists/demo.yaml"
-	c.Kafka.Brokers, c.Kafka.CreateTopics, c.Kafka.FetchMaxWait = servers.Brokers(), true, 50*time.Millisecond
-	c.Redis.Addresses, c.Redis.Buckets = []string{servers.RedisAddr()}, 16
-	c.Input.Sources = []config.Source{{Topic: "usage", Format: config.JSON}}
-	c.Output.Format = config.JSON
-	c.HTTP.Address = "127.0.0.1:0"
-	return c
-}
-
 func TestSampleDataBecomesPQLs(t *testing.T) {
-	servers, err := embedded.Start(embedded.Options{})
+	w := newWorld(t).up()
+	c := w.settings()
+	c.Checklist = "../../config/checklists/demo.yaml"
+	encoder, err := codec.NewEventEncoder(codec.JSON, schemas.UsageEvent.LocalID)
 	require.NoError(t, err)
-	defer servers.Close()
-	c := settings(servers)
-	n := load(t, servers, c, 60)
+	sample, err := simulate.New(simulate.Options{Seed: 1, Accounts: 60, Days: 30})
+	require.NoError(t, err)
+	client, err := kgo.NewClient(kgo.SeedBrokers(w.brokers()...))
+	require.NoError(t, err)
+	defer client.Close()
+	_, err = simulate.Run(t.Context(), client, sample.Events(), simulate.Load{Topic: "usage", Append: encoder.AppendUsage})
+	require.NoError(t, err)
 
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	ready := make(chan struct{})
-	log := slog.New(slog.NewTextHandler(t.Output(), nil))
-	go func() { done <- Run(ctx, c, log, OnReady(func() { close(ready) })) }()
-	select {
-	case <-ready:
-	case err := <-done:
-		require.NoError(t, err)
-	}
-	awaitCommitted(t, servers, c, n)
-	cancel()
-	require.NoError(t, <-done)
-
-	qualified := map[string]int{}
-	for _, f := range facts(t, servers, c.TopicNames().Events) {
-		if f.Type == account.Qualified {
-			qualified[f.AccountID]++
-		}
-	}
+	p := start(t, c).awaitReady()
+	w.awaitCommitted(c.Group(config.Activation), "usage")
+	p.stop()
+	qualified := w.qualified()
 	require.NotEmpty(t, qualified)
 	for id, times := range qualified {
 		require.Equal(t, 1, times, id)
 	}
 }
 
-func load(t *testing.T, servers *embedded.Servers, c *config.Config, accounts int) int {
-	client, err := kgo.NewClient(kgo.SeedBrokers(servers.Brokers()...))
+// Ingest and activation in one process, on the servers that the demo runs on.
+func TestBothStagesOnEmbeddedServers(t *testing.T) {
+	servers, err := embedded.Start(embedded.Options{})
 	require.NoError(t, err)
-	defer client.Close()
-	_, err = kadm.NewClient(client).CreateTopic(t.Context(), 4, 1, nil, c.Input.Sources[0].Topic)
+	defer servers.Close()
+	w := newWorld(t)
+	w.seeds = servers.Brokers()
+	w.plain, err = kgo.NewClient(kgo.SeedBrokers(servers.Brokers()...))
 	require.NoError(t, err)
-	encoder, err := codec.NewEventEncoder(codec.Format(c.Input.Sources[0].Encoding()), schemas.UsageEvent.LocalID)
-	require.NoError(t, err)
-	sample, err := simulate.New(simulate.Options{Seed: 1, Accounts: accounts, Days: 30})
-	require.NoError(t, err)
-	n, err := simulate.Run(t.Context(), client, sample.Events(), simulate.Load{Topic: c.Input.Sources[0].Topic, Append: encoder.AppendUsage})
-	require.NoError(t, err)
-	return n
-}
-
-func awaitCommitted(t *testing.T, servers *embedded.Servers, c *config.Config, n int) {
-	client, err := kgo.NewClient(kgo.SeedBrokers(servers.Brokers()...))
-	require.NoError(t, err)
-	defer client.Close()
-	admin := kadm.NewClient(client)
-	require.Eventually(t, func() bool {
-		offsets, err := admin.FetchOffsets(t.Context(), c.Group(config.Activation))
-		if err != nil {
-			return false
-		}
-		at := int64(0)
-		offsets.Each(func(o kadm.OffsetResponse) { at += max(o.At, 0) })
-		return at == int64(n)
-	}, 60*time.Second, 20*time.Millisecond)
-}
-
-// facts returns what is committed in a topic now.
-func facts(t *testing.T, servers *embedded.Servers, topic string) (out []account.Fact) {
-	client, err := kgo.NewClient(kgo.SeedBrokers(servers.Brokers()...), kgo.ConsumeTopics(topic), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
-		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.KeepControlRecords())
-	require.NoError(t, err)
-	defer client.Close()
-	ends, err := kadm.NewClient(client).ListEndOffsets(t.Context(), topic)
-	require.NoError(t, err)
-	left := map[int32]int64{}
-	ends.Each(func(o kadm.ListedOffset) {
-		if o.Offset > 0 {
-			left[o.Partition] = o.Offset
-		}
-	})
-	for len(left) > 0 {
-		fetches := client.PollFetches(t.Context())
-		require.NoError(t, fetches.Err())
-		fetches.EachRecord(func(r *kgo.Record) {
-			if r.Offset+1 >= left[r.Partition] {
-				delete(left, r.Partition)
-			}
-			if r.Attrs.IsControl() {
-				return
-			}
-			f, _, err := codec.DecodeFact(r.Value)
-			require.NoError(t, err)
-			out = append(out, f)
-		})
+	defer w.plain.Close()
+	w.createTopic("clicks", 3)
+	c := w.settings()
+	c.Redis.Addresses = []string{servers.RedisAddr()}
+	c.Stages = []config.Stage{config.Ingest, config.Activation}
+	c.Input.UsagePartitions = partitions
+	c.Input.Sources = []config.Source{{Topic: "clicks", Format: config.JSON, Fields: config.Fields{AccountID: "context.groupId", OccurredAt: "at"}}}
+	for _, name := range []string{"one", "two"} {
+		value := []byte(`{"event":"` + name + `","at":"2025-06-02T10:00:00Z","context":{"groupId":"acme"}}`)
+		require.NoError(t, w.plain.ProduceSync(t.Context(), &kgo.Record{Topic: "clicks", Key: []byte("session"), Value: value}).FirstErr())
 	}
-	return out
+	p := start(t, c).awaitReady()
+	w.awaitCommitted("pql.ingest", "clicks")
+	w.awaitCommitted("pql.activation", "pql.usage")
+	p.stop()
+	w.requireQualified("acme")
+}
+
+func TestMetricsSayWhereTheStagesStand(t *testing.T) {
+	w := newWorld(t).up()
+	p := start(t, w.settings()).awaitReady()
+	w.send(usageOf("acme", "one"), usageOf("acme", "nobody listens"), &kgo.Record{Topic: "usage", Key: []byte("acme"), Value: []byte("{")})
+	for _, line := range []string{
+		`pqlstream_records_total{stage="activation"} 3`, `pqlstream_rejected_total{stage="activation"} 1`,
+		`pqlstream_partitions_owned{stage="activation"} 4`, `pqlstream_partitions_waiting{stage="activation"} 0`,
+		`pqlstream_lag_records{stage="activation"} 0`, `pqlstream_mirror_backlog_commits{stage="activation"} 0`,
+		`pqlstream_states_cached{stage="activation"} 1`, `pqlstream_ready 1`,
+	} {
+		p.awaitMetric(line)
+	}
+	require.Contains(t, p.get("/healthz"), "alive")
+	p.stop()
+}
+
+func TestNothingIsServedWithoutAnAddress(t *testing.T) {
+	w := newWorld(t).up()
+	c := w.settings()
+	c.HTTP.Address = ""
+	p := start(t, c).awaitReady()
+	require.NotContains(t, p.log.String(), "serving")
+	p.stop()
 }
