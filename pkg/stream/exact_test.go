@@ -89,7 +89,9 @@ func (w *world) recordsOf(topic string, partition int32) (out []*kgo.Record) {
 	ctx := context.Background()
 	_, topics, err := describeTopics(ctx, w.client, topic)
 	require.NoError(w.t, err)
-	l := &logReader{client: w.client, topic: topics[topic], partition: partition, maxWait: time.Millisecond}
+	start, err := listOffset(ctx, w.client, topic, partition, atStart)
+	require.NoError(w.t, err)
+	l := &logReader{client: w.client, topic: topics[topic], partition: partition, position: start, maxWait: time.Millisecond}
 	for {
 		records, err := l.fetch(ctx)
 		require.NoError(w.t, err)

@@ -63,11 +63,17 @@ func newWorld(t *testing.T, partitions int32, opts ...kfake.Opt) *world {
 	require.NoError(t, err)
 	t.Cleanup(cluster.Close)
 	w := &world{t: t, cluster: cluster, addrs: cluster.ListenAddrs(), store: memstate.New(), partitions: partitions, protocol: protocols[0].opts}
-	w.client, err = w.build(kgo.RecordPartitioner(kgo.ManualPartitioner()))
-	require.NoError(t, err)
-	t.Cleanup(w.client.Close)
-	w.adm = kadm.NewClient(w.client)
+	w.connect()
 	return w
+}
+
+// connect gives the test a new client: one that knows topics that were deleted and created again.
+func (w *world) connect() {
+	var err error
+	w.client, err = w.build(kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	require.NoError(w.t, err)
+	w.t.Cleanup(w.client.Close)
+	w.adm = kadm.NewClient(w.client)
 }
 
 func (w *world) build(opts ...kgo.Opt) (*kgo.Client, error) {
@@ -115,7 +121,13 @@ func (w *world) tryStart(o Options) (*process, error) {
 		return nil, err
 	}
 	p := &process{Runtime: r, w: w, wire: way, cancel: cancel, done: make(chan error, 1)}
-	go func() { p.done <- r.Run(ctx) }()
+	go func() {
+		err := r.Run(ctx)
+		if err != nil {
+			w.t.Log("the process ended:", err)
+		}
+		p.done <- err
+	}()
 	w.t.Cleanup(func() { way.release(); _ = p.stop() })
 	return p, nil
 }
