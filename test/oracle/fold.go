@@ -328,12 +328,19 @@ func (a *account) say(kind string) *Fact {
 	a.ordinal++
 	a.changed = true
 	ev, t := a.record.Event, a.tier()
-	a.facts = append(a.facts, Fact{
+	f := Fact{
 		ID: factID(a.id, a.incarnation, a.ordinal), Type: kind, AccountID: a.id, Tier: t.name, Rate: a.rate(), Threshold: t.threshold,
-		StepsDone: slices.Clone(a.done), StepsMissing: a.missing(), EventID: ev.ID, EventName: ev.Name, UserID: ev.UserID,
-		Position: a.record.Source, Late: a.late, OccurredAt: ev.OccurredAt, SignedUpAt: a.signedUpAt, QualifiedAt: a.pqlSince,
-		Current: a.current, SingleUser: a.singleUser(),
-	})
+		EventID: ev.ID, EventName: ev.Name, UserID: ev.UserID, Position: a.record.Source, Late: a.late,
+		OccurredAt: ev.OccurredAt, SignedUpAt: a.signedUpAt, QualifiedAt: a.pqlSince, Current: a.current,
+	}
+	progress := kind == "signed_up" || kind == "step_done"
+	switch {
+	case a.current || !progress: // a lead: with all the evidence
+		f.StepsDone, f.StepsMissing, f.SingleUser = slices.Clone(a.done), a.missing(), a.singleUser()
+	case kind == "step_done":
+		f.StepsDone = slices.Clone(a.done[len(a.done)-1:])
+	}
+	a.facts = append(a.facts, f)
 	return &a.facts[len(a.facts)-1]
 }
 
@@ -348,7 +355,7 @@ func (a *account) missing() (steps []Missing) {
 		{"many_days", float64(len(a.viewDays)), 5}, {"much_storage", a.storage, 40}, {"big_invites", a.invites, 100},
 	} {
 		if !a.isDone(m.step) {
-			steps = append(steps, Missing{m.step, m.have / m.target})
+			steps = append(steps, Missing{m.step, min(m.have/m.target, 0.99)}) // what is missing never reads as 100 %
 		}
 	}
 	return steps
