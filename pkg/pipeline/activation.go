@@ -22,10 +22,10 @@ type Activation struct {
 	Events          string // topic
 	Current         string // topic; empty: not written
 	Lifecycle       string // topic; empty: not written
-	Escalations     bool  // escalations go to Events as well
-	Partitions      int32 // of the input when it is a foreign topic, whose keys are checked; 0: not
-	FutureTolerance int64 // ms
-	Replay          bool  // history is being published again
+	Escalations     bool   // escalations go to Events as well
+	Partitions      int32  // of the input when it is a foreign topic, whose keys are checked; 0: not
+	FutureTolerance int64  // ms
+	Replay          bool   // history is being published again
 	Now             Clock
 }
 
