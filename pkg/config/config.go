@@ -58,9 +58,10 @@ func Default() *Config {
 		Stages: []Stage{Activation},
 		Prefix: "pql",
 		Kafka: Kafka{
-			ClientID:      "pqlstream",
-			GroupProtocol: ProtocolAuto,
-			FetchMaxWait:  250 * time.Millisecond,
+			ClientID:       "pqlstream",
+			GroupProtocol:  ProtocolAuto,
+			SessionTimeout: 45 * time.Second,
+			FetchMaxWait:   250 * time.Millisecond,
 		},
 		Redis: Redis{Buckets: 1024},
 		Input: Input{Mode: ModeAuto, Start: Earliest, UsagePartitions: 8},

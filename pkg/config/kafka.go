@@ -20,6 +20,10 @@ type Kafka struct {
 	// A name for this process that stays the same when it is restarted (static membership): its partitions wait
 	// for it instead of moving. Two processes must not share one.
 	InstanceID string `mapstructure:"instance_id"`
+	// How long a process may be silent before its partitions move to others; with the classic protocol, within the
+	// brokers' group.min.session.timeout.ms and group.max.session.timeout.ms. With the consumer protocol the brokers
+	// decide: group.consumer.session.timeout.ms.
+	SessionTimeout time.Duration `mapstructure:"session_timeout"`
 	// Create missing topics at start instead of refusing to start.
 	CreateTopics bool `mapstructure:"create_topics"`
 	// Replicas of each topic that is created. 0 stands for 3 on a cluster of three brokers or more, otherwise 1.
@@ -72,6 +76,7 @@ func (k *Kafka) validate(p *Problems, at string) {
 	k.SASL.validate(p, at+".sasl")
 	oneOf(p, at+".group_protocol", k.GroupProtocol, ProtocolAuto, ProtocolClassic, ProtocolConsumer)
 	between(p, at+".replication", k.Replication, 0, 100)
+	between(p, at+".session_timeout", k.SessionTimeout, 100*time.Millisecond, 30*time.Minute)
 	between(p, at+".fetch_max_wait", k.FetchMaxWait, time.Millisecond, 10*time.Second)
 }
 

@@ -84,7 +84,8 @@ func GroupOptions(c config.Kafka, f Features) ([]kgo.Opt, error) {
 		// The client names the server's assignor after its balancer: sticky stands for uniform.
 		opts = append(opts, kgo.ServerSideBalancer(), kgo.Balancers(kgo.StickyBalancer()))
 	default:
-		opts = append(opts, kgo.Balancers(kgo.CooperativeStickyBalancer()))
+		opts = append(opts, kgo.Balancers(kgo.CooperativeStickyBalancer()),
+			kgo.SessionTimeout(c.SessionTimeout), kgo.HeartbeatInterval(min(3*time.Second, c.SessionTimeout/5)))
 	}
 	if c.InstanceID != "" {
 		opts = append(opts, kgo.InstanceID(c.InstanceID))

@@ -106,7 +106,7 @@ func TestGroupOptions(t *testing.T) {
 		{config.ProtocolConsumer, true, true, ""},
 		{config.ProtocolConsumer, false, false, "kafka.group_protocol: not every broker has the consumer protocol"},
 	} {
-		c := config.Kafka{GroupProtocol: test.protocol, InstanceID: "a"}
+		c := config.Kafka{GroupProtocol: test.protocol, InstanceID: "a", SessionTimeout: 20 * time.Second}
 		opts, err := GroupOptions(c, Features{ConsumerProtocol: test.has})
 		if test.err != "" {
 			require.ErrorContains(t, err, test.err)
@@ -117,6 +117,9 @@ func TestGroupOptions(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, test.consumer, client.OptValue(kgo.ServerSideBalancer), "%+v", test)
 		assert.Equal(t, "a", client.OptValue(kgo.InstanceID))
+		if !test.consumer {
+			assert.Equal(t, 20*time.Second, client.OptValue(kgo.SessionTimeout))
+		}
 		client.Close()
 	}
 }
