@@ -44,21 +44,20 @@ func underFault(t *testing.T, f faulty, how string, random *rand.Rand) {
 	w := newWorld(t, 2)
 	p := w.start(w.options())
 	p.awaitOwned(2)
-	hit := w.inject(p, f, how, random.IntN(5))
-	if f.key == kmsg.FindCoordinator { // asked for again when the known one says that it is not
-		w.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.EndTxn}, TxnID: p.producer.txnID, Err: kerr.NotCoordinator})
-	}
 	at := 0
-	for !hit() {
-		for n := range int32(2) {
-			var records []string
-			for range 20 {
-				at++
-				records = append(records, fmt.Sprintf("k%d=%d", random.IntN(7), at))
+	for range 3 {
+		hit := w.inject(p, f, how, random.IntN(5))
+		for !hit() {
+			for n := range int32(2) {
+				var records []string
+				for range 20 {
+					at++
+					records = append(records, fmt.Sprintf("k%d=%d", random.IntN(7), at))
+				}
+				w.send(n, append(records, fmt.Sprintf("t%d=%d,timer", at%3, at), fmt.Sprintf("x=%d,bad", at))...)
 			}
-			w.send(n, append(records, fmt.Sprintf("t%d=%d,timer", at%3, at), fmt.Sprintf("x=%d,bad", at))...)
+			w.awaitCommitted()
 		}
-		w.awaitCommitted()
 	}
 	w.send(0, "k0=1", "k1=2", "k2=3")
 	w.awaitCommitted()
@@ -68,8 +67,9 @@ func underFault(t *testing.T, f faulty, how string, random *rand.Rand) {
 
 // inject arranges for one fault after some requests that pass unharmed. It returns how to know that it was hit.
 func (w *world) inject(p *process, f faulty, how string, skip int) (hit func() bool) {
-	if f.key == kmsg.FindCoordinator {
+	if f.key == kmsg.FindCoordinator { // asked when the coordinator that the client knows says that it is not
 		skip = 0
+		w.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.EndTxn}, TxnID: p.producer.txnID, Err: kerr.NotCoordinator})
 	}
 	switch how {
 	case "cut before", "cut after":

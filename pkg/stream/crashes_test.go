@@ -1,0 +1,40 @@
+package stream
+
+import (
+	"testing"
+)
+
+// Thousands of lives of a partition, with commits that are confirmed, committed or aborted, crashes, takeovers, a cache
+// that evicts and a mirror that lags, come to what a plain loop comes to.
+func TestCrashModel(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(5000) {
+		if err := newModel(seed, nothingBroken).run(); err != nil {
+			t.Fatalf("seed %d: %v", seed, err)
+		}
+	}
+}
+
+// The model notices when a rule is left out.
+func TestCrashModelNoticesBrokenRules(t *testing.T) {
+	t.Parallel()
+	for b, name := range map[broken]string{
+		emissionWithNewerWatermark: "emission with the newer watermark",
+		emissionWithoutState:       "emission without the state",
+		unownedOutputWithoutOffset: "unowned output without the offset",
+		replayIgnoresApplied:       "applied is ignored",
+		unconfirmedTakenForAborted: "unconfirmed taken for aborted",
+		uncommittedEvicted:         "uncommitted states evicted",
+		takeoverWithoutDelta:       "takeover without the delta",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for seed := range uint64(500) {
+				if newModel(seed, b).run() != nil {
+					return
+				}
+			}
+			t.Fatal("500 runs did not notice it")
+		})
+	}
+}

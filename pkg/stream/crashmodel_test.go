@@ -1,0 +1,304 @@
+package stream
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/pqlstream/pqlstream/pkg/state"
+	"github.com/pqlstream/pqlstream/pkg/state/memstate"
+)
+
+// broken is a rule of the protocol that a model run leaves out, to see that it would be noticed.
+type broken int
+
+const (
+	nothingBroken              broken = iota
+	emissionWithNewerWatermark        // an emission's commit record holds the watermark of now
+	emissionWithoutState              // an emission holds the outputs, not the states that made them
+	unownedOutputWithoutOffset        // output that no entity owns is committed as an emission
+	replayIgnoresApplied              // what is folded again is not skipped where the state has it already
+	unconfirmedTakenForAborted        // after a commit of unknown outcome the cache is rolled back and used
+	uncommittedEvicted                // the cache drops what is not in the mirror yet
+	takeoverWithoutDelta              // the mirror is used as it stands
+)
+
+// model is one partition's life without brokers: a real task with its table, cache and mirror, a log of input records,
+// and a changelog that is a list. What is random is drawn from the seed alone.
+type model struct {
+	random *rand.Rand
+	broken broken
+
+	input   []*kgo.Record
+	store   *memstate.Store
+	log     []logEntry // the changelog's committed records
+	end     int64      // the changelog's next position
+	from    checkpoint // of its newest commit record
+	out     []string   // committed outputs
+	dead    []string
+	fetch   int // index of the next input record
+	task    *task
+	jobs    []mirrorJob // confirmed, not in the mirror
+	token   int64
+	trouble error
+}
+
+type logEntry struct {
+	offset int64
+	entry  state.Entry
+}
+
+var modelPartition = state.Partition{Stage: "model", Topic: "in"}
+
+func newModel(seed uint64, b broken) *model {
+	m := &model{random: rand.New(rand.NewPCG(seed, 1)), broken: b, store: memstate.New()}
+	m.input = m.records()
+	return m
+}
+
+// records makes an input in which keys, times and commands mix.
+func (m *model) records() (rs []*kgo.Record) {
+	offset, now := int64(0), int64(1000)
+	for i := range 20 + m.random.IntN(60) {
+		offset += 1 + int64(m.random.IntN(8)/7) // now and then a marker lies between
+		now += int64(m.random.IntN(40))
+		at, key, command := now-int64(m.random.IntN(60)), fmt.Sprint("k", m.random.IntN(6)), ""
+		switch m.random.IntN(24) {
+		case 0, 1, 2, 3, 4, 5:
+			command = ",timer"
+		case 6:
+			command = ",unowned"
+		case 7:
+			command = ",bad"
+		case 8:
+			command = ",reject"
+		case 9:
+			command = ",ignore"
+		case 10:
+			if m.random.IntN(20) == 0 {
+				key, command = fmt.Sprint("big", i), ",big"
+			}
+		}
+		rs = append(rs, &kgo.Record{Topic: "in", Offset: offset, Key: []byte(key), Value: fmt.Appendf(nil, "%d%s", at, command)})
+	}
+	return rs
+}
+
+func (m *model) disorder() int64 { return int64(len(m.input)%2) * 30 }
+
+// run plays a schedule to its end and says what is wrong with what came of it.
+func (m *model) run() error {
+	m.takeOver()
+	for m.trouble == nil && m.fetch < len(m.input) {
+		switch m.random.IntN(12) {
+		case 0, 1, 2, 3:
+			m.fold(1 + m.random.IntN(8))
+		case 4, 5:
+			m.commit(false)
+		case 6, 7:
+			m.commit(true)
+		case 8, 9:
+			m.mirror()
+		case 10:
+			m.evict()
+		case 11:
+			if m.random.IntN(3) == 0 {
+				m.takeOver() // a crash, or another owner
+			}
+		}
+	}
+	for m.trouble == nil && !m.finish() {
+		m.fold(len(m.input))
+	}
+	return m.compare()
+}
+
+// finish commits everything. It says whether that was confirmed.
+func (m *model) finish() bool {
+	if m.fetch < len(m.input) {
+		return false
+	}
+	before := m.task
+	m.commit(true)
+	return m.task == before
+}
+
+// takeOver makes a new task from nothing but what is committed.
+func (m *model) takeOver() {
+	ctx := context.Background()
+	m.token, m.jobs = m.end, nil
+	m.end++ // the claim's commit record
+	r := &Runtime{o: Options{CacheStates: 1 << 20, CacheBytes: 1 << 30}}
+	m.task = &task{r: r, proc: &counter{every: 3}, wake: make(chan struct{}, 1), phase: running}
+	m.task.table = newTable(m.task.proc, "in", 0, m.from)
+	m.task.table.disorder, m.task.table.maxValue = m.disorder(), defaultMaxRecord
+	m.task.table.deadLetter = func(r *kgo.Record, reject *Reject) (Output, error) {
+		return Output{Topic: "dead", Key: r.Key, Value: []byte(reject.Code)}, nil
+	}
+	m.task.table.complete = m.token == 0
+	mirror := m.store.Open(modelPartition, m.token)
+	status, err := mirror.Claim(ctx)
+	switch {
+	case err != nil:
+	case !status.Exists || m.random.IntN(10) == 0: // some are lost
+		err = mirror.Rebuild(ctx, m.end, func(yield func([]state.Entry, error) bool) { yield(m.since(0), nil) })
+	case m.broken == takeoverWithoutDelta:
+		err = mirror.Apply(ctx, state.Chunk{From: status.Position, To: m.end})
+	default:
+		err = mirror.Apply(ctx, state.Chunk{From: status.Position, To: m.end, Entries: m.since(status.Position)})
+	}
+	m.task.mirror = newMirrorWriter(mirror, m.end, nil, func(error) {})
+	m.failed(err)
+	m.fetch = slices.IndexFunc(m.input, func(r *kgo.Record) bool { return r.Offset >= m.from.next })
+	if m.fetch < 0 {
+		m.fetch = len(m.input)
+	}
+}
+
+// since returns the changelog's entries from a position on.
+func (m *model) since(position int64) (entries []state.Entry) {
+	for _, l := range m.log {
+		if l.offset < position {
+			continue
+		}
+		if m.broken == replayIgnoresApplied {
+			_, encoded, _ := Unwrap(l.entry.Value)
+			l.entry.Value = append(appendEnvelope(nil, 0), encoded...)
+		}
+		entries = append(entries, l.entry)
+	}
+	return entries
+}
+
+func (m *model) failed(err error) {
+	if m.trouble == nil {
+		m.trouble = err
+	}
+}
+
+func (m *model) fold(n int) {
+	n = min(n, len(m.input)-m.fetch)
+	m.failed(m.task.fold(context.Background(), m.input[m.fetch:m.fetch+n]))
+	m.fetch += n
+}
+
+// commit makes one commit whose outcome is drawn: confirmed, or not confirmed and either committed or aborted.
+func (m *model) commit(full bool) {
+	t := m.task.table
+	if m.broken == unownedOutputWithoutOffset {
+		t.unowned = false
+	}
+	before, now := t.saved, t.now
+	p, err := m.task.cut(full)
+	if m.failed(err); p == nil || err != nil {
+		return
+	}
+	emission := p.checkpoint == before && before != now
+	if emission && m.broken == emissionWithNewerWatermark {
+		p.checkpoint.eventTime = now.eventTime
+	}
+	if emission && m.broken == emissionWithoutState {
+		p.entries, p.owners = nil, nil
+	}
+	outcome := m.random.IntN(8)
+	if outcome != 0 {
+		m.append(p)
+	}
+	switch {
+	case outcome > 1:
+		m.jobs = append(m.jobs, p.mirrorJob())
+	case m.broken == unconfirmedTakenForAborted:
+		m.rollBack(p, before)
+	default:
+		m.takeOver()
+	}
+}
+
+// append commits a part: outputs, states and commit record, whole.
+func (m *model) append(p *part) {
+	for _, o := range p.outputs {
+		s := fmt.Sprintf("%s=%s", o.Key, o.Value)
+		if o.Topic == "dead" {
+			m.dead = append(m.dead, s)
+		} else {
+			m.out = append(m.out, s)
+		}
+	}
+	for _, e := range p.entries {
+		m.log = append(m.log, logEntry{m.end, e})
+		p.states = append(p.states, &kgo.Record{Offset: m.end})
+		m.end++
+	}
+	p.record = &kgo.Record{Offset: m.end}
+	m.end += 2 // and the marker
+	m.from = p.checkpoint
+}
+
+// rollBack does what seems natural after an abort: what was taken out is put back.
+func (m *model) rollBack(p *part, before checkpoint) {
+	t := m.task.table
+	t.outputs, t.saved = append(p.outputs, t.outputs...), before
+	for _, e := range p.owners {
+		e.unmirrored--
+		if !e.dirty {
+			e.dirty = true
+			t.dirty = append(t.dirty, e)
+		}
+		if !e.emitted {
+			e.emitted = true
+			t.emitted = append(t.emitted, e)
+		}
+	}
+}
+
+// mirror brings the oldest confirmed commit to the mirror.
+func (m *model) mirror() {
+	if len(m.jobs) == 0 {
+		return
+	}
+	m.failed(m.task.mirror.apply(context.Background(), m.jobs[0]))
+	m.task.mirrored(m.jobs[0].owners)
+	m.jobs = m.jobs[1:]
+}
+
+func (m *model) evict() {
+	t := m.task.table
+	if m.broken == uncommittedEvicted {
+		for _, e := range t.ring {
+			e.dirty, e.unmirrored = false, 0
+		}
+	}
+	t.evict(m.random.IntN(3), 1<<30)
+}
+
+// compare says how what is committed differs from the truth.
+func (m *model) compare() error {
+	if m.trouble != nil {
+		return m.trouble
+	}
+	want := truthOf(m.input, 3, m.disorder())
+	states := map[string]count{}
+	for _, l := range m.log {
+		_, encoded, err := Unwrap(l.entry.Value)
+		if err != nil {
+			return err
+		}
+		s, err := m.task.proc.LoadState(nil, encoded)
+		if err != nil {
+			return err
+		}
+		states[l.entry.Key] = *s.(*count)
+	}
+	for _, c := range []struct {
+		what      string
+		want, got []string
+	}{{"outputs", want.out, m.out}, {"dead letters", want.dead, m.dead}, {"states", describe(want.states), describe(states)}} {
+		if !slices.Equal(c.want, c.got) {
+			return fmt.Errorf("%s are\n%q, should be\n%q", c.what, c.got, c.want)
+		}
+	}
+	return nil
+}
