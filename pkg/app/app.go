@@ -200,5 +200,7 @@ func redisClient(c config.Redis) (redis.UniversalClient, error) {
 		DB:            c.Database,
 		TLSConfig:     tls,
 		Protocol:      2,
+
+		ContextTimeoutEnabled: true, // else a stop waits for a Redis that hangs
 	}), nil
 }
