@@ -39,10 +39,7 @@ dedupe: {horizon: 400d, limit: -1}
 activity: {users: 1000}
 `)
 	require.Error(t, err)
-	var got []string
-	for _, line := range strings.Split(err.Error(), "\n") {
-		got = append(got, line)
-	}
+	got := strings.Split(err.Error(), "\n")
 	assert.Equal(t, []string{
 		`version: 0 is not a whole number above 0`,
 		`name: "no good" is not a name of 1 to 64 letters, digits, dots, dashes or underscores`,

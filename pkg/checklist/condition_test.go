@@ -102,7 +102,7 @@ func randomValue(r *rand.Rand) usage.Value {
 		{}, usage.BoolValue(true), usage.BoolValue(false), usage.LongValue(1), usage.LongValue(-1), usage.LongValue(2),
 		usage.LongValue(9007199254740992), usage.LongValue(9007199254740993), usage.LongValue(math.MaxInt64), usage.LongValue(math.MinInt64),
 		usage.DoubleValue(1), usage.DoubleValue(1.5), usage.DoubleValue(2), usage.DoubleValue(9007199254740992), usage.DoubleValue(1 << 63),
-		usage.DoubleValue(math.NaN()), usage.DoubleValue(math.Inf(-1)), usage.DoubleValue(-0.0), usage.StringValue("x"),
+		usage.DoubleValue(math.NaN()), usage.DoubleValue(math.Inf(-1)), usage.DoubleValue(math.Copysign(0, -1)), usage.StringValue("x"),
 		usage.StringValue(""), usage.StringValue("1"), usage.StringValue("y"),
 	}
 	return values[r.IntN(len(values))]

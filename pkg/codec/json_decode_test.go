@@ -271,5 +271,5 @@ func requireSameText(t *testing.T, raw json.RawMessage, got string) {
 	if want == nil {
 		want = new(string)
 	}
-	require.Equal(t, *want, got, fmt.Sprintf("%s", raw))
+	require.Equal(t, *want, got, string(raw))
 }

@@ -59,9 +59,7 @@ func TestTheOldestBrokerDecides(t *testing.T) {
 			return nil, nil, false
 		}
 		answer := req.ResponseKind().(*kmsg.ApiVersionsResponse)
-		for _, key := range kversionKeys(kversion.V3_9_0()) {
-			answer.ApiKeys = append(answer.ApiKeys, key)
-		}
+		answer.ApiKeys = append(answer.ApiKeys, kversionKeys(kversion.V3_9_0())...)
 		return answer, nil, true
 	})
 	f, err := ProbeFeatures(t.Context(), cluster.client(t))

@@ -237,7 +237,8 @@ func (c *wiredConn) next() ([]byte, error) {
 	if _, err := io.ReadFull(c.Conn, size); err != nil {
 		return nil, err
 	}
-	frame := append(size, make([]byte, binary.BigEndian.Uint32(size))...)
+	frame := make([]byte, 4+binary.BigEndian.Uint32(size))
+	copy(frame, size)
 	if _, err := io.ReadFull(c.Conn, frame[4:]); err != nil {
 		return nil, err
 	}
