@@ -39,6 +39,9 @@ func inWords(f *account.Fact) (what, text string) {
 		return "PQL", fmt.Sprintf("%s of %s: %s; last by %s -> %s", account.Percent(f.Rate), account.Percent(f.Threshold),
 			names(f.StepsDone), f.UserID, f.Playbook.Name)
 	case account.Escalated:
+		if f.OccurredAt == f.QualifiedAt {
+			return "", "" // its qualification has just been told
+		}
 		return "escalated", fmt.Sprintf("%s: now also %s; by %s", account.Percent(f.Rate), spaced(f.StepsDone[len(f.StepsDone)-1].Step), f.UserID)
 	case account.Converted:
 		return "converted", fmt.Sprintf("bought the plan %s, %s", property(f.Properties, "plan"), sinceQualified(f))

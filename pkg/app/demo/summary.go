@@ -99,7 +99,7 @@ func (s *summary) print(w io.Writer, events, deadLetters int) {
 			median(t.took), t.open, of(t.paid, t.qualified), of(t.otherPaid, others))
 	}
 	_ = table.Flush() // an error of w shows where it is closed
-	fmt.Fprintf(w, "\n%d events processed, %d dead letters. %d accounts are left out: they are the vendor's own.\n", events, deadLetters, s.excluded)
+	fmt.Fprintf(w, "\nEvents processed: %d. Dead letters: %d. Accounts left out because they are the vendor's own: %d.\n", events, deadLetters, s.excluded)
 	if len(s.first) > 0 {
 		fmt.Fprint(w, "\nWhere to begin: the open leads of each tier with the most active people\n")
 	}
@@ -115,16 +115,16 @@ func printLead(w io.Writer, v *account.View) {
 	if len(v.StepsMissing) > 0 {
 		var missing []string
 		for _, m := range v.StepsMissing {
-			missing = append(missing, fmt.Sprintf("%s (%s)", spaced(m.Step), m.Need))
+			missing = append(missing, spaced(m.Step)+": "+m.Need)
 		}
-		fmt.Fprintf(w, "  Lacks %s\n", strings.Join(missing, ", "))
+		fmt.Fprintf(w, "  Lacks %s\n", strings.Join(missing, "; "))
 	}
 	var users []string
 	for _, u := range v.Users[:min(2, len(v.Users))] {
 		users = append(users, fmt.Sprintf("%s (%d events)", u.ID, u.Events))
 	}
 	fmt.Fprintf(w, "  Who   %s; %d active in the last 7 days\n", strings.Join(users, ", "), v.ActiveUsers7d)
-	fmt.Fprintf(w, "  Next  %s (%s)\n", v.Playbook.Action, v.Playbook.Queue)
+	fmt.Fprintf(w, "  Next  %s: %s\n", v.Playbook.Queue, v.Playbook.Action)
 }
 
 func share(n, of int) string {
