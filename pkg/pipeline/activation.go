@@ -42,6 +42,7 @@ type activation struct {
 	*Activation
 	decoder *codec.Decoder
 	events  []usage.Event // by slot
+	now     int64         // when the chunk was decoded
 	buffer  []byte        // a fact is encoded here, and then copied: what grows step by step wastes memory
 }
 
@@ -57,8 +58,11 @@ func (a *activation) Decode(slot int, r *kgo.Record) (stream.Route, error) {
 	for len(a.events) <= slot {
 		a.events = append(a.events, usage.Event{})
 	}
+	if slot == 0 {
+		a.now = a.Now() // once a chunk: asking the clock costs as much as decoding a field
+	}
 	ev := &a.events[slot]
-	if err := decode(a.decoder, r, ev, a.Now(), a.FutureTolerance); err != nil {
+	if err := decode(a.decoder, r, ev, a.now, a.FutureTolerance); err != nil {
 		return stream.Route{}, err
 	}
 	key := bytesOf(ev.AccountID)
