@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 	"testing"
@@ -40,6 +41,7 @@ type KafkaOption func(*kafkaOptions)
 type kafkaOptions struct {
 	release  Release
 	settings map[string]string
+	jvm      []string
 }
 
 // KafkaRelease chooses the broker's release; Kafka4 without it.
@@ -52,10 +54,17 @@ func KafkaSetting(key, value string) KafkaOption {
 	return func(o *kafkaOptions) { o.settings[key] = value }
 }
 
+// KafkaJVM sets how the broker's JVM runs; without it, it is made quick to start and small.
+func KafkaJVM(options ...string) KafkaOption {
+	return func(o *kafkaOptions) { o.jvm = options }
+}
+
 // StartKafka starts a broker and waits until it answers. It creates no topics by itself.
 func StartKafka(tb testing.TB, opts ...KafkaOption) *Kafka {
 	tb.Helper()
-	o := kafkaOptions{release: Kafka4, settings: map[string]string{}}
+	o := kafkaOptions{release: Kafka4, settings: map[string]string{}, jvm: []string{
+		"-Xms128m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", // no second compiler on few cores
+	}}
 	for _, set := range opts {
 		set(&o)
 	}
@@ -63,7 +72,7 @@ func StartKafka(tb testing.TB, opts ...KafkaOption) *Kafka {
 	if err != nil {
 		lacking(tb, "Kafka: "+err.Error())
 	}
-	k, err := newKafka(tb, java, jars, o.settings)
+	k, err := newKafka(tb, java, jars, o)
 	if err == nil {
 		err = k.Restart()
 	}
@@ -74,7 +83,7 @@ func StartKafka(tb testing.TB, opts ...KafkaOption) *Kafka {
 }
 
 // newKafka prepares a broker: ports, settings and a formatted folder for its data.
-func newKafka(tb testing.TB, java, jars string, settings map[string]string) (*Kafka, error) {
+func newKafka(tb testing.TB, java, jars string, o kafkaOptions) (*Kafka, error) {
 	port, err := freePort()
 	if err != nil {
 		return nil, err
@@ -85,14 +94,13 @@ func newKafka(tb testing.TB, java, jars string, settings map[string]string) (*Ka
 	}
 	dir := tb.TempDir()
 	file := filepath.Join(dir, "server.properties")
-	if err := writeProperties(file, brokerSettings(port, controller, filepath.Join(dir, "data"), settings)); err != nil {
+	if err := writeProperties(file, brokerSettings(port, controller, filepath.Join(dir, "data"), o.settings)); err != nil {
 		return nil, fmt.Errorf("preparing Kafka: %w", err)
 	}
-	jvm := []string{
-		"-Xms128m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", // quick to start; no second compiler on few cores
+	jvm := append(slices.Clone(o.jvm),
 		"-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-Dorg.slf4j.simpleLogger.showDateTime=true",
 		"-cp", filepath.Join(jars, "*"),
-	}
+	)
 	id := newClusterID()
 	format := append(append([]string{}, jvm...), "kafka.tools.StorageTool", "format", "-t", id, "-c", file)
 	if out, err := exec.Command(java, format...).CombinedOutput(); err != nil {

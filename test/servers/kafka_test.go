@@ -74,7 +74,7 @@ func TestKafkaThatCannotStartShowsItsLog(t *testing.T) {
 	if err != nil {
 		lacking(t, "Kafka: "+err.Error())
 	}
-	k, err := newKafka(t, java, jars, map[string]string{"num.io.threads": "4"})
+	k, err := newKafka(t, java, jars, kafkaOptions{settings: map[string]string{"num.io.threads": "4"}})
 	require.NoError(t, err)
 	k.args[len(k.args)-1] += ".missing"
 	require.ErrorContains(t, k.Restart(), "server.properties.missing")
