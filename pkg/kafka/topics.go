@@ -58,16 +58,17 @@ func (t *Topics) Plan(ctx context.Context, c *config.Config) ([]Spec, error) {
 	return Specs(c, partitions), nil
 }
 
-// Create creates the topics that don't exist, changes none that does, and returns the names of the new ones once all
-// brokers know them. It can be repeated, and run by several processes at once.
+// Create creates the topics that don't exist, changes none that does, and returns the names of the new ones once brokers
+// know all of them. It can be repeated, and run by several processes at once.
 func (t *Topics) Create(ctx context.Context, specs []Spec) ([]string, error) {
 	replicas, err := t.replicas(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var created []string
+	var created, all []string
 	var failed []error
 	for _, s := range specs {
+		all = append(all, s.Name)
 		answer, err := t.admin.CreateTopic(ctx, s.Partitions, int16(replicas), s.settings(replicas), s.Name)
 		switch {
 		case err == nil:
@@ -79,7 +80,7 @@ func (t *Topics) Create(ctx context.Context, specs []Spec) ([]string, error) {
 	if len(failed) > 0 {
 		return created, errors.Join(failed...)
 	}
-	return created, t.awaitVisible(ctx, created)
+	return created, t.awaitVisible(ctx, all)
 }
 
 // explained adds what the broker said beside the error's code.
@@ -117,11 +118,9 @@ func (t *Topics) replicas(ctx context.Context) (int, error) {
 	return 1, nil
 }
 
-// awaitVisible waits until metadata shows the topics: a broker confirms a creation before all brokers have heard of it.
+// awaitVisible waits until metadata shows the topics: a broker confirms a creation, and refuses another process's second
+// one, before all brokers have heard of it.
 func (t *Topics) awaitVisible(ctx context.Context, names []string) error {
-	if len(names) == 0 {
-		return nil
-	}
 	retry := time.NewTicker(50 * time.Millisecond)
 	defer retry.Stop()
 	for {
