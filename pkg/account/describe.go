@@ -39,7 +39,7 @@ func (v *View) verdict() string {
 	case v.Converted:
 		return "has converted: it is a customer."
 	case v.Current && v.Escalated:
-		return "is a PQL since " + inUTC(v.QualifiedAt) + ", and has escalated since."
+		return "is a PQL since " + inUTC(v.QualifiedAt) + ", and has escalated."
 	case v.Current:
 		return "is a PQL since " + inUTC(v.QualifiedAt) + "."
 	case v.Excluded:

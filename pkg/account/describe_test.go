@@ -52,7 +52,7 @@ func TestTheVerdictNamesTheStanding(t *testing.T) {
 	for events, want := range map[string]string{
 		"b":                                "is no PQL yet.",
 		"a b b c":                          "is a PQL since 1970-01-01 04:00.",
-		"a b b c d/x d/y":                  "is a PQL since 1970-01-01 04:00, and has escalated since.",
+		"a b b c d/x d/y":                  "is a PQL since 1970-01-01 04:00, and has escalated.",
 		"enriched?domain=ourcompany.com a": "is no PQL: the checklist excludes it.",
 		"a b b c bought?plan=team":         "has converted: it is a customer.",
 		"a b b c enriched?domain=ourcompany.com enriched?domain=acme.com bought?plan=free": "is a PQL since 1970-01-01 06:00.",
