@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -21,6 +22,7 @@ import (
 //	ignore   does nothing but move the time
 type counter struct {
 	every int
+	limit int64             // bytes that a state may take; 0: the runtime's default
 	gate  func(*kgo.Record) // called with each record that is decoded; nil: nothing
 	slots []counterRecord
 }
@@ -108,7 +110,7 @@ func (c *counter) Fold(i int, t *Turn) error {
 	case "timer":
 		s.due = in.time + 100
 	case "big":
-		s.padding = 2_000_000
+		s.padding = 2 * cmp.Or(c.limit, defaultMaxRecord)
 	case "pad":
 		s.padding += int64(len(t.Record.Value))
 	}

@@ -51,6 +51,9 @@ type logEntry struct {
 	entry  state.Entry
 }
 
+// modelLimit is how many bytes a state may take: a few paddings.
+const modelLimit = 300
+
 var modelPartition = state.Partition{Stage: "model", Topic: "in"}
 
 func newModel(seed uint64, b broken) *model {
@@ -62,7 +65,7 @@ func newModel(seed uint64, b broken) *model {
 // records makes an input in which keys, times and commands mix.
 func (m *model) records() (rs []*kgo.Record) {
 	offset, now := int64(0), int64(1000)
-	for i := range 20 + m.random.IntN(60) {
+	for i := range 10 + m.random.IntN(50) {
 		offset += 1 + int64(m.random.IntN(8)/7) // now and then a marker lies between
 		now += int64(m.random.IntN(40))
 		at, key, command := now-int64(m.random.IntN(60)), fmt.Sprint("k", m.random.IntN(6)), ""
@@ -78,9 +81,9 @@ func (m *model) records() (rs []*kgo.Record) {
 		case 9:
 			command = ",ignore"
 		case 10:
-			if m.random.IntN(20) == 0 {
-				key, command = fmt.Sprint("big", i), ",big"
-			}
+			key, command = fmt.Sprint("big", i), ",big"
+		case 11, 12:
+			command = ",pad,------------------------------------------------------------"
 		}
 		rs = append(rs, &kgo.Record{Topic: "in", Offset: offset, Key: []byte(key), Value: fmt.Appendf(nil, "%d%s", at, command)})
 	}
@@ -132,9 +135,9 @@ func (m *model) takeOver() {
 	m.token, m.jobs = m.end, nil
 	m.end++ // the claim's commit record
 	r := &Runtime{o: Options{CacheStates: 1 << 20, CacheBytes: 1 << 30}}
-	m.task = &task{r: r, proc: &counter{every: 3}, wake: make(chan struct{}, 1), phase: running}
+	m.task = &task{r: r, proc: &counter{every: 3, limit: modelLimit}, wake: make(chan struct{}, 1), phase: running}
 	m.task.table = newTable(m.task.proc, "in", 0, m.from)
-	m.task.table.disorder, m.task.table.maxValue = m.disorder(), defaultMaxRecord
+	m.task.table.disorder, m.task.table.maxValue = m.disorder(), modelLimit
 	m.task.table.deadLetter = func(r *kgo.Record, reject *Reject) (Output, error) {
 		return Output{Topic: "dead", Key: r.Key, Value: []byte(reject.Code)}, nil
 	}
@@ -279,7 +282,7 @@ func (m *model) compare() error {
 	if m.trouble != nil {
 		return m.trouble
 	}
-	want := truthOf(m.input, 3, m.disorder())
+	want := truthOf(m.input, 3, m.disorder(), modelLimit)
 	states := map[string]count{}
 	for _, l := range m.log {
 		_, encoded, err := Unwrap(l.entry.Value)

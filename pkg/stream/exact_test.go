@@ -17,7 +17,7 @@ func (w *world) requireExact() {
 	w.t.Helper()
 	w.requireExactOutputs()
 	for p := range w.partitions {
-		want := truthOf(w.recordsOf("in", p), 3, 0)
+		want := truthOf(w.recordsOf("in", p), 3, 0, defaultMaxRecord)
 		require.Equal(w.t, describe(want.states), describe(w.changelogStates(p)), "changelog of partition %d", p)
 		require.Equal(w.t, describe(want.states), describe(w.mirrorStates(p, want)), "mirror of partition %d", p)
 	}
@@ -26,7 +26,7 @@ func (w *world) requireExact() {
 func (w *world) requireExactOutputs() {
 	w.t.Helper()
 	for p := range w.partitions {
-		want := truthOf(w.recordsOf("in", p), 3, 0)
+		want := truthOf(w.recordsOf("in", p), 3, 0, defaultMaxRecord)
 		require.Equal(w.t, want.out, list(w.recordsOf("out", p)), "outputs of partition %d", p)
 		require.Equal(w.t, want.dead, list(w.recordsOf("dead", p)), "dead letters of partition %d", p)
 	}

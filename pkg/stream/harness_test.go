@@ -148,6 +148,7 @@ func (p *process) ended() error {
 // crash ends a process as SIGKILL does: nothing that it holds is committed, its open transaction stays open. The group
 // learns of it at once.
 func (p *process) crash() {
+	p.member()
 	p.wire.kill()
 	p.kick()
 	p.fail(errCut)
@@ -157,7 +158,7 @@ func (p *process) crash() {
 func (p *process) kick() {
 	p.w.t.Helper()
 	ctx := context.Background()
-	id, _ := p.member()
+	id := p.member()
 	if len(p.w.protocol) == 2 { // the server's balancer
 		req := kmsg.NewPtrConsumerGroupHeartbeatRequest()
 		req.Group, req.MemberID, req.MemberEpoch = p.o.Group, id, -1
@@ -173,9 +174,21 @@ func (p *process) kick() {
 	require.NoError(p.w.t, err)
 }
 
-func (p *process) member() (id string, generation int32) {
-	require.Eventually(p.w.t, p.joined.Load, patienceOfTests, time.Millisecond)
-	return p.group.GroupMetadata()
+// member waits until a process is in its group. It returns as what.
+func (p *process) member() (id string) {
+	p.w.t.Helper()
+	p.w.await("the process to be a member", func() bool {
+		p.txn.Lock()
+		group := p.group
+		p.txn.Unlock()
+		if group == nil {
+			return false
+		}
+		m, err := memberOf(group)
+		id = m.id
+		return err == nil
+	})
+	return id
 }
 
 // awaitOwned waits until a process has taken over so many partitions, whole.

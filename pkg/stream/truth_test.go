@@ -16,10 +16,11 @@ type truth struct {
 	dead   []string
 	states map[string]count
 	moved  int64 // highest event time
+	limit  int64 // bytes that an encoded state may take
 }
 
-func truthOf(records []*kgo.Record, every, disorder int64) truth {
-	f := truth{states: map[string]count{}}
+func truthOf(records []*kgo.Record, every, disorder, limit int64) truth {
+	f := truth{states: map[string]count{}, limit: limit}
 	for _, r := range records {
 		in, err := parseCounterRecord(r)
 		if err != nil {
@@ -66,23 +67,20 @@ func (f *truth) fold(r *kgo.Record, in counterRecord, watermark, every int64) {
 	if !known {
 		s.incarnation = r.Offset
 	}
-	padding := s.padding
 	switch in.command {
 	case "big":
-		padding = 2_000_000
+		s.padding = 2 * f.limit
 	case "pad":
-		padding += int64(len(r.Value))
-	}
-	if padding > defaultMaxRecord {
-		f.dead = append(f.dead, fmt.Sprintf("%s=state_too_large", r.Key))
-		return
-	}
-	s.padding = padding
-	if in.command == "timer" {
+		s.padding += int64(len(r.Value))
+	case "timer":
 		s.due = in.time + 100
 	}
 	s.n++
 	s.digest = (s.digest*31 + watermark) % 1_000_000_007
+	if encoded, _ := s.AppendBinary(nil); int64(len(encoded)) > f.limit {
+		f.dead = append(f.dead, fmt.Sprintf("%s=state_too_large", r.Key))
+		return
+	}
 	if s.n%every == 0 {
 		f.out = append(f.out, fmt.Sprintf("%s=n=%d incarnation=%d digest=%d", r.Key, s.n, s.incarnation, s.digest))
 	}

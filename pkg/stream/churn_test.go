@@ -1,0 +1,87 @@
+package stream
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// Members join, leave and crash at random while records flow; what comes out is exact.
+func TestRebalanceChurn(t *testing.T) {
+	t.Parallel()
+	for _, partitions := range []int32{1, 8} {
+		for i, protocol := range protocols {
+			t.Run(fmt.Sprintf("%d partitions/%s", partitions, protocol.name), func(t *testing.T) {
+				t.Parallel()
+				churn(t, partitions, protocol.opts, rand.New(rand.NewPCG(uint64(partitions), uint64(i))))
+			})
+		}
+	}
+}
+
+const (
+	churnRecords = 20_000
+	churnRounds  = 20
+	churnMembers = 4
+)
+
+func churn(t *testing.T, partitions int32, protocol []kgo.Opt, random *rand.Rand) {
+	w := newWorld(t, partitions)
+	w.protocol = protocol
+	o := w.options()
+	o.TransactionTimeout, o.ShutdownTimeout = time.Second, 3*time.Second
+	members := [churnMembers]*process{w.start(o)}
+	alive := 1
+	for round := range churnRounds {
+		w.sendMany(random, round, churnRecords/churnRounds)
+		switch i := random.IntN(churnMembers); {
+		case members[i] == nil:
+			members[i] = w.start(o)
+			alive++
+		case alive == 1: // somebody has to stay, and make progress
+			w.awaitCommitted()
+		case random.IntN(3) == 0:
+			members[i].crash()
+			members[i] = nil
+			alive--
+		default:
+			require.NoError(t, members[i].stop())
+			members[i] = nil
+			alive--
+		}
+	}
+	w.awaitCommitted()
+	for _, m := range members {
+		if m != nil {
+			require.NoError(t, m.stop())
+		}
+	}
+	w.requireExact()
+}
+
+// sendMany appends records of every kind, spread over the partitions.
+func (w *world) sendMany(random *rand.Rand, round, n int) {
+	w.t.Helper()
+	batches := make([][]string, w.partitions)
+	for i := range n {
+		p := random.IntN(len(batches))
+		at := 1000 + round*n + i - random.IntN(50)
+		command := ""
+		switch random.IntN(50) {
+		case 0, 1, 2:
+			command = ",timer"
+		case 3:
+			command = ",bad"
+		case 4:
+			command = ",unowned"
+		}
+		batches[p] = append(batches[p], fmt.Sprintf("k%d=%d%s", random.IntN(200), at, command))
+	}
+	for p, records := range batches {
+		w.send(int32(p), records...)
+	}
+}
