@@ -91,8 +91,16 @@ func TestAnInputMadeAnewIsRefused(t *testing.T) {
 	_, err := w.admin().DeleteTopic(t.Context(), "usage")
 	require.NoError(t, err)
 	w.createTopic("usage", partitions)
-	require.Error(t, refused(t, w.settings()))
 	requireParts(t, refused(t, w.settings()), "pql.activation.changelog-", "another prefix")
+}
+
+func TestTheStateOfAnotherInputIsRefused(t *testing.T) {
+	w := newWorld(t).up()
+	w.work()
+	w.createTopic("clicks", partitions)
+	c := w.settings()
+	c.Input.Sources[0].Topic = "clicks"
+	requireParts(t, refused(t, c), "pql.activation.changelog-", "holds state, but group pql.activation has no offset committed for clicks-", "another prefix")
 }
 
 func TestASecondGroupOnThePrefixIsRefused(t *testing.T) {
