@@ -5,7 +5,7 @@ SHELL       := bash
 MAKEFLAGS   += --no-builtin-rules
 
 BUILD    := build
-PACKAGES := ./cmd/... ./pkg/... ./schemas/... ./test/...
+PACKAGES := ./cmd/... ./config/... ./pkg/... ./schemas/... ./test/...
 
 # What `make generate` writes. `make test` fails when one is not what its source makes of it.
 GENERATED := docs/configuration.md
@@ -55,7 +55,7 @@ skips-none:
 
 .PHONY: format
 format: ## fail when a file is not as gofmt writes it
-	@files=$$(gofmt -l cmd pkg schemas test); \
+	@files=$$(gofmt -l cmd config pkg schemas test); \
 	if [ -n "$$files" ]; then echo "not formatted, run gofmt -w on:" $$files >&2; exit 1; fi
 
 .PHONY: vet
