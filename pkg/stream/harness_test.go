@@ -140,9 +140,15 @@ func (p *process) stop() error {
 
 // ended waits until a process has ended, and returns how.
 func (p *process) ended() error {
-	err := <-p.done
-	p.done <- err
-	return err
+	p.w.t.Helper()
+	select {
+	case err := <-p.done:
+		p.done <- err
+		return err
+	case <-time.After(2 * patienceOfTests):
+		require.FailNow(p.w.t, "the process does not end")
+		return nil
+	}
 }
 
 // crash ends a process as SIGKILL does: nothing that it holds is committed, its open transaction stays open. The group
