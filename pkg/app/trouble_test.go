@@ -13,6 +13,7 @@ import (
 )
 
 func TestABrokerOutOfReachAtTheStartIsWaitedFor(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t).up()
 	w.kafkaDown()
 	p := start(t, w.settings())
@@ -30,6 +31,7 @@ func TestABrokerOutOfReachAtTheStartIsWaitedFor(t *testing.T) {
 }
 
 func TestARedisOutOfReachAtTheStartIsWaitedFor(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.kafkaUp()
 	w.createTopic("usage", partitions)
@@ -53,6 +55,7 @@ func requireLogged(t *testing.T, p *process, parts ...string) {
 }
 
 func TestABrokerThatGoesAwayIsWaitedFor(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t).up()
 	ids := accounts(40)
 	w.sendAll(ids, "one")
@@ -72,8 +75,10 @@ func TestABrokerThatGoesAwayIsWaitedFor(t *testing.T) {
 }
 
 func TestARedisThatGoesAwayIsWaitedFor(t *testing.T) {
+	t.Parallel()
 	for name, flush := range map[string]bool{"and comes back": false, "and comes back empty": true} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			w := newWorld(t).up()
 			ids := accounts(40)
 			w.sendAll(ids, "one")
@@ -120,6 +125,7 @@ func newBreakable(t *testing.T) *breakable {
 func (b *breakable) address() string { return strings.TrimPrefix(b.URL(), "http://") }
 
 func TestARegistryThatIsDownAtTheStartIsWaitedFor(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t).up()
 	registry := newBreakable(t)
 	registry.down.Store(true)
@@ -138,6 +144,7 @@ func TestARegistryThatIsDownAtTheStartIsWaitedFor(t *testing.T) {
 
 // A registry that can't be asked is no reason to call a record bad.
 func TestARegistryThatGoesDownMakesNoDeadLetters(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t).up()
 	registry := newBreakable(t)
 	c := w.settings()

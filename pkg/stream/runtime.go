@@ -185,10 +185,14 @@ func (r *Runtime) stop(work context.Context) {
 	defer cancel()
 	r.stopped.Store(true)
 	if work.Err() == nil {
-		r.commit(ctx, true)
-		r.awaitMirrors(ctx)
+		// A store that is down must not use up the time for leaving: nobody would have the partitions until the
+		// group notices by itself.
+		last, cancel := context.WithTimeout(ctx, r.o.ShutdownTimeout*3/4)
+		r.commit(last, true)
+		r.awaitMirrors(last)
+		cancel()
 	}
-	_ = r.group.LeaveGroupContext(ctx) // the group notices by itself, later
+	_ = r.group.LeaveGroupContext(ctx)
 	r.dropAll()
 	r.group.Close()
 	r.running.Wait()
