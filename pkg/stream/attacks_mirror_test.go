@@ -41,7 +41,9 @@ func TestAttack13EvictionWhileRunning(t *testing.T) {
 			w := newWorld(t, 1)
 			p := w.restarted(w.options())
 			evict(w)
-			w.send(0, "a=6", "a=7", "b=8", "c=4000000", "a=9")
+			w.send(0, "c=4000000") // t's timer is due
+			w.awaitCommitted()
+			w.send(0, "a=4000000", "a=4000001", "b=4000002", "a=4000003")
 			w.awaitCommitted()
 			require.Positive(t, p.stats.Rebuilds.Load())
 			require.NoError(t, p.stop())

@@ -180,6 +180,25 @@ func TestAttack11CommittedOffsetBelowTheLogsStart(t *testing.T) {
 	require.Empty(t, w.read("out"))
 }
 
+// The same under a live owner that has not read them yet.
+func TestAttack11RecordsExpireUnderLiveOwner(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	w.send(0, "a=1", "a=2")
+	p := w.start(w.options())
+	w.awaitCommitted()
+	held := p.wire.trap(trap{key: kmsg.Fetch, do: hold})
+	held.await(t)
+	w.send(0, "a=3", "a=4", "a=5")
+	offsets := kadm.Offsets{}
+	offsets.Add(kadm.Offset{Topic: "in", Partition: 0, At: 4})
+	_, err := w.adm.DeleteRecords(context.Background(), offsets)
+	require.NoError(t, err)
+	p.wire.release()
+	requireRefusal(t, p.ended(), "is offset 2, but the log starts at 4")
+	require.Empty(t, w.read("out"))
+}
+
 // The input ends below the committed offset.
 func TestAttack11CommittedOffsetBeyondTheLogsEnd(t *testing.T) {
 	t.Parallel()
