@@ -149,10 +149,20 @@ func (w *world) flush() int {
 	return w.produced
 }
 
-// eventually waits for a condition.
+// eventually waits for a condition, which may end the test.
 func (w *world) eventually(what string, is func() bool) {
 	w.t.Helper()
-	require.Eventually(w.t, is, patience, 10*time.Millisecond, what)
+	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
+	defer cancel()
+	poll := time.NewTicker(10 * time.Millisecond)
+	defer poll.Stop()
+	for !is() {
+		select {
+		case <-poll.C:
+		case <-ctx.Done():
+			require.Fail(w.t, "it did not come to pass: "+what)
+		}
+	}
 }
 
 // first is the stage that reads the sources.

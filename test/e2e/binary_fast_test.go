@@ -1,0 +1,5 @@
+//go:build !slow
+
+package e2e
+
+var buildFlags []string

@@ -1,0 +1,6 @@
+//go:build slow
+
+package e2e
+
+// The slow tests look for races in the program itself.
+var buildFlags = []string{"-race"}

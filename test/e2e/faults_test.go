@@ -1,0 +1,124 @@
+package e2e
+
+import (
+	"iter"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kadm"
+
+	"github.com/pqlstream/pqlstream/pkg/config"
+	"github.com/pqlstream/pqlstream/test/servers"
+)
+
+// faultPlan is a run of two processes that are killed at random moments, while Redis and the broker fail too.
+type faultPlan struct {
+	protocol         config.Protocol
+	seed             uint64
+	events, accounts int
+	kills            int                        // of each process
+	restartBroker    func(*servers.Kafka) error // how the broker goes down and comes up again
+	kafka            []servers.KafkaOption
+}
+
+// TestNothingIsLostOrDoubledUnderKills is the proof of exactly once on real servers: 500,000 events on 8 partitions,
+// two processes killed five times each, Redis flushed twice and once killed and restarted empty, the broker restarted.
+func TestNothingIsLostOrDoubledUnderKills(t *testing.T) {
+	runFaults(t, faultPlan{
+		protocol: config.ProtocolConsumer, seed: 1, events: 500_000, accounts: 25_000, kills: 5,
+		restartBroker: func(k *servers.Kafka) error { return k.Restart() },
+	})
+}
+
+// fault is something that goes wrong once so many records have been committed.
+type fault struct {
+	name   string
+	after  int
+	strike func() error
+}
+
+func runFaults(t *testing.T, plan faultPlan) {
+	s := newSetup(t, plan.protocol, plan.seed, plan.kafka...)
+	a, b := s.run(), s.run()
+	s.share(a, b)
+	began := time.Now()
+	rng := rand.New(rand.NewPCG(plan.seed, 5))
+	faults := s.faults(plan, rng, a, b)
+	next, stop := iter.Pull(inputs(plan.seed, plan.events, plan.accounts))
+	defer stop()
+	for i, f := range faults {
+		// The input stays ahead of what is committed, so that there is work when the fault strikes.
+		s.putUntil(next, min(f.after+plan.events/5, plan.events))
+		s.eventually("progress up to the next fault", func() bool { return s.committed() >= f.after })
+		if rng.IntN(2) == 0 {
+			s.awaitOutput()
+		}
+		t.Logf("%v: fault %d of %d after %d records: %s", time.Since(began).Round(time.Second), i+1, len(faults), s.committed(), f.name)
+		require.NoError(t, f.strike(), f.name)
+	}
+	s.putUntil(next, plan.events)
+	t.Logf("%v: everything is put", time.Since(began).Round(time.Second))
+	s.finish(a, b)
+	t.Logf("%v: verified", time.Since(began).Round(time.Second))
+	requireVariety(t, s.judge)
+}
+
+// faults draws what goes wrong when: in random order, each in its own share of the input. The last tenth of the input is
+// left for those that were killed last to do.
+func (s *setup) faults(plan faultPlan, rng *rand.Rand, processes ...*process) (all []fault) {
+	add := func(name string, strike func() error) { all = append(all, fault{name: name, strike: strike}) }
+	for _, p := range processes {
+		for n := range plan.kills {
+			add("a process is killed", func() error {
+				if n%2 == 0 { // at work, and not while it starts
+					s.eventually("it has partitions", func() bool { return p.metric("partitions_owned") > 0 })
+				}
+				if err := p.Kill(); err != nil {
+					return err
+				}
+				return p.Restart()
+			})
+		}
+	}
+	add("Redis is flushed", s.redis.FlushAll)
+	add("Redis is flushed", s.redis.FlushAll)
+	add("Redis is killed and comes back empty", func() error {
+		if err := s.redis.Kill(); err != nil {
+			return err
+		}
+		return s.redis.Restart()
+	})
+	add("the broker is restarted", func() error { return plan.restartBroker(s.kafka) })
+	rng.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	share := plan.events * 9 / 10 / len(all)
+	for i := range all {
+		all[i].after = i*share + rng.IntN(share)
+	}
+	return all
+}
+
+// putUntil goes on with the input until so many records were put.
+func (s *setup) putUntil(next func() (input, bool), n int) {
+	for ; s.sent < n; s.sent++ {
+		in, ok := next()
+		require.True(s.t, ok)
+		s.put(in)
+	}
+	s.flush()
+}
+
+// awaitOutput returns when a transaction has begun to write since the call, or there is nothing left to write.
+func (s *setup) awaitOutput() {
+	began := s.written()
+	s.eventually("output", func() bool { return s.written() != began || s.caughtUp() })
+}
+
+// written returns how many records pql.lifecycle holds, committed or not.
+func (s *setup) written() (n int64) {
+	ends, err := s.admin.ListEndOffsets(s.t.Context(), s.c.TopicNames().Lifecycle)
+	require.NoError(s.t, err)
+	ends.Each(func(o kadm.ListedOffset) { n += o.Offset })
+	return n
+}
