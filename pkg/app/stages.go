@@ -212,6 +212,8 @@ func (w *wiring) activation() (stream.Options, error) {
 	}
 	o, err := w.options(config.Activation)
 	o.Inputs = []stream.Input{{Topic: c.ActivationInput(), Changelog: w.names.ActivationChangelog}}
+	// Our own usage topic is read from its start: what is in it ingest has begun where the settings say.
+	o.StartAtEnd = o.StartAtEnd && c.Direct()
 	o.NewProcessor = func(string, int32) stream.Processor { return a.Processor() }
 	o.Store = w.app.store
 	o.Definition = w.app.rules.Hash()
