@@ -19,7 +19,12 @@ import (
 // TestPipelineEqualsOracle runs the whole pipeline in this process, by one member or by up to four that join and leave
 // while it works, and compares all that it publishes and keeps with the oracle.
 func TestPipelineEqualsOracle(t *testing.T) {
-	seed := uint64(100)
+	for seed := range embeddedRuns {
+		comparePipeline(t, 100*(seed+1))
+	}
+}
+
+func comparePipeline(t *testing.T, seed uint64) {
 	for _, mode := range []struct {
 		name string
 		set  func(*testing.T, *config.Config)

@@ -46,11 +46,10 @@ func runFaults(t *testing.T, plan faultPlan) {
 	began := time.Now()
 	rng := rand.New(rand.NewPCG(plan.seed, 5))
 	faults := s.faults(plan, rng, a, b)
-	next, stop := iter.Pull(inputs(plan.seed, plan.events, plan.accounts))
-	defer stop()
+	in := s.feed(inputs(plan.seed, plan.events, plan.accounts))
 	for i, f := range faults {
 		// The input stays ahead of what is committed, so that there is work when the fault strikes.
-		s.putUntil(next, min(f.after+plan.events/5, plan.events))
+		in.upTo(min(f.after+plan.events/5, plan.events))
 		s.eventually("progress up to the next fault", func() bool { return s.committed() >= f.after })
 		if rng.IntN(2) == 0 {
 			s.awaitOutput()
@@ -58,7 +57,8 @@ func runFaults(t *testing.T, plan faultPlan) {
 		t.Logf("%v: fault %d of %d after %d records: %s", time.Since(began).Round(time.Second), i+1, len(faults), s.committed(), f.name)
 		require.NoError(t, f.strike(), f.name)
 	}
-	s.putUntil(next, plan.events)
+	in.upTo(plan.events)
+	in.end()
 	t.Logf("%v: everything is put", time.Since(began).Round(time.Second))
 	s.finish(a, b)
 	t.Logf("%v: verified", time.Since(began).Round(time.Second))
@@ -99,14 +99,40 @@ func (s *setup) faults(plan faultPlan, rng *rand.Rand, processes ...*process) (a
 	return all
 }
 
-// putUntil goes on with the input until so many records were put.
-func (s *setup) putUntil(next func() (input, bool), n int) {
-	for ; s.sent < n; s.sent++ {
-		in, ok := next()
-		require.True(s.t, ok)
-		s.put(in)
-	}
-	s.flush()
+// feeder puts input as far as it is allowed to, beside the test.
+type feeder struct {
+	allowed int
+	portion chan int
+	done    chan struct{}
+}
+
+func (s *setup) feed(all iter.Seq[input]) *feeder {
+	f := &feeder{portion: make(chan int, 100), done: make(chan struct{})}
+	go func() {
+		defer close(f.done)
+		next, stop := iter.Pull(all)
+		defer stop()
+		for n := range f.portion {
+			for range n {
+				if in, ok := next(); ok {
+					s.put(in)
+				}
+			}
+		}
+	}()
+	return f
+}
+
+// upTo allows so many records in all.
+func (f *feeder) upTo(n int) {
+	f.portion <- n - f.allowed
+	f.allowed = n
+}
+
+// end waits until everything allowed was put.
+func (f *feeder) end() {
+	close(f.portion)
+	<-f.done
 }
 
 // awaitOutput returns when a transaction has begun to write since the call, or there is nothing left to write.

@@ -55,7 +55,6 @@ type setup struct {
 	kafka *servers.Kafka
 	redis *servers.Redis
 	file  string // with the settings
-	sent  int    // records put onto the source
 }
 
 const processPartitions = 8
@@ -89,6 +88,7 @@ func newSetup(t *testing.T, protocol config.Protocol, seed uint64, opts ...serve
 	c.Runtime.CacheAccounts = 8000
 	s.world = newWorld(t, c, seed, processPartitions)
 	s.file = writeSettings(t, c)
+	t.Cleanup(s.tellTrouble)
 	return s
 }
 

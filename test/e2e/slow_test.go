@@ -4,3 +4,5 @@ package e2e
 
 // The slow tests look for races in the program itself.
 var buildFlags = []string{"-race"}
+
+const embeddedRuns = uint64(10)
