@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -46,7 +47,9 @@ func TestAttack02CommitWithoutMembership(t *testing.T) {
 func TestAttack03EndOfTransactionCommittedButReportedAsFailed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 1)
-	p := w.start(w.options())
+	o := w.options()
+	o.TransactionTimeout = 10 * patienceOfTests // waiting for the broker to time it out does not help
+	p := w.start(o)
 	p.awaitOwned(1)
 	ends := 0
 	again := w.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.EndTxn}, TxnID: p.producer.txnID, Err: kerr.InvalidTxnState, When: func(kmsg.Request) bool {
@@ -175,19 +178,30 @@ func TestAttack28TransactionOfNothing(t *testing.T) {
 func TestAttack29ProducerInitialisedAnewInTheMiddle(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 1)
-	_, topics, err := describeTopics(context.Background(), w.client, "log")
+	_, topics, err := describeTopics(context.Background(), w.client, "log", "out")
 	require.NoError(t, err)
 	p := w.start(w.options())
 	p.awaitOwned(1)
 	inits := w.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.InitProducerID}, TxnID: p.producer.txnID, Observe: true, Count: -1})
-	forgets := p.wire.trap(trap{key: kmsg.Produce, do: alterAnswer, alter: alterProduced(func(x *kmsg.ProduceResponseTopic, p *kmsg.ProduceResponseTopicPartition) {
-		if x.Topic == "log" || x.TopicID == topics["log"].id {
-			p.ErrorCode, p.BaseOffset, p.LogStartOffset = kerr.UnknownProducerID.Code, -1, math.MaxInt64
-		}
-	})})
-	w.send(0, "a=1", "a=2", "a=3", "b=4", "b=5", "b=6")
-	forgets.await(t)
-	w.awaitCommitted()
+	has := func(r *kmsg.ProduceRequest, name string) bool {
+		return slices.ContainsFunc(r.Topics, func(x kmsg.ProduceRequestTopic) bool { return x.Topic == name || x.TopicID == topics[name].id })
+	}
+	forgets := p.wire.trap(trap{
+		key: kmsg.Produce,
+		when: func(r kmsg.Request) bool {
+			return has(r.(*kmsg.ProduceRequest), "out") && has(r.(*kmsg.ProduceRequest), "log")
+		},
+		do: alterAnswer,
+		alter: alterProduced(func(x *kmsg.ProduceResponseTopic, p *kmsg.ProduceResponseTopicPartition) {
+			if x.Topic == "log" || x.TopicID == topics["log"].id {
+				p.ErrorCode, p.BaseOffset, p.LogStartOffset = kerr.UnknownProducerID.Code, -1, math.MaxInt64
+			}
+		}),
+	})
+	for at := 1; !forgets.wasHit(); at++ {
+		w.send(0, fmt.Sprintf("a=%d", at), fmt.Sprintf("a=%d", at), fmt.Sprintf("a=%d", at), fmt.Sprintf("b=%d", at))
+		w.awaitCommitted()
+	}
 	require.Positive(t, inits.Hits())
 	require.Positive(t, p.stats.Unconfirmed.Load())
 	require.NoError(t, p.stop())
@@ -211,5 +225,6 @@ func TestAttack33SharedTransactionalID(t *testing.T) {
 	require.Zero(t, a.stats.Unconfirmed.Load()+b.stats.Unconfirmed.Load())
 	require.NoError(t, a.stop())
 	require.NoError(t, b.stop())
+	w.takenOver()
 	w.requireExact()
 }

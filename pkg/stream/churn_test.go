@@ -60,6 +60,7 @@ func churn(t *testing.T, partitions int32, protocol []kgo.Opt, random *rand.Rand
 			require.NoError(t, m.stop())
 		}
 	}
+	w.takenOver()
 	w.requireExact()
 }
 

@@ -77,15 +77,7 @@ func (w *world) inject(p *process, f faulty, how string, skip int) (hit func() b
 		if how == "cut after" {
 			do = cutAfter
 		}
-		x := p.wire.trap(trap{key: f.key, skip: skip, do: do})
-		return func() bool {
-			select {
-			case <-x.hit:
-				return true
-			default:
-				return false
-			}
-		}
+		return p.wire.trap(trap{key: f.key, skip: skip, do: do}).wasHit
 	}
 	err := f.retriable
 	if how == "fenced" {

@@ -2,9 +2,14 @@ package stream
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"log/slog"
+	"os"
+	"runtime"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,7 +24,16 @@ import (
 )
 
 // patienceOfTests is how long a test waits for what must come.
-const patienceOfTests = 20 * time.Second
+const patienceOfTests = 30 * time.Second
+
+// These tests wait more than they work: many at a time use the processors well.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", strconv.Itoa(4*runtime.GOMAXPROCS(0))); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
+}
 
 // protocols are the ways in which a group hands out partitions.
 var protocols = []struct {
@@ -98,10 +112,23 @@ func (w *world) options() Options {
 // process is a running Runtime.
 type process struct {
 	*Runtime
-	w      *world
-	wire   *wire
-	cancel context.CancelFunc
-	done   chan error
+	w       *world
+	wire    *wire
+	clients *clients
+	cancel  context.CancelFunc
+	done    chan error
+}
+
+// clients are those that a process has built.
+type clients struct {
+	sync.Mutex
+	made []*kgo.Client
+}
+
+func (c *clients) add(client *kgo.Client) {
+	c.Lock()
+	defer c.Unlock()
+	c.made = append(c.made, client)
 }
 
 func (w *world) start(o Options) *process {
@@ -113,14 +140,21 @@ func (w *world) start(o Options) *process {
 
 func (w *world) tryStart(o Options) (*process, error) {
 	way := newWire()
-	o.Client = func(opts ...kgo.Opt) (*kgo.Client, error) { return w.build(append(opts, kgo.Dialer(way.dial))...) }
+	made := new(clients)
+	o.Client = func(opts ...kgo.Opt) (*kgo.Client, error) {
+		c, err := w.build(append(opts, kgo.Dialer(way.dial))...)
+		if err == nil {
+			made.add(c)
+		}
+		return c, err
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	r, err := New(ctx, o)
 	if err != nil {
 		cancel()
 		return nil, err
 	}
-	p := &process{Runtime: r, w: w, wire: way, cancel: cancel, done: make(chan error, 1)}
+	p := &process{Runtime: r, w: w, wire: way, clients: made, cancel: cancel, done: make(chan error, 1)}
 	go func() {
 		err := r.Run(ctx)
 		if err != nil {
@@ -149,6 +183,15 @@ func (p *process) ended() error {
 		require.FailNow(p.w.t, "the process does not end")
 		return nil
 	}
+}
+
+// takenOver has one more process take everything over: one that was stopped in the middle of a takeover leaves a mirror
+// that is behind.
+func (w *world) takenOver() {
+	w.t.Helper()
+	p := w.start(w.options())
+	p.awaitOwned(int(w.partitions))
+	require.NoError(w.t, p.stop())
 }
 
 // crash ends a process as SIGKILL does: nothing that it holds is committed, its open transaction stays open. The group
@@ -184,15 +227,14 @@ func (p *process) kick() {
 func (p *process) member() (id string) {
 	p.w.t.Helper()
 	p.w.await("the process to be a member", func() bool {
-		p.txn.Lock()
-		group := p.group
-		p.txn.Unlock()
-		if group == nil {
-			return false
+		p.clients.Lock()
+		defer p.clients.Unlock()
+		for _, c := range p.clients.made {
+			if m, err := memberOf(c); err == nil && m.generation > 0 { // with 0 it is joining
+				id = m.id
+			}
 		}
-		m, err := memberOf(group)
-		id = m.id
-		return err == nil
+		return id != ""
 	})
 	return id
 }

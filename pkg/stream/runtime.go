@@ -29,6 +29,7 @@ type Runtime struct {
 	instance *string
 	plain    *kgo.Client // requests that belong to no group member or transaction
 	group    *kgo.Client
+	endGroup context.CancelFunc // makes the group's client give up whatever it waits for
 	producer producer
 	inputs   map[string]topicInfo
 	logs     map[string]topicInfo // changelogs, by input topic
@@ -143,6 +144,9 @@ func (r *Runtime) buildGroup() (*kgo.Client, error) {
 		kgo.OnPartitionsLost(r.dropped),
 		kgo.AdjustFetchOffsetsFn(r.adjust),
 	}
+	ctx, cancel := context.WithCancel(context.Background())
+	r.endGroup = cancel
+	opts = append(opts, kgo.WithContext(ctx))
 	return r.o.Client(append(opts, r.o.GroupOptions...)...)
 }
 
@@ -193,6 +197,8 @@ func (r *Runtime) stop(work context.Context) {
 		cancel()
 	}
 	_ = r.group.LeaveGroupContext(ctx)
+	// Leaving waits for a join under way, which takes as long as the slowest member.
+	r.endGroup()
 	r.dropAll()
 	r.group.Close()
 	r.running.Wait()

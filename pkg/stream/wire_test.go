@@ -71,6 +71,15 @@ func (x *trap) await(t *testing.T) {
 	}
 }
 
+func (x *trap) wasHit() bool {
+	select {
+	case <-x.hit:
+		return true
+	default:
+		return false
+	}
+}
+
 // release lets everything pass that is held up.
 func (w *wire) release() {
 	w.mu.Lock()
