@@ -84,7 +84,9 @@ func GroupOptions(c config.Kafka, f Features) ([]kgo.Opt, error) {
 		// The client names the server's assignor after its balancer: sticky stands for uniform.
 		opts = append(opts, kgo.ServerSideBalancer(), kgo.Balancers(kgo.StickyBalancer()))
 	default:
-		opts = append(opts, kgo.Balancers(kgo.CooperativeStickyBalancer()),
+		// Not the cooperative one: it lets a member that was expelled rejoin under a new id and keep, or lose, its
+		// partitions without a callback. Giving all up at a rebalance costs little, since no state moves.
+		opts = append(opts, kgo.Balancers(kgo.StickyBalancer()),
 			kgo.SessionTimeout(c.SessionTimeout), kgo.HeartbeatInterval(min(3*time.Second, c.SessionTimeout/5)))
 	}
 	if c.InstanceID != "" {

@@ -58,7 +58,7 @@ func describeTopics(ctx context.Context, client *kgo.Client, names ...string) (c
 // always knows how far it has read.
 type logReader struct {
 	client    *kgo.Client
-	topic     topicInfo
+	topic     *topicInfo // its leaders are looked up again after a fetch that failed
 	partition int32
 	position  int64 // of the next fetch
 	start     int64 // the log's, known after a fetch
@@ -81,8 +81,11 @@ func (l *logReader) fetch(ctx context.Context) ([]*kgo.Record, error) {
 	t.Topic, t.TopicID, t.Partitions = l.topic.name, l.topic.id, []kmsg.FetchRequestTopicPartition{p}
 	req.Topics = append(req.Topics, t)
 
-	raw, err := l.client.Broker(int(l.topic.leaders[l.partition])).RetriableRequest(ctx, req)
+	// Not retried by the client: it would try a broker that is gone for as long as the context, and the leader was never
+	// looked up again.
+	raw, err := l.client.Broker(int(l.topic.leaders[l.partition])).Request(ctx, req)
 	if err != nil {
+		l.refreshLeader(ctx)
 		return nil, fmt.Errorf("fetching %s-%d: %w", l.topic.name, l.partition, err)
 	}
 	resp := raw.(*kmsg.FetchResponse)
@@ -103,9 +106,7 @@ func (l *logReader) take(ctx context.Context, resp *kmsg.FetchResponseTopicParti
 				Remedy: "its records were deleted or truncated; a changelog must have cleanup.policy=compact only. Restore it, or start anew under another prefix and group",
 			}
 		}
-		if errors.Is(err, kerr.NotLeaderForPartition) || errors.Is(err, kerr.FencedLeaderEpoch) || errors.Is(err, kerr.UnknownTopicOrPartition) {
-			l.refreshLeader(ctx)
-		}
+		l.refreshLeader(ctx)
 		return nil, fmt.Errorf("fetching %s-%d: %w", l.topic.name, l.partition, err)
 	}
 	l.start, l.stable = resp.LogStartOffset, resp.LastStableOffset
@@ -123,8 +124,8 @@ func (l *logReader) take(ctx context.Context, resp *kmsg.FetchResponseTopicParti
 }
 
 func (l *logReader) refreshLeader(ctx context.Context) {
-	if _, topics, err := describeTopics(ctx, l.client, l.topic.name); err == nil && topics[l.topic.name].id == l.topic.id {
-		l.topic = topics[l.topic.name]
+	if _, topics, err := describeTopics(ctx, l.client, l.topic.name); err == nil && topics[l.topic.name].id == l.topic.id && len(topics[l.topic.name].leaders) == len(l.topic.leaders) {
+		l.topic.leaders = topics[l.topic.name].leaders
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -43,6 +44,7 @@ func (r *Runtime) commit(ctx context.Context, full bool) {
 		p, err := t.cut(full)
 		if err != nil {
 			r.fail(fmt.Errorf("partition %s-%d: %w", t.input.name, t.partition, err))
+			settle(parts, err) // what was taken out of the others is not committed
 			return
 		}
 		if p != nil {
@@ -55,19 +57,24 @@ func (r *Runtime) commit(ctx context.Context, full bool) {
 	began := time.Now()
 	err := r.transact(ctx, parts)
 	var refusal *Refusal
-	if errors.As(err, &refusal) || errors.Is(err, kerr.MessageTooLarge) { // a takeover would meet the same
+	if errors.As(err, &refusal) || errors.Is(err, kerr.MessageTooLarge) || errors.Is(err, errOtherMember) { // a takeover would not help
 		r.fail(err)
 	}
 	if err != nil {
 		r.stats.Unconfirmed.Add(1)
 	} else {
 		r.stats.CommitNanos.Add(time.Since(began).Nanoseconds())
-		if full {
+		if slices.ContainsFunc(parts, func(p *part) bool { return p.full }) {
 			r.stats.Checkpoints.Add(1)
 		} else {
 			r.stats.Emissions.Add(1)
 		}
 	}
+	settle(parts, err)
+}
+
+// settle tells the tasks the outcome of a commit. The caller holds the transaction's lock.
+func settle(parts []*part, err error) {
 	for _, p := range parts {
 		p.task.settle(p, err)
 	}
@@ -92,7 +99,8 @@ func (t *task) cut(full bool) (*part, error) {
 	c, err := t.table.cut(full)
 	signal(t.wake) // there is room again
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errProcessing, err)
+		t.failure = fmt.Errorf("%w: %w", errProcessing, err)
+		return nil, t.failure
 	}
 	return &part{task: t, cut: c, table: t.table}, nil
 }

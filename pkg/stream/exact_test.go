@@ -91,7 +91,8 @@ func (w *world) recordsOf(topic string, partition int32) (out []*kgo.Record) {
 	require.NoError(w.t, err)
 	start, err := listOffset(ctx, w.client, topic, partition, atStart)
 	require.NoError(w.t, err)
-	l := &logReader{client: w.client, topic: topics[topic], partition: partition, position: start, maxWait: time.Millisecond}
+	told := topics[topic]
+	l := &logReader{client: w.client, topic: &told, partition: partition, position: start, maxWait: time.Millisecond}
 	for {
 		records, err := l.fetch(ctx)
 		require.NoError(w.t, err)

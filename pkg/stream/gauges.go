@@ -20,7 +20,7 @@ func (r *Runtime) Gauges() (g Gauges) {
 func (t *task) gauge(g *Gauges) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.waiting != "" || t.phase != running {
+	if t.waits() != "" || t.phase != running {
 		g.Waiting++
 	}
 	if t.phase != running {

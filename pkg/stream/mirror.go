@@ -3,6 +3,7 @@ package stream
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -17,6 +18,14 @@ type mirrorJob struct {
 	owners  []*entity
 }
 
+// size is what the entries take, in bytes.
+func (j *mirrorJob) size() (n int) {
+	for i := range j.entries {
+		n += len(j.entries[i].Key) + len(j.entries[i].Value)
+	}
+	return n
+}
+
 // mirrorWriter brings confirmed commits to a task's mirror, in order, behind the task's back: nothing waits for the
 // mirror inside a transaction. While the mirror is out of reach the jobs pile up, and the task stops folding.
 type mirrorWriter struct {
@@ -27,6 +36,7 @@ type mirrorWriter struct {
 
 	mu    sync.Mutex
 	queue []mirrorJob
+	bytes int // that the queue's entries take
 	wake  chan struct{}
 }
 
@@ -40,6 +50,7 @@ func newMirrorWriter(m state.Mirror, position int64, done func([]*entity), troub
 func (w *mirrorWriter) add(j mirrorJob) {
 	w.mu.Lock()
 	w.queue = append(w.queue, j)
+	w.bytes += j.size()
 	w.mu.Unlock()
 	signal(w.wake)
 }
@@ -49,6 +60,13 @@ func (w *mirrorWriter) backlog() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return len(w.queue)
+}
+
+// full says whether the backlog is as large as it may be. Its bytes are copies of the states, apart from the cache.
+func (w *mirrorWriter) full(commits, bytes int) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.queue) >= commits || w.bytes >= bytes
 }
 
 // run works until the context ends or the mirror turns out not to be the owner's any more.
@@ -67,7 +85,10 @@ func (w *mirrorWriter) run(ctx context.Context) error {
 			return err
 		}
 		w.mu.Lock()
-		w.queue = append(w.queue[:0], w.queue[n:]...)
+		for i := range w.queue[:n] {
+			w.bytes -= w.queue[i].size()
+		}
+		w.queue = slices.Delete(w.queue, 0, n) // which lets go of them
 		w.mu.Unlock()
 		w.done(job.owners)
 	}

@@ -19,6 +19,10 @@ type member struct {
 // errNoMember refuses a commit by what is not a member: the broker would accept it beside live ones.
 var errNoMember = errors.New("not a member of the group")
 
+// errOtherMember says that the client has joined its group anew without telling us: which partitions are ours now is
+// not known, and a commit under the new id would be accepted for those of others.
+var errOtherMember = errors.New("the process has become another member of the group without a callback")
+
 func memberOf(group *kgo.Client) (member, error) {
 	id, generation := group.GroupMetadata()
 	if id == "" || generation < 0 {

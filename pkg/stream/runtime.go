@@ -140,8 +140,8 @@ func (r *Runtime) buildGroup() (*kgo.Client, error) {
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.KeepControlRecords(),
 		kgo.OnPartitionsAssigned(r.assigned),
-		kgo.OnPartitionsRevoked(r.dropped),
-		kgo.OnPartitionsLost(r.dropped),
+		kgo.OnPartitionsRevoked(r.revoked),
+		kgo.OnPartitionsLost(r.lost),
 		kgo.AdjustFetchOffsetsFn(r.adjust),
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -166,12 +166,19 @@ func (r *Runtime) Run(ctx context.Context) error {
 	}
 	var loops sync.WaitGroup
 	loops.Go(func() { r.pollLoop(work) })
-	loops.Go(func() { r.commitLoop(work) })
+	commits, endCommits := context.WithCancel(work)
+	defer endCommits()
+	loops.Go(func() { r.commitLoop(commits) })
+	loops.Go(func() { r.watchTopics(work) })
 	select {
 	case <-ctx.Done():
 	case <-work.Done():
 	}
+	r.stopped.Store(true)
+	// A commit that a broker doesn't answer holds what the last one needs.
+	late := time.AfterFunc(r.o.ShutdownTimeout/2, endCommits)
 	r.stop(work)
+	late.Stop()
 	fail(nil)
 	loops.Wait()
 	if err := context.Cause(work); !errors.Is(err, context.Canceled) {
@@ -187,7 +194,6 @@ func (r *Runtime) fail(err error) { r.failed(err) }
 func (r *Runtime) stop(work context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(work), r.o.ShutdownTimeout)
 	defer cancel()
-	r.stopped.Store(true)
 	if work.Err() == nil {
 		// A store that is down must not use up the time for leaving: nobody would have the partitions until the
 		// group notices by itself.
@@ -261,12 +267,12 @@ func (r *Runtime) fetchFailed(ctx context.Context, t *task, err error) {
 // throttle pauses a partition whose task has enough to do.
 func (r *Runtime) throttle(t *task) {
 	t.mu.Lock()
-	t.throttled = true
-	t.mu.Unlock()
-	r.group.PauseFetchPartitions(t.only())
+	defer t.mu.Unlock()
+	if t.sated() { // it may have worked them off meanwhile
+		t.throttled = true
+		r.group.PauseFetchPartitions(t.only())
+	}
 }
-
-func (r *Runtime) resume(t *task) { r.group.ResumeFetchPartitions(t.only()) }
 
 // seek gives a task a new incarnation and lets its partition be fetched from an offset. No poll is under way
 // meanwhile, so a batch of the new incarnation was fetched from there.
@@ -290,7 +296,7 @@ func (r *Runtime) seek(t *task, offset int64) error {
 func (r *Runtime) newIncarnation(t *task) {
 	t.mu.Lock()
 	t.incarnation = r.lastIncarnation.Add(1)
-	t.queue, t.queued = nil, 0
+	t.queue, t.queued, t.queuedSize = nil, 0, 0
 	t.mu.Unlock()
 	r.publish()
 }
@@ -308,12 +314,12 @@ func (r *Runtime) publish() {
 }
 
 // limits are what one task may keep in memory and commit at once.
-type limits struct{ states, bytes, dirty int }
+type limits struct{ states, bytes, records, written, queued int }
 
 // share is one task's part of the process's limits.
 func (r *Runtime) share() limits {
 	n := max(int(r.count.Load()), 1)
-	return limits{max(r.o.CacheStates/n, 2*chunkRecords), r.o.CacheBytes / n, max(dirtyStates/n, chunkRecords)}
+	return limits{max(r.o.CacheStates/n, 2*chunkRecords), r.o.CacheBytes / n, max(commitRecords/n, chunkRecords), commitBytes / n, queuedBytes / n}
 }
 
 // Waiting says, by stage or task, what keeps the runtime from being ready; empty: it is.
@@ -325,8 +331,8 @@ func (r *Runtime) Waiting() map[string]string {
 	}
 	for tp, t := range *r.assignment.Load() {
 		t.task.mu.Lock()
-		if t.task.waiting != "" {
-			what[fmt.Sprintf("%s/%s/%d", r.o.Stage, tp.topic, tp.partition)] = t.task.waiting
+		if waits := t.task.waits(); waits != "" {
+			what[fmt.Sprintf("%s/%s/%d", r.o.Stage, tp.topic, tp.partition)] = waits
 		}
 		t.task.mu.Unlock()
 	}

@@ -51,6 +51,7 @@ type table struct {
 	emitted []*entity
 	outputs []Output
 	unowned bool // an output that no entity owns is among them
+	written int  // bytes that the outputs and the dirty states take, the latter as estimated
 
 	now   checkpoint
 	saved checkpoint // the newest in the changelog, or on its way there
@@ -179,7 +180,7 @@ func (t *table) run(r *kgo.Record, e *entity, call func(*Turn) error) error {
 		return err
 	}
 	if e == nil {
-		t.outputs = append(t.outputs, turn.outputs...)
+		t.add(turn.outputs...)
 		t.unowned = t.unowned || len(turn.outputs) > 0
 		return nil
 	}
@@ -200,9 +201,10 @@ func (t *table) take(r *kgo.Record, e *entity, backup []byte) error {
 	if !e.dirty {
 		e.dirty = true
 		t.dirty = append(t.dirty, e)
+		t.written += e.size
 	}
 	if len(turn.outputs) > 0 {
-		t.outputs = append(t.outputs, turn.outputs...)
+		t.add(turn.outputs...)
 		if !e.emitted {
 			e.emitted = true
 			t.emitted = append(t.emitted, e)
@@ -251,15 +253,31 @@ func (t *table) park(r *kgo.Record, reject *Reject) error {
 	if err != nil {
 		return fmt.Errorf("making a dead letter of %s-%d@%d: %w", r.Topic, r.Partition, r.Offset, err)
 	}
-	t.outputs = append(t.outputs, o)
+	t.add(o)
 	t.unowned = true
 	return nil
+}
+
+// add notes what the next commit is to publish.
+func (t *table) add(outputs ...Output) {
+	t.outputs = append(t.outputs, outputs...)
+	for i := range outputs {
+		t.written += len(outputs[i].Key) + len(outputs[i].Value)
+	}
+}
+
+// full says whether the next commit holds as much as one may.
+func (t *table) full(records, bytes int) bool {
+	return len(t.dirty) >= records || len(t.outputs) >= records || t.written >= bytes
 }
 
 // measure updates what depends on an entity's state: the memory it takes and its timer.
 func (t *table) measure(e *entity) {
 	size := e.state.Size()
 	t.size += size - e.size
+	if e.dirty {
+		t.written += size - e.size
+	}
 	e.size = size
 	if t.timed == nil {
 		return
@@ -308,6 +326,7 @@ type cut struct {
 	entries    []state.Entry
 	owners     []*entity // of the entries
 	checkpoint checkpoint
+	full       bool // it moves the checkpoint
 }
 
 // wants says what a commit would be for: outputs to publish soon, or progress to record.
@@ -325,7 +344,7 @@ func (t *table) cut(full bool) (*cut, error) {
 		list = t.dirty
 		t.saved = t.now
 	}
-	c := &cut{outputs: t.outputs, checkpoint: t.saved, entries: make([]state.Entry, 0, len(list)), owners: make([]*entity, 0, len(list))}
+	c := &cut{outputs: t.outputs, checkpoint: t.saved, full: full, entries: make([]state.Entry, 0, len(list)), owners: make([]*entity, 0, len(list))}
 	var buf []byte
 	for _, e := range list {
 		at := len(buf)
@@ -343,7 +362,10 @@ func (t *table) cut(full bool) (*cut, error) {
 	} else {
 		t.dirty = stillDirty(t.dirty)
 	}
-	t.emitted, t.outputs, t.unowned = t.emitted[:0], nil, false
+	t.emitted, t.outputs, t.unowned, t.written = t.emitted[:0], nil, false, 0
+	for _, e := range t.dirty {
+		t.written += e.size
+	}
 	return c, nil
 }
 

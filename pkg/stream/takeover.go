@@ -7,6 +7,7 @@ import (
 	"iter"
 	"slices"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/pqlstream/pqlstream/pkg/state"
@@ -52,7 +53,7 @@ func (t *task) findCheckpoint(ctx context.Context) (checkpoint, int64, error) {
 	if err != nil {
 		return checkpoint{}, -1, err
 	}
-	committed, err := fetchStableOffset(ctx, t.r.plain, t.r.o.Group, m, t.input, t.partition)
+	committed, err := t.stableOffset(ctx, m)
 	if err != nil {
 		return checkpoint{}, -1, err
 	}
@@ -81,6 +82,21 @@ func (t *task) findCheckpoint(ctx context.Context) (checkpoint, int64, error) {
 		t.r.o.Logger.Info("the definition has changed since the last checkpoint", "stage", t.r.o.Stage, "partition", t.partition, "was", record.Definition, "is", t.r.o.Definition)
 	}
 	return checkpoint{record.Offset, record.EventTime}, position, nil
+}
+
+// stableOffset asks for the committed offset. A client goes on sending this request to a coordinator that is gone, so
+// that a new one asks again, which has to look it up.
+func (t *task) stableOffset(ctx context.Context, m member) (stableOffset, error) {
+	o, err := fetchStableOffset(ctx, t.r.plain, t.r.o.Group, m, t.input, t.partition)
+	if _, answered := errors.AsType[*kerr.Error](err); err == nil || answered || ctx.Err() != nil {
+		return o, err
+	}
+	client, err := t.r.o.Client()
+	if err != nil {
+		return o, fmt.Errorf("building a Kafka client: %w", err)
+	}
+	defer client.Close()
+	return fetchStableOffset(ctx, client, t.r.o.Group, m, t.input, t.partition)
 }
 
 // firstStart is where a partition begins that has neither an offset nor state. State without an offset is refused.
@@ -325,7 +341,7 @@ func (t *task) entry(r *kgo.Record) (state.Entry, error) {
 
 // reader reads the task's changelog partition from a position.
 func (t *task) reader(position int64) *logReader {
-	return &logReader{client: t.r.plain, topic: t.changelog, partition: t.partition, position: position, maxWait: retryPause}
+	return &logReader{client: t.r.plain, topic: &t.log, partition: t.partition, position: position, maxWait: retryPause}
 }
 
 // start makes the task run: its next batch begins at the checkpoint.

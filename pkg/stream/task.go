@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,11 +18,14 @@ const (
 	chunkRecords = state.MaxChunk
 	// longBacklog is the lag in records from which on outputs wait for the checkpoint.
 	longBacklog = 10_000
-	// queuedRecords bounds what a task has fetched and not folded; beyond it the poll loop waits.
+	// queuedRecords bounds what a task has fetched and not folded, queuedBytes what all of them have; beyond it the
+	// partition is paused.
 	queuedRecords = 50_000
-	// dirtyStates bounds the states that one commit writes, over all tasks, so that it ends well before the
-	// transaction's timeout even on a slow machine.
-	dirtyStates = 100_000
+	queuedBytes   = 256 << 20
+	// commitRecords and commitBytes bound the states and the outputs that one commit writes, over all tasks, so that it
+	// ends well before the transaction's timeout even on a slow machine.
+	commitRecords = 100_000
+	commitBytes   = 64 << 20
 	// unmirroredCommits bounds what the mirror may be behind before folding waits for it.
 	unmirroredCommits = 64
 )
@@ -45,6 +49,13 @@ type batch struct {
 	end         int64 // the partition's high watermark
 }
 
+func (b *batch) size() (n int) {
+	for _, r := range b.records {
+		n += len(r.Key) + len(r.Value)
+	}
+	return n
+}
+
 // task owns one input partition while it is assigned. A goroutine of its own takes it over and folds; the runtime's
 // committer takes cuts in between. Everything below mu is guarded by it.
 type task struct {
@@ -53,6 +64,7 @@ type task struct {
 	changelog topicInfo
 	partition int32
 	identity  identity
+	member    string // the group member's id that the partition was assigned to
 	proc      Processor
 	cancel    context.CancelFunc
 	adjusted  chan struct{} // closed when the group has positions for the partition
@@ -71,16 +83,19 @@ type task struct {
 	claim       *claim
 	failure     error
 	queue       []batch
-	queued      int
-	end         int64 // the partition's high watermark as last fetched
-	throttled   bool  // the partition is paused until the queue is worked off
-	waiting     string
+	queued      int    // records in the queue
+	queuedSize  int    // bytes that they take
+	end         int64  // the partition's high watermark as last fetched
+	throttled   bool   // the partition is paused until the queue is worked off
+	waiting     string // what for, in words
+	troubled    string // why the store is out of reach
 
 	// The folding goroutine's own.
 	slots   []slot
 	missing []string
-	behind  bool  // a long backlog is being worked off
-	horizon int64 // timers of uncached entities that are due up to here are in the table's queue
+	log     topicInfo // the changelog with its leaders as last known
+	behind  bool      // a long backlog is being worked off
+	horizon int64     // timers of uncached entities that are due up to here are in the table's queue
 }
 
 // slot is one record of the chunk being folded.
@@ -154,8 +169,8 @@ func (t *task) reset() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.phase, t.table, t.mirror, t.claim, t.failure = restoring, nil, nil, nil, nil
-	t.queue, t.queued, t.horizon = nil, 0, 0
-	t.waiting = "is being taken over"
+	t.queue, t.queued, t.queuedSize, t.horizon = nil, 0, 0, 0
+	t.waiting, t.troubled = "is being taken over", ""
 }
 
 // fail makes the task start over. While it is being taken over it does so already.
@@ -177,13 +192,16 @@ func (t *task) wait(what string) {
 
 // trouble notes that the store is out of reach, nil that it is back.
 func (t *task) trouble(err error) {
-	if err == nil {
-		t.wait("")
-		signal(t.wake)
-		return
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.troubled = ""
+	if err != nil {
+		t.troubled = "waits for the store: " + err.Error()
 	}
-	t.wait("waits for the store: " + err.Error())
 }
+
+// waits says what the task waits for, "" when it does not. The caller holds the lock.
+func (t *task) waits() string { return cmp.Or(t.troubled, t.waiting) }
 
 // offer takes in a batch from the poll loop. It says whether there is room for more.
 func (t *task) offer(b batch) (room bool) {
@@ -191,12 +209,18 @@ func (t *task) offer(b batch) (room bool) {
 	if b.incarnation == t.incarnation && t.phase == running {
 		t.queue = append(t.queue, b)
 		t.queued += len(b.records)
+		t.queuedSize += b.size()
 		t.end = b.end
 	}
-	room = t.queued < queuedRecords
+	room = !t.sated()
 	t.mu.Unlock()
 	signal(t.wake)
 	return room
+}
+
+// sated says whether the task has enough to do. The caller holds the lock.
+func (t *task) sated() bool {
+	return t.queued >= queuedRecords || t.queuedSize >= t.r.share().queued
 }
 
 // process folds batches until the task fails or the context ends.
@@ -230,14 +254,14 @@ func (t *task) next(ctx context.Context) (batch, error) {
 			t.queue[0] = batch{}
 			t.queue = t.queue[1:]
 			t.queued -= len(b.records)
+			t.queuedSize -= b.size()
 			return b, nil
 		}
-		throttled := t.throttled
-		t.throttled = false
-		t.mu.Unlock()
-		if throttled {
-			t.r.resume(t)
+		if t.throttled { // under the lock, so that no later pause is undone, or undoes this
+			t.throttled = false
+			t.r.group.ResumeFetchPartitions(t.only())
 		}
+		t.mu.Unlock()
 		select {
 		case <-ctx.Done():
 			return batch{}, ctx.Err()
@@ -287,7 +311,9 @@ func (t *task) fold(ctx context.Context, records []*kgo.Record) error {
 			continue
 		}
 		if err := t.table.fold(i, r, s.route, s.reject, s.entity); err != nil {
-			return fmt.Errorf("%w: folding offset %d: %w", errProcessing, r.Offset, err)
+			// No commit may take the table as it is now: it has passed the record by.
+			t.failure = fmt.Errorf("%w: folding offset %d: %w", errProcessing, r.Offset, err)
+			return t.failure
 		}
 		if s.reject != nil {
 			t.r.stats.Rejected.Add(1)
@@ -343,24 +369,19 @@ func (t *task) decodeOne(ctx context.Context, i int, r *kgo.Record) (Route, erro
 
 // room waits until the cache, the next commit and the mirror's backlog have room for n more entities.
 func (t *task) room(ctx context.Context, n int) error {
-	waited := false
 	for {
 		limits := t.r.share()
 		t.mu.Lock()
-		ok := t.table.evict(max(limits.states-n, 0), limits.bytes) && len(t.table.dirty) < limits.dirty &&
-			(t.mirror == nil || t.mirror.backlog() < unmirroredCommits)
+		ok := t.table.evict(max(limits.states-n, 0), limits.bytes) && !t.table.full(limits.records, limits.written) &&
+			(t.mirror == nil || !t.mirror.full(unmirroredCommits, limits.bytes))
 		err := t.failure
 		t.mu.Unlock()
 		if err != nil {
 			return err
 		}
 		if ok {
-			if waited {
-				t.wait("")
-			}
 			return nil
 		}
-		waited = true
 		signal(t.r.hurryFull)
 		select {
 		case <-ctx.Done():

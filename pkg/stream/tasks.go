@@ -3,6 +3,7 @@ package stream
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -18,17 +19,25 @@ func (r *Runtime) assigned(_ context.Context, group *kgo.Client, added map[strin
 	if r.stopped.Load() {
 		return
 	}
+	m, _ := memberOf(group) // of none, no commit is accepted
 	for topic, partitions := range added {
 		for _, partition := range partitions {
-			r.add(topicPartition{topic, partition})
+			r.add(topicPartition{topic, partition}, m.id)
 		}
 	}
 	r.publish()
 	r.joined.Store(true)
 }
 
-// add starts a task. The caller holds the transaction's lock.
-func (r *Runtime) add(tp topicPartition) {
+// add starts a task for a partition that is assigned to the member. The caller holds the transaction's lock.
+func (r *Runtime) add(tp topicPartition, member string) {
+	if n := len(r.inputs[tp.topic].leaders); int(tp.partition) >= n {
+		r.fail(&Refusal{
+			What:   fmt.Sprintf("topic %s has been given more partitions than the %d it had", tp.topic, n),
+			Remedy: "the partition count of a keyed topic is part of the state's identity: growing it needs a migration to another prefix",
+		})
+		return
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	t := &task{
 		r:         r,
@@ -39,6 +48,8 @@ func (r *Runtime) add(tp topicPartition) {
 		cancel:    cancel,
 		adjusted:  make(chan struct{}),
 		wake:      make(chan struct{}, 1),
+		member:    member,
+		log:       r.logs[tp.topic],
 		waiting:   "is being taken over",
 	}
 	t.identity = identityOf(r.cluster, t.input, t.changelog, r.o.Group)
@@ -50,16 +61,25 @@ func (r *Runtime) add(tp topicPartition) {
 	r.running.Go(func() { t.run(ctx) })
 }
 
-// dropped is called when partitions are revoked or lost: in either case the tasks end at once. A commit under way is
-// waited for, since it lists them.
-func (r *Runtime) dropped(_ context.Context, _ *kgo.Client, lost map[string][]int32) {
-	var tps []topicPartition
-	for topic, partitions := range lost {
-		for _, partition := range partitions {
-			tps = append(tps, topicPartition{topic, partition})
+// revoked is called when partitions are to go to other members: the tasks end at once. A commit under way is waited for,
+// since it lists them.
+func (r *Runtime) revoked(_ context.Context, _ *kgo.Client, revoked map[string][]int32) {
+	r.drop(pairs(revoked))
+}
+
+// lost is called when the process is no member any more.
+func (r *Runtime) lost(_ context.Context, _ *kgo.Client, lost map[string][]int32) {
+	r.joined.Store(false)
+	r.drop(pairs(lost))
+}
+
+func pairs(partitions map[string][]int32) (tps []topicPartition) {
+	for topic, numbers := range partitions {
+		for _, n := range numbers {
+			tps = append(tps, topicPartition{topic, n})
 		}
 	}
-	r.drop(tps)
+	return tps
 }
 
 func (r *Runtime) drop(tps []topicPartition) {

@@ -56,6 +56,14 @@ func (p *producer) drop(timeout time.Duration) {
 	}
 }
 
+func (r *Runtime) dropProducer() {
+	timeout := r.o.TransactionTimeout / 2
+	if r.stopped.Load() {
+		timeout = r.o.ShutdownTimeout / 8
+	}
+	r.producer.drop(timeout)
+}
+
 // transact commits parts in one transaction. A nil error means confirmed: every record was acknowledged under one
 // producer id and epoch, at least one before the offset commit, the offset commit was accepted for every partition,
 // and the transaction's end was acknowledged. Anything else says nothing about the outcome. The caller holds the
@@ -70,19 +78,20 @@ func (r *Runtime) transact(ctx context.Context, parts []*part) error {
 		return err
 	}
 	if err := client.BeginTransaction(); err != nil {
-		r.producer.drop(r.o.TransactionTimeout / 2)
+		r.dropProducer()
 		return fmt.Errorf("beginning a transaction: %w", err)
 	}
-	if err := r.fill(ctx, client, parts); err != nil {
-		r.abort(client)
-		return err
+	err = r.fill(ctx, client, parts)
+	if err == nil {
+		if err = client.EndTransaction(ctx, kgo.TryCommit); err == nil {
+			return nil
+		}
+		err = fmt.Errorf("ending the transaction: %w", err)
 	}
-	if err := client.EndTransaction(ctx, kgo.TryCommit); err != nil {
-		// Not aborted with the same client: it may answer well without having asked the broker.
-		r.producer.drop(r.o.TransactionTimeout / 2)
-		return fmt.Errorf("ending the transaction: %w", err)
-	}
-	return nil
+	// Not aborted with the same client: it may answer well without having asked the broker, and before transactions v2
+	// a request of it that is still on its way would join the next transaction.
+	r.dropProducer()
+	return err
 }
 
 // fill does everything of a transaction between its beginning and its end.
@@ -112,17 +121,23 @@ func (r *Runtime) fill(ctx context.Context, client *kgo.Client, parts []*part) e
 	if err := addOffsetsToTxn(ctx, client, r.producer.txnID, r.o.Group, epoch); err != nil {
 		return err
 	}
-	return r.commitOffsets(ctx, client, epoch, commits)
+	return r.commitOffsets(ctx, client, epoch, parts, commits)
 }
 
 // commitOffsets commits under the present membership. A generation that has just become an older one is replaced by
 // the newer: that is safe while the caller holds the transaction's lock, since no partition is given to another member
-// before our callback for it has returned, and that takes the lock.
-func (r *Runtime) commitOffsets(ctx context.Context, client *kgo.Client, epoch producerEpoch, commits []offsetCommit) error {
+// before our callback for it has returned, and that takes the lock. It is so only for the member that the partitions
+// were assigned to: a client that rejoins as another may skip the callback.
+func (r *Runtime) commitOffsets(ctx context.Context, client *kgo.Client, epoch producerEpoch, parts []*part, commits []offsetCommit) error {
 	for tries := 0; ; tries++ {
 		m, err := memberOf(r.group)
 		if err != nil {
 			return err
+		}
+		for _, p := range parts {
+			if p.task.member != m.id {
+				return errOtherMember
+			}
 		}
 		err = txnOffsetCommit(ctx, client, r.producer.txnID, r.o.Group, m, r.instance, epoch, commits)
 		stale := errors.Is(err, kerr.IllegalGeneration) || errors.Is(err, kerr.StaleMemberEpoch)
@@ -203,18 +218,4 @@ func (a *acknowledgements) result() (producerEpoch, error) {
 		return a.epoch, errors.New("nothing was produced")
 	}
 	return a.epoch, a.err
-}
-
-// abort ends a transaction that is not to be. It has time of its own: an aborted transaction left open holds up every
-// takeover until its timeout.
-func (r *Runtime) abort(client *kgo.Client) {
-	ctx, cancel := context.WithTimeout(context.Background(), r.o.TransactionTimeout/2)
-	defer cancel()
-	err := client.AbortBufferedRecords(ctx)
-	if err == nil {
-		err = client.EndTransaction(ctx, kgo.TryAbort)
-	}
-	if err != nil {
-		r.producer.drop(r.o.TransactionTimeout / 2)
-	}
 }
