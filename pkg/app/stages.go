@@ -93,13 +93,18 @@ func (w *wiring) lookUp(ctx context.Context) error {
 
 // registrations are the topics that the deployment writes, with their schemas.
 func (w *wiring) registrations() []codec.Registration {
+	c := w.app.c
 	list := []codec.Registration{
 		{Topic: w.names.Events, Schema: schemas.PQLEvent},
-		{Topic: w.names.Current, Schema: schemas.PQLEvent},
-		{Topic: w.names.Lifecycle, Schema: schemas.PQLEvent},
 		{Topic: w.names.DeadLetters, Schema: schemas.DeadLetter},
 	}
-	if !w.app.c.Direct() {
+	if c.Output.Current {
+		list = append(list, codec.Registration{Topic: w.names.Current, Schema: schemas.PQLEvent})
+	}
+	if c.Output.Lifecycle {
+		list = append(list, codec.Registration{Topic: w.names.Lifecycle, Schema: schemas.PQLEvent})
+	}
+	if !c.Direct() {
 		list = append(list, codec.Registration{Topic: w.names.Usage, Schema: schemas.UsageEvent})
 	}
 	return list

@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"cmp"
 	"strconv"
 	"time"
 
@@ -22,7 +23,7 @@ const TombstoneRetention = 7 * 24 * time.Hour
 const day = 24 * time.Hour
 
 // Specs lists the deployment's own topics. The partition counts are those of the source topics and, once it exists, of
-// the usage topic.
+// the usage topic and that of dead letters.
 func Specs(c *config.Config, partitions map[string]int32) []Spec {
 	names := c.TopicNames()
 	input := c.ActivationInput()
@@ -38,13 +39,18 @@ func Specs(c *config.Config, partitions map[string]int32) []Spec {
 		}
 		specs = append(specs, Spec{Name: names.Usage, Partitions: count, Configs: retained(30 * day)})
 	}
-	return append(specs,
+	specs = append(specs,
 		Spec{names.ActivationChangelog, count, input, changelog()},
 		Spec{names.Events, count, input, retained(400 * day)},
-		Spec{names.Current, count, input, compacted()},
-		Spec{names.Lifecycle, count, input, retained(400 * day)},
-		Spec{Name: names.DeadLetters, Partitions: count, Configs: retained(90 * day)},
+		Spec{Name: names.DeadLetters, Partitions: cmp.Or(partitions[names.DeadLetters], count), Configs: retained(90 * day)},
 	)
+	if c.Output.Current {
+		specs = append(specs, Spec{names.Current, count, input, compacted()})
+	}
+	if c.Output.Lifecycle {
+		specs = append(specs, Spec{names.Lifecycle, count, input, retained(400 * day)})
+	}
+	return specs
 }
 
 // retained are the settings of a topic that is a log. Its records' time is when they were published, not when the

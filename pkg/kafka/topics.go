@@ -34,8 +34,8 @@ func (t *Topics) Plan(ctx context.Context, c *config.Config) ([]Spec, error) {
 	for i := range c.Input.Sources {
 		sources[i] = c.Input.Sources[i].Topic
 	}
-	usage := c.TopicNames().Usage
-	found, err := t.admin.ListTopics(ctx, append(slices.Clone(sources), usage)...)
+	names := c.TopicNames()
+	found, err := t.admin.ListTopics(ctx, append(slices.Clone(sources), names.Usage, names.DeadLetters)...)
 	if err != nil {
 		return nil, fmt.Errorf("looking up the source topics: %w", err)
 	}

@@ -169,6 +169,9 @@ func (t *task) reset() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.phase, t.table, t.mirror, t.claim, t.failure = restoring, nil, nil, nil, nil
+	if t.r.tasks[topicPartition{t.input.name, t.partition}] == t {
+		t.r.group.PauseFetchPartitions(t.only()) // what is fetched meanwhile would be dropped; the start seeks and resumes
+	}
 	t.queue, t.queued, t.queuedSize, t.horizon = nil, 0, 0, 0
 	t.waiting, t.troubled = "is being taken over", ""
 }
