@@ -21,7 +21,11 @@ func TestTopicsThatChangeUnderLiveOwner(t *testing.T) {
 			require.NoError(t, err)
 			_, err = w.adm.CreateTopic(context.Background(), 1, 1, nil, topic)
 			require.NoError(t, err)
-			requireRefusal(t, p.ended(), topic, "created again")
+			if err := p.ended(); topic == "log" {
+				requireRefusal(t, err, topic, "created again")
+			} else { // its offsets are gone too, which a takeover may meet first
+				requireRefusal(t, err)
+			}
 		})
 		t.Run(topic+" given more partitions", func(t *testing.T) {
 			t.Parallel()
