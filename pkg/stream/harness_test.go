@@ -71,6 +71,7 @@ func newWorld(t *testing.T, partitions int32, opts ...kfake.Opt) *world {
 	opts = append([]kfake.Opt{
 		kfake.NumBrokers(1),
 		kfake.SeedTopics(partitions, "in", "out", "log", "dead"),
+		kfake.GroupMinSessionTimeout(time.Second),
 		kfake.BrokerConfigs(map[string]string{"group.consumer.heartbeat.interval.ms": "100"}),
 	}, opts...)
 	cluster, err := kfake.NewCluster(opts...)
@@ -92,7 +93,9 @@ func (w *world) connect() {
 
 func (w *world) build(opts ...kgo.Opt) (*kgo.Client, error) {
 	base := []kgo.Opt{kgo.SeedBrokers(w.addrs...), kgo.MetadataMinAge(20 * time.Millisecond), kgo.FetchMaxWait(100 * time.Millisecond),
-		kgo.HeartbeatInterval(100 * time.Millisecond)}
+		kgo.HeartbeatInterval(100 * time.Millisecond),
+		// A member that crashes while it rejoins is not noticed before.
+		kgo.SessionTimeout(3 * time.Second), kgo.RebalanceTimeout(3 * time.Second)}
 	return kgo.NewClient(append(base, opts...)...)
 }
 
