@@ -35,22 +35,33 @@ func (r *Runtime) commitLoop(ctx context.Context) {
 }
 
 // commit makes one commit of what the tasks offer, if they offer anything. Where it is not confirmed, every partition
-// in it is taken over again.
+// in it is taken over again. Claims are a commit of their own: a partition that can't be written to, and is claimed again
+// and again, does not draw the others into that.
 func (r *Runtime) commit(ctx context.Context, full bool) {
 	r.txn.Lock()
 	defer r.txn.Unlock()
-	var parts []*part
+	var parts, claims []*part
 	for _, t := range r.sorted() {
 		p, err := t.cut(full)
 		if err != nil {
 			r.fail(fmt.Errorf("partition %s-%d: %w", t.input.name, t.partition, err))
-			settle(parts, err) // what was taken out of the others is not committed
+			settle(append(parts, claims...), err) // what was taken out of the others is not committed
 			return
 		}
-		if p != nil {
+		switch {
+		case p == nil:
+		case p.claim != nil:
+			claims = append(claims, p)
+		default:
 			parts = append(parts, p)
 		}
 	}
+	r.commitParts(ctx, parts)
+	r.commitParts(ctx, claims)
+}
+
+// commitParts makes one transaction of parts and tells their tasks the outcome. The caller holds the transaction's lock.
+func (r *Runtime) commitParts(ctx context.Context, parts []*part) {
 	if len(parts) == 0 {
 		return
 	}

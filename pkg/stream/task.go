@@ -119,8 +119,11 @@ type claimResult struct {
 // run takes the partition over and folds it until the context ends. Whatever goes wrong in between leads to another
 // takeover, except what no takeover can mend.
 func (t *task) run(ctx context.Context) {
-	for ctx.Err() == nil {
+	for tries := 0; ctx.Err() == nil; tries++ {
 		err := t.own(ctx)
+		if t.owned() {
+			tries = 0
+		}
 		var refusal *Refusal
 		switch {
 		case ctx.Err() != nil:
@@ -130,13 +133,20 @@ func (t *task) run(ctx context.Context) {
 		case errors.Is(err, errNotConfirmed), errors.Is(err, state.ErrMismatch), errors.Is(err, state.ErrFenced):
 			t.r.o.Logger.Warn("taking the partition over again", "stage", t.r.o.Stage, "topic", t.input.name, "partition", t.partition, "cause", err)
 			t.r.stats.Takeovers.Add(1)
-			pause(ctx, retryPause)
+			backOff(ctx, tries)
 		default:
 			t.wait(err.Error())
 			t.r.o.Logger.Warn("waiting to take the partition over", "stage", t.r.o.Stage, "topic", t.input.name, "partition", t.partition, "cause", err)
 			pause(ctx, 5*retryPause)
 		}
 	}
+}
+
+// owned says whether the newest takeover came to its end.
+func (t *task) owned() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.phase == running
 }
 
 // own is one ownership: from a takeover until it fails.
