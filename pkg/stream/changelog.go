@@ -140,7 +140,7 @@ func (l *logReader) readTo(ctx context.Context, end int64, patience time.Duratio
 		before := l.position
 		records, err := l.fetch(ctx)
 		if ctx.Err() != nil {
-			return ctx.Err()
+			return l.stopped(end, ctx.Err())
 		}
 		if _, refused := errors.AsType[*Refusal](err); refused {
 			return err
@@ -162,13 +162,19 @@ func (l *logReader) readTo(ctx context.Context, end int64, patience time.Duratio
 			if err == nil {
 				err = errStalled
 			}
-			return fmt.Errorf("reading %s-%d at offset %d on the way to %d (last stable offset %d): %w", l.topic.name, l.partition, l.position, end, l.stable, err)
+			return l.stopped(end, err)
 		}
 		if err != nil {
 			pause(ctx, retryPause)
 		}
 	}
 	return nil
+}
+
+// stopped says how far a read got: one that never gets past the last stable offset waits for a transaction that the
+// broker does not end.
+func (l *logReader) stopped(end int64, err error) error {
+	return fmt.Errorf("reading %s-%d at offset %d on the way to %d (last stable offset %d): %w", l.topic.name, l.partition, l.position, end, l.stable, err)
 }
 
 const retryPause = 100 * time.Millisecond

@@ -1,0 +1,221 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/pqlstream/pqlstream/pkg/state"
+)
+
+// slot is one record of the chunk being folded.
+type slot struct {
+	route  Route
+	reject *Reject
+	entity *entity
+}
+
+// fold folds one chunk of records: decodes them, brings their entities into memory, and folds them under the lock.
+func (t *task) fold(ctx context.Context, records []*kgo.Record) error {
+	if err := t.room(ctx, len(records)); err != nil {
+		return err
+	}
+	eventTime, err := t.decode(ctx, records)
+	if err != nil {
+		return err
+	}
+	if err := t.load(ctx, records, eventTime); err != nil {
+		return err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for i, r := range records {
+		s := &t.slots[i]
+		if r.Attrs.IsControl() {
+			t.table.skip(r.Offset)
+			continue
+		}
+		if err := t.table.fold(i, r, s.route, s.reject, s.entity); err != nil {
+			// No commit may take the table as it is now: it has passed the record by.
+			t.failure = fmt.Errorf("%w: folding offset %d: %w", errProcessing, r.Offset, err)
+			return t.failure
+		}
+		if s.reject != nil {
+			t.r.stats.Rejected.Add(1)
+		}
+	}
+	t.r.stats.Records.Add(int64(len(records)))
+	return nil
+}
+
+// errProcessing marks a fault of the processor: repeating it would repeat the fault.
+var errProcessing = errors.New("the processor failed")
+
+// decode fills the slots. It returns the highest event time among them.
+func (t *task) decode(ctx context.Context, records []*kgo.Record) (eventTime int64, err error) {
+	t.slots = t.slots[:0]
+	for i, r := range records {
+		var s slot
+		if !r.Attrs.IsControl() {
+			if s.route, err = t.decodeOne(ctx, i, r); err != nil {
+				var ok bool
+				if s.reject, ok = errors.AsType[*Reject](err); !ok {
+					return 0, err
+				}
+				s.route = Route{}
+			}
+		}
+		eventTime = max(eventTime, s.route.EventTime)
+		t.slots = append(t.slots, s)
+	}
+	return eventTime, nil
+}
+
+func (t *task) decodeOne(ctx context.Context, i int, r *kgo.Record) (Route, error) {
+	for tries := 0; ; tries++ {
+		route, err := t.proc.Decode(i, r)
+		if !errors.Is(err, ErrRetry) {
+			if tries > 0 {
+				t.wait("")
+			}
+			var reject *Reject
+			if err != nil && !errors.As(err, &reject) {
+				err = fmt.Errorf("%w: decoding offset %d: %w", errProcessing, r.Offset, err)
+			}
+			return route, err
+		}
+		t.wait(err.Error())
+		backOff(ctx, tries)
+		if ctx.Err() != nil {
+			return Route{}, ctx.Err()
+		}
+	}
+}
+
+// room waits until the cache, the next commit and the mirror's backlog have room for n more entities.
+func (t *task) room(ctx context.Context, n int) error {
+	for {
+		limits := t.r.share()
+		t.mu.Lock()
+		ok := t.table.evict(max(limits.states-n, 0), limits.bytes) && !t.table.full(limits.records, limits.written) &&
+			(t.mirror == nil || !t.mirror.full(unmirroredCommits, limits.bytes))
+		err := t.failure
+		t.mu.Unlock()
+		if err != nil {
+			return err
+		}
+		if ok {
+			return nil
+		}
+		signal(t.r.hurryFull)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-t.wake:
+		case <-time.After(retryPause):
+		}
+	}
+}
+
+// load brings the entities of the slots into memory, and those whose timers fire on the way.
+func (t *task) load(ctx context.Context, records []*kgo.Record, eventTime int64) error {
+	t.missing = t.missing[:0]
+	t.mu.Lock()
+	complete := t.table.complete
+	for i := range t.slots {
+		s := &t.slots[i]
+		if len(s.route.Key) == 0 || s.route.Ignore || s.reject != nil || records[i].Offset < t.table.now.next {
+			continue
+		}
+		if s.entity = t.table.get(s.route.Key); s.entity != nil {
+			continue
+		}
+		s.entity = t.table.put(string(s.route.Key))
+		s.entity.loading = !complete
+		if !complete {
+			t.missing = append(t.missing, s.entity.key)
+		}
+	}
+	watermark := t.table.watermark(max(t.table.now.eventTime, eventTime))
+	t.mu.Unlock()
+	if err := t.loadDue(ctx, watermark); err != nil {
+		return err
+	}
+	return t.fetch(ctx)
+}
+
+// loadDue adds the entities whose timers a watermark passes to those that are missing in memory.
+func (t *task) loadDue(ctx context.Context, watermark int64) error {
+	if t.table.timed == nil || t.mirror == nil {
+		return nil
+	}
+	if t.horizon < watermark {
+		// Further ahead than asked for, so that not every chunk asks.
+		if err := t.loadHints(ctx, watermark+time.Hour.Milliseconds()); err != nil {
+			return err
+		}
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, key := range t.table.dueUncached(watermark) {
+		if t.table.entities[key] == nil { // two hints may name it
+			t.table.put(key).loading = true
+			t.missing = append(t.missing, key)
+		}
+	}
+	return nil
+}
+
+// loadHints takes the mirror's timers up to a moment into the table's queue.
+func (t *task) loadHints(ctx context.Context, before int64) error {
+	for limit := state.MaxChunk; ; limit *= 2 {
+		var due []state.Entry
+		err := persist(ctx, t.trouble, func() (err error) {
+			due, err = t.mirror.mirror.Due(ctx, t.mirror.position.Load(), before, limit)
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("asking for due timers: %w", err)
+		}
+		if len(due) == limit {
+			continue
+		}
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		for _, d := range due {
+			if t.table.entities[d.Key] == nil {
+				t.table.timers.push(timer{d.Timer, d.Key})
+			}
+		}
+		t.horizon = before
+		return nil
+	}
+}
+
+// fetch loads the states of the missing entities from the mirror.
+func (t *task) fetch(ctx context.Context) error {
+	for at := 0; at < len(t.missing); at += state.MaxChunk {
+		keys := t.missing[at:min(at+state.MaxChunk, len(t.missing))]
+		var values [][]byte
+		err := persist(ctx, t.trouble, func() (err error) {
+			values, err = t.mirror.mirror.Load(ctx, t.mirror.position.Load(), keys)
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("loading %d states: %w", len(keys), err)
+		}
+		t.mu.Lock()
+		for i, key := range keys {
+			if err := t.table.fill(key, values[i]); err != nil {
+				t.mu.Unlock()
+				return fmt.Errorf("%w: %w", errProcessing, err)
+			}
+		}
+		t.mu.Unlock()
+		t.r.stats.Loaded.Add(int64(len(keys)))
+	}
+	return nil
+}
