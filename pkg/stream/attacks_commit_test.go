@@ -65,6 +65,7 @@ func TestAttack03EndOfTransactionCommittedButReportedAsFailed(t *testing.T) {
 	require.Equal(t, 1, again.Hits())
 	require.Positive(t, p.stats.Unconfirmed.Load())
 	require.NoError(t, p.stop())
+	w.takenOver()
 	w.requireExact()
 }
 
@@ -159,6 +160,7 @@ func TestAttack28TransactionWhoseRecordsAllFailed(t *testing.T) {
 	w.await("the fault", func() bool { return failing.Hits() == 2 && p.stats.Unconfirmed.Load() > 0 })
 	w.awaitCommitted()
 	require.NoError(t, p.stop())
+	w.takenOver()
 	w.requireExact()
 }
 
@@ -205,6 +207,7 @@ func TestAttack29ProducerInitialisedAnewInTheMiddle(t *testing.T) {
 	require.Positive(t, inits.Hits())
 	require.Positive(t, p.stats.Unconfirmed.Load())
 	require.NoError(t, p.stop())
+	w.takenOver()
 	w.requireExact()
 }
 

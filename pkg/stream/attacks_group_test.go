@@ -143,6 +143,7 @@ func ownerStopped(t *testing.T, protocol []kgo.Opt, at kmsg.Key, late bool) {
 	w.send(0, "a=17", "a=18", "a=19")
 	w.awaitCommitted()
 	require.NoError(t, a.stop())
+	w.takenOver()
 	w.requireExact()
 }
 
@@ -177,6 +178,7 @@ func TestAttack27BatchPolledBeforeRewind(t *testing.T) {
 	})
 	w.awaitCommitted()
 	require.NoError(t, p.stop())
+	w.takenOver()
 	w.requireExact()
 }
 
@@ -209,6 +211,7 @@ func TestAttack27TakeoverDuringCommitOfItsOwn(t *testing.T) {
 	w.send(0, "a=6", "b=7", "a=8")
 	w.awaitCommitted()
 	require.NoError(t, p.stop())
+	w.takenOver()
 	w.requireExact()
 }
 
@@ -235,5 +238,6 @@ func TestAttack27RewindsUnderLoad(t *testing.T) {
 	w.awaitCommitted()
 	require.Positive(t, p.stats.Takeovers.Load())
 	require.NoError(t, p.stop())
+	w.takenOver()
 	w.requireExact()
 }

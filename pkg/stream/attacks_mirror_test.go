@@ -47,6 +47,7 @@ func TestAttack13EvictionWhileRunning(t *testing.T) {
 			w.awaitCommitted()
 			require.Positive(t, p.stats.Rebuilds.Load())
 			require.NoError(t, p.stop())
+			w.takenOver()
 			w.requireExact()
 		})
 	}
@@ -74,6 +75,7 @@ func TestAttack14OldSnapshotUnderLiveOwner(t *testing.T) {
 	w.awaitCommitted()
 	require.Positive(t, p.stats.Takeovers.Load())
 	require.NoError(t, p.stop())
+	w.takenOver()
 	w.requireExact()
 }
 
@@ -174,6 +176,7 @@ func TestAttack16FormerOwnerRebuildsToo(t *testing.T) {
 		w.send(0, "a=18", "b=19", "a=20")
 		w.awaitCommitted()
 		require.NoError(t, a.stop())
+		w.takenOver()
 		w.requireExact()
 	})
 }
@@ -209,6 +212,7 @@ func TestAttack30FormerOwnerErasesTheMirror(t *testing.T) {
 		w.send(0, "a=14", "b=15", "a=16")
 		w.awaitCommitted()
 		require.NoError(t, a.stop())
+		w.takenOver()
 		w.requireExact()
 	})
 }
@@ -239,6 +243,7 @@ func TestAttack17AbortWithUnmirroredState(t *testing.T) {
 	w.awaitCommitted()
 	require.Zero(t, p.stats.Rebuilds.Load())
 	require.NoError(t, p.stop())
+	w.takenOver()
 	w.requireExact()
 }
 

@@ -285,7 +285,7 @@ func TestAttack23OpenTransactionOfCrashedOwner(t *testing.T) {
 			w.send(0, "a=3", "b=4", "a=5", "a=6", "b=7")
 			dies.await(t)
 			a.crash()
-			b := w.start(o)
+			b := w.start(w.options())
 			w.awaitCommitted()
 			require.Zero(t, b.stats.Takeovers.Load(), "the first takeover waits long enough")
 			require.NoError(t, b.stop())
@@ -300,7 +300,7 @@ func TestAttack23HungStoreTimesNoTransactionOut(t *testing.T) {
 	w := newWorld(t, 1)
 	o := w.options()
 	store := watch(w.store)
-	o.Store, o.TransactionTimeout = store, time.Second
+	o.Store = store
 	p := w.start(o)
 	p.awaitOwned(1)
 	hangs, release := store.holdUp(func(op string, _ int32) bool { return op == "apply" })

@@ -3,10 +3,12 @@ package stream
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -30,10 +32,12 @@ const (
 )
 
 func churn(t *testing.T, partitions int32, protocol []kgo.Opt, random *rand.Rand) {
-	w := newWorld(t, partitions)
+	// Who is stopped while it joins is a member until its session ends, and the others wait for it.
+	w := newWorld(t, partitions, kfake.GroupMinSessionTimeout(time.Second), kfake.BrokerConfigs(map[string]string{"group.consumer.session.timeout.ms": "5000"}))
 	w.protocol = protocol
 	o := w.options()
-	o.TransactionTimeout, o.ShutdownTimeout = time.Second, 3*time.Second
+	o.GroupOptions = append(slices.Clone(protocol), kgo.SessionTimeout(5*time.Second), kgo.RebalanceTimeout(5*time.Second))
+	o.TransactionTimeout, o.ShutdownTimeout = 2*time.Second, 4*time.Second
 	members := [churnMembers]*process{w.start(o)}
 	alive := 1
 	for round := range churnRounds {

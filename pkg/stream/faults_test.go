@@ -62,6 +62,7 @@ func underFault(t *testing.T, f faulty, how string, random *rand.Rand) {
 	w.send(0, "k0=1", "k1=2", "k2=3")
 	w.awaitCommitted()
 	require.NoError(t, p.stop())
+	w.takenOver()
 	w.requireExact()
 }
 

@@ -24,7 +24,7 @@ import (
 )
 
 // patienceOfTests is how long a test waits for what must come.
-const patienceOfTests = 30 * time.Second
+const patienceOfTests = 60 * time.Second
 
 // These tests wait more than they work: many at a time use the processors well.
 func TestMain(m *testing.M) {
@@ -189,7 +189,7 @@ func (p *process) ended() error {
 }
 
 // takenOver has one more process take everything over: one that was stopped in the middle of a takeover leaves a mirror
-// that is behind.
+// that is behind, for the next to bring forward.
 func (w *world) takenOver() {
 	w.t.Helper()
 	p := w.start(w.options())
