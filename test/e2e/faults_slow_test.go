@@ -10,29 +10,35 @@ import (
 	"github.com/pqlstream/pqlstream/test/servers"
 )
 
-// kill ends a broker without a chance to write anything down.
-func kill(k *servers.Kafka) error {
-	if err := k.Kill(); err != nil {
+// restart stops the broker at any moment and starts it again.
+func restart(s *setup, _ ...*process) error { return s.kafka.Restart() }
+
+// kill ends the broker without a chance to write anything down.
+func kill(s *setup, _ ...*process) error {
+	if err := s.kafka.Kill(); err != nil {
 		return err
 	}
-	return k.Restart()
+	return s.kafka.Restart()
 }
 
 func TestNothingIsLostOrDoubledByTheClassicProtocol(t *testing.T) {
-	runFaults(t, faultPlan{protocol: config.ProtocolClassic, seed: 11, events: 500_000, accounts: 25_000, kills: 5, restartBroker: kill})
+	runFaults(t, faultPlan{protocol: config.ProtocolClassic, seed: 11, events: 500_000, accounts: 25_000, kills: 5, restartBroker: restartBetweenMarkers})
 }
 
+// TestNothingIsLostOrDoubledOnKafka39 restarts and kills the broker at any moment.
 func TestNothingIsLostOrDoubledOnKafka39(t *testing.T) {
-	runFaults(t, faultPlan{
-		protocol: config.ProtocolClassic, seed: 12, events: 300_000, accounts: 15_000, kills: 5, restartBroker: kill,
-		kafka: []servers.KafkaOption{servers.KafkaRelease(servers.Kafka39)},
-	})
+	for seed, how := range []func(*setup, ...*process) error{restart, kill} {
+		runFaults(t, faultPlan{
+			protocol: config.ProtocolClassic, seed: uint64(12 + seed), events: 300_000, accounts: 15_000, kills: 5, restartBroker: how,
+			kafka: []servers.KafkaOption{servers.KafkaRelease(servers.Kafka39)},
+		})
+	}
 }
 
 func TestNothingIsLostOrDoubledForManySeeds(t *testing.T) {
 	for seed := uint64(20); seed < 24; seed++ {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
-			runFaults(t, faultPlan{protocol: config.ProtocolConsumer, seed: seed, events: 300_000, accounts: 15_000, kills: 7, restartBroker: kill})
+			runFaults(t, faultPlan{protocol: config.ProtocolConsumer, seed: seed, events: 300_000, accounts: 15_000, kills: 7, restartBroker: restartBetweenMarkers})
 		})
 	}
 }

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"errors"
 	"iter"
 	"math/rand/v2"
 	"testing"
@@ -19,7 +20,7 @@ type faultPlan struct {
 	seed             uint64
 	events, accounts int
 	kills            int                        // of each process
-	restartBroker    func(*servers.Kafka) error // how the broker goes down and comes up again
+	restartBroker    func(*setup, ...*process) error // how the broker goes down and comes up again
 	kafka            []servers.KafkaOption
 }
 
@@ -28,7 +29,7 @@ type faultPlan struct {
 func TestNothingIsLostOrDoubledUnderKills(t *testing.T) {
 	runFaults(t, faultPlan{
 		protocol: config.ProtocolConsumer, seed: 1, events: 500_000, accounts: 25_000, kills: 5,
-		restartBroker: func(k *servers.Kafka) error { return k.Restart() },
+		restartBroker: restartBetweenMarkers,
 	})
 }
 
@@ -90,13 +91,39 @@ func (s *setup) faults(plan faultPlan, rng *rand.Rand, processes ...*process) (a
 		}
 		return s.redis.Restart()
 	})
-	add("the broker is restarted", func() error { return plan.restartBroker(s.kafka) })
+	add("the broker is restarted", func() error { return plan.restartBroker(s, processes...) })
 	rng.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	share := plan.events * 9 / 10 / len(all)
 	for i := range all {
 		all[i].after = i*share + rng.IntN(share)
 	}
 	return all
+}
+
+// restartBetweenMarkers restarts the broker while transactions are open, but none is just being ended.
+//
+// Kafka 4.3 ends a transaction without its marker in partitions that have no leader at the moment (KAFKA-20734), which a
+// broker that is alone leaves behind now and then when it is stopped, and then what is committed and what is not no
+// longer agrees. So the processes are frozen until it is down.
+func restartBetweenMarkers(s *setup, processes ...*process) error {
+	for _, p := range processes {
+		if err := p.Pause(); err != nil {
+			return err
+		}
+	}
+	s.eventually("no transaction that is being ended", func() bool { return s.ending() == 0 && s.ending() == 0 })
+	err := s.kafka.Stop()
+	for _, p := range processes {
+		err = errors.Join(err, p.Continue())
+	}
+	return errors.Join(err, s.kafka.Restart())
+}
+
+// ending returns how many transactions are committed or aborted in this moment.
+func (s *setup) ending() int {
+	all, err := s.admin.ListTransactions(s.t.Context(), nil, []string{"PrepareCommit", "PrepareAbort"})
+	require.NoError(s.t, err)
+	return len(all)
 }
 
 // feeder puts input as far as it is allowed to, beside the test.
