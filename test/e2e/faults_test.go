@@ -19,7 +19,7 @@ type faultPlan struct {
 	protocol         config.Protocol
 	seed             uint64
 	events, accounts int
-	kills            int                        // of each process
+	kills            int                             // of each process
 	restartBroker    func(*setup, ...*process) error // how the broker goes down and comes up again
 	kafka            []servers.KafkaOption
 }
