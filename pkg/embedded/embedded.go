@@ -1,8 +1,8 @@
 // Package embedded runs a Kafka and a Redis inside the process, for the demo, for trying pqlstream out and for tests.
 //
-// They speak the real protocols on loopback, so that nothing else knows the difference: transactions, read-committed,
-// both group protocols and compaction work as on a broker, Lua scripts as on a Redis. They are one broker without
-// replicas and a Redis without persistence: not a place for data that matters.
+// They speak the real protocols on loopback, so that nothing else knows the difference: transactions, read-committed
+// and both group protocols work as on a broker, Lua scripts as on a Redis. They are one broker without replicas and a
+// Redis without persistence: not a place for data that matters.
 package embedded
 
 import (
@@ -33,11 +33,13 @@ type Servers struct {
 // member that died move on soon.
 const minSession = 500 * time.Millisecond
 
-// groupConfigs are Kafka's settings of the new group protocol made for one machine: a member learns of its partitions
-// at a heartbeat, and Kafka's 5 s would be most of a demo's time.
-var groupConfigs = map[string]string{
+// brokerConfigs are Kafka's settings of the new group protocol made for one machine: a member learns of its partitions
+// at a heartbeat, and Kafka's 5 s would be most of a demo's time. And nothing is compacted or deleted (for ten years):
+// this broker's compaction moves the start of a log, as if a changelog had lost its beginning.
+var brokerConfigs = map[string]string{
 	"group.consumer.heartbeat.interval.ms": "250",
 	"group.consumer.session.timeout.ms":    "10000",
+	"log.cleaner.backoff.ms":               "315360000000",
 }
 
 // Start starts both servers on free ports of the loopback interface.
@@ -46,7 +48,7 @@ func Start(o Options) (*Servers, error) {
 		kfake.NumBrokers(1),
 		kfake.ClusterID("pqlstream-embedded"),
 		kfake.GroupMinSessionTimeout(minSession),
-		kfake.BrokerConfigs(groupConfigs),
+		kfake.BrokerConfigs(brokerConfigs),
 	}
 	if o.Dir != "" {
 		opts = append(opts, kfake.DataDir(o.Dir))
