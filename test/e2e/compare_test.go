@@ -74,7 +74,7 @@ func requireFacts(t *testing.T, what string, want, got []oracle.Fact) {
 	for i := range want {
 		require.True(t, published[want[i].ID], "%s: missing of %d facts, %d were published: %+v", what, len(want), len(got), want[i])
 	}
-	require.Len(t, published, len(want), what)
+	require.Equal(t, len(want), len(published), "%s: more was published than there is to publish", what)
 	theirs := byAccount(got)
 	for id, ours := range byAccount(want) {
 		for i := range ours {

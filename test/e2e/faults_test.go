@@ -49,8 +49,9 @@ func runFaults(t *testing.T, plan faultPlan) {
 	faults := s.faults(plan, rng, a, b)
 	in := s.feed(inputs(plan.seed, plan.events, plan.accounts))
 	for i, f := range faults {
-		// The input stays ahead of what is committed, so that there is work when the fault strikes.
-		in.upTo(min(f.after+plan.events/5, plan.events))
+		// The input stays ahead of what is committed, so that there is work when the fault strikes; not so far that
+		// outputs wait for checkpoints.
+		in.upTo(min(f.after+plan.events/20, plan.events))
 		s.eventually("progress up to the next fault", func() bool { return s.committed() >= f.after })
 		if rng.IntN(2) == 0 {
 			s.awaitOutput()

@@ -22,7 +22,8 @@ type input struct {
 }
 
 // inputs yields n records about accounts: the random stream, with events that are late by up to three days, events that
-// are repeated long after they came, and records that can't be used.
+// are repeated long after they came, and records that can't be used. Those come in stretches: each makes its commit a
+// checkpoint, and without any there are emissions in between, which recovery has more to do with.
 func inputs(seed uint64, n, accounts int) iter.Seq[input] {
 	return func(yield func(input) bool) {
 		rng := rand.New(rand.NewPCG(seed, 7))
@@ -30,16 +31,16 @@ func inputs(seed uint64, n, accounts int) iter.Seq[input] {
 		i := 0
 		for ev := range simulate.Random(seed, n, accounts) {
 			in := input{event: ev}
-			switch rng.IntN(60) {
-			case 0, 1:
+			switch what := rng.IntN(60); {
+			case what < 2:
 				late := *ev
 				late.OccurredAt -= rng.Int64N(3 * 24 * time.Hour.Milliseconds())
 				in.event = &late
-			case 2:
+			case what == 2:
 				if again := old[rng.IntN(len(old))]; again != nil {
 					in.event = again
 				}
-			case 3:
+			case what < 9 && i*64/n%8 == 3:
 				in = unusable(rng, ev)
 			}
 			if in.reason == "" {
