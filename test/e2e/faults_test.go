@@ -112,7 +112,13 @@ func restartBetweenMarkers(s *setup, processes ...*process) error {
 			return err
 		}
 	}
-	s.eventually("no transaction that is being ended", func() bool { return s.ending() == 0 && s.ending() == 0 })
+	looks := 0 // at nothing being ended, one after the other: a request may have been on its way
+	s.eventually("no transaction that is being ended", func() bool {
+		if looks++; s.ending() > 0 {
+			looks = 0
+		}
+		return looks == 2
+	})
 	err := s.kafka.Stop()
 	for _, p := range processes {
 		err = errors.Join(err, p.Continue())
