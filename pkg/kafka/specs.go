@@ -42,7 +42,6 @@ func Specs(c *config.Config, partitions map[string]int32) []Spec {
 	specs = append(specs,
 		Spec{names.ActivationChangelog, count, input, changelog()},
 		Spec{names.Events, count, input, retained(400 * day)},
-		Spec{Name: names.DeadLetters, Partitions: cmp.Or(partitions[names.DeadLetters], count), Configs: retained(90 * day)},
 	)
 	if c.Output.Current {
 		specs = append(specs, Spec{names.Current, count, input, compacted()})
@@ -50,7 +49,7 @@ func Specs(c *config.Config, partitions map[string]int32) []Spec {
 	if c.Output.Lifecycle {
 		specs = append(specs, Spec{names.Lifecycle, count, input, retained(400 * day)})
 	}
-	return specs
+	return append(specs, Spec{Name: names.DeadLetters, Partitions: cmp.Or(partitions[names.DeadLetters], count), Configs: retained(90 * day)})
 }
 
 // retained are the settings of a topic that is a log. Its records' time is when they were published, not when the

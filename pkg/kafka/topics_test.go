@@ -42,9 +42,9 @@ func TestSpecsOfADirectDeployment(t *testing.T) {
 	assert.Equal(t, []string{
 		"pql.activation.changelog 6 compact  usage",
 		"pql.events 6 delete 34560000000 usage",
-		"pql.dead-letters 6 delete 7776000000 ",
 		"pql.current 6 compact  usage",
 		"pql.lifecycle 6 delete 34560000000 usage",
+		"pql.dead-letters 6 delete 7776000000 ",
 	}, lines(Specs(settings(direct, "usage"), map[string]int32{"usage": 6, "pql.usage": 3})))
 }
 
@@ -68,9 +68,9 @@ func TestSpecsOfADeploymentWithIngest(t *testing.T) {
 		"leads.usage 8 delete 2592000000 ",
 		"leads.activation.changelog 8 compact  leads.usage",
 		"leads.events 8 delete 34560000000 leads.usage",
-		"leads.dead-letters 8 delete 7776000000 ",
 		"leads.current 8 compact  leads.usage",
 		"leads.lifecycle 8 delete 34560000000 leads.usage",
+		"leads.dead-letters 8 delete 7776000000 ",
 	}, lines(Specs(c, sources)))
 
 	sources["leads.usage"] = 4

@@ -23,6 +23,8 @@ func runZombies(t *testing.T, protocol config.Protocol, seed uint64, rounds int,
 	s := newSetup(t, protocol, seed, opts...)
 	a, b := s.run(), s.run()
 	s.share(a, b)
+	rebuilt := func() float64 { return a.metric("mirror_rebuilds_total") + b.metric("mirror_rebuilds_total") }
+	before := rebuilt() // each partition's at least once; again where the two met while it was being filled
 	traffic := s.steady(seed)
 	rng := rand.New(rand.NewPCG(seed, 9))
 	for round := range rounds {
@@ -47,9 +49,8 @@ func runZombies(t *testing.T, protocol config.Protocol, seed uint64, rounds int,
 	traffic.stop()
 	s.flush()
 	s.eventually("everything committed", s.caughtUp)
-	// A mirror is filled anew once for each partition at the very start: a zombie that got through to Redis would have
-	// made its owner do it again.
-	require.EqualValues(t, processPartitions, a.metric("mirror_rebuilds_total")+b.metric("mirror_rebuilds_total"))
+	// A zombie that got through to Redis would have made the owner fill the mirror anew.
+	require.Equal(t, before, rebuilt())
 	s.finish(a, b)
 }
 
