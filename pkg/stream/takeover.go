@@ -250,11 +250,17 @@ func (t *task) bringForward(ctx context.Context, token int64) (state.Mirror, err
 // applyDelta brings a mirror from where it stands to the owner's commit record.
 func (t *task) applyDelta(ctx context.Context, m state.Mirror, from, token int64) error {
 	at := from
-	apply := func(entries []state.Entry, to int64) error {
-		c := state.Chunk{From: at, To: to, Entries: entries}
-		at = to
+	return t.eachSlice(ctx, from, token, func(entries []state.Entry, end int64) error {
+		c := state.Chunk{From: at, To: end, Entries: entries}
+		at = end
 		return persist(ctx, t.trouble, func() error { return m.Apply(ctx, c) })
-	}
+	})
+}
+
+// eachSlice reads the committed states from a changelog position to the owner's commit record, and passes them on in
+// slices of what a chunk may hold, each with the position after it. The last slice may be empty; it ends after the
+// commit record.
+func (t *task) eachSlice(ctx context.Context, from, token int64, each func(entries []state.Entry, end int64) error) error {
 	var entries []state.Entry
 	err := t.reader(from).readTo(ctx, token, t.r.o.patience(), func(r *kgo.Record) error {
 		if isCommitKey(r.Key) {
@@ -267,14 +273,14 @@ func (t *task) applyDelta(ctx context.Context, m state.Mirror, from, token int64
 		if entries = append(entries, e); len(entries) < state.MaxChunk {
 			return nil
 		}
-		err = apply(entries, r.Offset+1)
+		full := entries
 		entries = nil
-		return err
+		return each(full, r.Offset+1)
 	})
 	if err != nil {
 		return err
 	}
-	return apply(entries, token+1)
+	return each(entries, token+1)
 }
 
 // rebuild fills an empty mirror from the whole changelog.
@@ -286,32 +292,13 @@ func (t *task) rebuild(ctx context.Context, m state.Mirror, token int64) error {
 // earlier.
 func (t *task) allEntries(ctx context.Context, token int64) iter.Seq2[[]state.Entry, error] {
 	return func(yield func([]state.Entry, error) bool) {
-		var entries []state.Entry
-		err := t.reader(0).readTo(ctx, token, t.r.o.patience(), func(r *kgo.Record) error {
-			if isCommitKey(r.Key) {
-				return nil
-			}
-			e, err := t.entry(r)
-			if err != nil {
-				return err
-			}
-			if entries = append(entries, e); len(entries) < state.MaxChunk {
-				return nil
-			}
-			ok := yield(entries, nil)
-			entries = nil
-			if !ok {
+		err := t.eachSlice(ctx, 0, token, func(entries []state.Entry, _ int64) error {
+			if len(entries) > 0 && !yield(entries, nil) {
 				return errStopped
 			}
 			return nil
 		})
-		if errors.Is(err, errStopped) {
-			return
-		}
-		if len(entries) > 0 && err == nil && !yield(entries, nil) {
-			return
-		}
-		if err != nil {
+		if err != nil && !errors.Is(err, errStopped) {
 			yield(nil, err)
 		}
 	}
