@@ -46,12 +46,12 @@ type activation struct {
 	buffer  []byte        // a fact is encoded here, and then copied: what grows step by step wastes memory
 }
 
-func (a *activation) NewState(key []byte, incarnation int64) stream.State {
-	return a.Engine.New(string(key), incarnation)
+func (a *activation) NewState(key string, incarnation int64) stream.State {
+	return a.Engine.New(key, incarnation)
 }
 
-func (a *activation) LoadState(key, value []byte) (stream.State, error) {
-	return a.Engine.Load(string(key), value)
+func (a *activation) LoadState(key string, value []byte) (stream.State, error) {
+	return a.Engine.Load(key, value)
 }
 
 func (a *activation) Decode(slot int, r *kgo.Record) (stream.Route, error) {

@@ -213,7 +213,7 @@ func TestFoldingAgainGivesTheSameRecords(t *testing.T) {
 			if i == 3 { // as after a crash
 				encoded, err := a.state.AppendBinary(nil)
 				require.NoError(t, err)
-				a.state, err = proc.LoadState([]byte("acme"), encoded)
+				a.state, err = proc.LoadState("acme", encoded)
 				require.NoError(t, err)
 			}
 			_, outputs := a.fold(event(t, int64(i), "acme", name))
@@ -235,7 +235,7 @@ func TestSlotsHoldABatch(t *testing.T) {
 	}
 	require.Equal(t, []string{"a", "b", "c", "d", "e"}, routes)
 	for i := range routes {
-		a := &entity{t: t, proc: proc, state: proc.NewState([]byte(routes[i]), int64(i))}
+		a := &entity{t: t, proc: proc, state: proc.NewState(routes[i], int64(i))}
 		turn := a.turn(event(t, int64(i), routes[i], "one"))
 		require.NoError(t, proc.Fold(i, turn))
 		_, outputs := turn.Result()

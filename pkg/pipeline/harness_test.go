@@ -70,7 +70,7 @@ func (a *entity) fold(records ...*kgo.Record) (changed bool, outputs []stream.Ou
 			continue
 		}
 		if a.state == nil {
-			a.state = a.proc.NewState(route.Key, r.Offset)
+			a.state = a.proc.NewState(string(route.Key), r.Offset)
 		}
 		turn := a.turn(r)
 		require.NoError(a.t, a.proc.Fold(0, turn))

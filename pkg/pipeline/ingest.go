@@ -38,8 +38,8 @@ type ingest struct {
 	events  []usage.Event // by slot
 }
 
-func (in *ingest) NewState([]byte, int64) stream.State         { return nil }
-func (in *ingest) LoadState(_, _ []byte) (stream.State, error) { return nil, nil }
+func (in *ingest) NewState(string, int64) stream.State         { return nil }
+func (in *ingest) LoadState(string, []byte) (stream.State, error) { return nil, nil }
 func (in *ingest) Decode(slot int, r *kgo.Record) (stream.Route, error) {
 	for len(in.events) <= slot {
 		in.events = append(in.events, usage.Event{})

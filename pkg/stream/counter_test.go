@@ -50,11 +50,11 @@ func (c *count) AppendBinary(b []byte) ([]byte, error) {
 func (c *count) Size() int        { return 64 + int(c.padding) }
 func (c *count) NextTimer() int64 { return c.due }
 
-func (c *counter) NewState(_ []byte, incarnation int64) State {
+func (c *counter) NewState(_ string, incarnation int64) State {
 	return &count{incarnation: incarnation}
 }
 
-func (c *counter) LoadState(_ []byte, value []byte) (State, error) {
+func (c *counter) LoadState(_ string, value []byte) (State, error) {
 	var s count
 	for _, v := range []*int64{&s.incarnation, &s.n, &s.due, &s.digest, &s.padding} {
 		x, n := binary.Varint(value)

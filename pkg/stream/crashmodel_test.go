@@ -289,7 +289,7 @@ func (m *model) compare() error {
 		if err != nil {
 			return err
 		}
-		s, err := m.task.proc.LoadState(nil, encoded)
+		s, err := m.task.proc.LoadState("", encoded)
 		if err != nil {
 			return err
 		}

@@ -70,7 +70,7 @@ func (w *world) mirrorStates(partition int32, want truth) map[string]count {
 func (w *world) stateOf(value []byte) count {
 	_, encoded, err := Unwrap(value)
 	require.NoError(w.t, err)
-	s, err := new(counter).LoadState(nil, encoded)
+	s, err := new(counter).LoadState("", encoded)
 	require.NoError(w.t, err)
 	return *s.(*count)
 }

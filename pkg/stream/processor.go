@@ -24,9 +24,9 @@ type Processor interface {
 	// as it was. Any other error ends the process.
 	Fold(slot int, t *Turn) error
 	// NewState returns the state of an entity that has none yet; incarnation is the offset of its first record.
-	NewState(key []byte, incarnation int64) State
+	NewState(key string, incarnation int64) State
 	// LoadState decodes what a State appended.
-	LoadState(key []byte, value []byte) (State, error)
+	LoadState(key string, value []byte) (State, error)
 }
 
 // TimerProcessor is a Processor whose entities have timers: their States are Timed.

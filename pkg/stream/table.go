@@ -101,7 +101,7 @@ func (t *table) fill(key string, value []byte) error {
 	}
 	applied, encoded, err := Unwrap(value)
 	if err == nil {
-		e.state, err = t.proc.LoadState([]byte(key), encoded)
+		e.state, err = t.proc.LoadState(key, encoded)
 	}
 	if err != nil {
 		return fmt.Errorf("reading the state of %q: %w", key, err)
@@ -136,7 +136,7 @@ func (t *table) fold(slot int, r *kgo.Record, route Route, reject *Reject, e *en
 	}
 	fresh := e.state == nil
 	if fresh {
-		e.state = t.proc.NewState([]byte(e.key), r.Offset)
+		e.state = t.proc.NewState(e.key, r.Offset)
 	}
 	err := t.run(r, e, func(turn *Turn) error { return t.proc.Fold(slot, turn) })
 	e.applied = t.now.next
@@ -236,7 +236,7 @@ func (t *table) revert(r *kgo.Record, e *entity, backup []byte) (err error) {
 		t.forget(e)
 		return t.park(r, t.stateTooLarge(e))
 	}
-	if e.state, err = t.proc.LoadState([]byte(e.key), backup); err != nil {
+	if e.state, err = t.proc.LoadState(e.key, backup); err != nil {
 		return fmt.Errorf("restoring the state of %q: %w", e.key, err)
 	}
 	t.measure(e)

@@ -316,7 +316,7 @@ func (t *task) entry(r *kgo.Record) (state.Entry, error) {
 	if err != nil {
 		return e, fmt.Errorf("%w: %s-%d@%d: %w", errProcessing, r.Topic, r.Partition, r.Offset, err)
 	}
-	s, err := t.proc.LoadState(r.Key, encoded)
+	s, err := t.proc.LoadState(string(r.Key), encoded)
 	if err != nil {
 		return e, fmt.Errorf("%w: %s-%d@%d: %w", errProcessing, r.Topic, r.Partition, r.Offset, err)
 	}
