@@ -9,6 +9,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sr"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/pqlstream/pqlstream/pkg/account"
 	"github.com/pqlstream/pqlstream/pkg/checklist"
@@ -26,43 +27,31 @@ const maxDeadLetter = 900_000
 
 // wiring is what the stages share.
 type wiring struct {
-	app        *App
-	names      config.Topics
-	partitions map[string]int32
-	source     codec.SchemaSource
-	own        codec.SchemaSource // of our own topics
-	ids        map[string]int
-	group      []kgo.Opt
+	app   *App
+	names config.Topics
+
+	partitions map[string]int32 // of our own topics
+	group      []kgo.Opt        // how their clients join groups
+
+	source codec.SchemaSource
+	own    codec.SchemaSource // of our own topics
+	ids    map[string]int     // of our own topics' schemas
 }
 
 // build makes the stages that the process runs.
-func (a *App) build(ctx context.Context) error {
-	w := &wiring{app: a, names: a.c.TopicNames()}
-	if err := a.await(ctx, "kafka", outOfReach, w.lookUp); err != nil {
-		return err
+func (a *App) build(ctx context.Context, w *wiring) error {
+	stages := make([]*stream.Runtime, len(a.c.Stages))
+	group, ctx := errgroup.WithContext(ctx)
+	for i, s := range a.c.Stages {
+		group.Go(func() (err error) {
+			if stages[i], err = w.stage(ctx, s); err != nil {
+				return fmt.Errorf("stage %s: %w", s, err)
+			}
+			return nil
+		})
 	}
-	if err := w.register(ctx); err != nil {
+	if err := group.Wait(); err != nil {
 		return err
-	}
-	var stages []*stream.Runtime
-	for _, s := range a.c.Stages {
-		build := w.activation
-		if s == config.Ingest {
-			build = w.ingest
-		}
-		o, err := build()
-		if err == nil {
-			err = a.await(ctx, "kafka", outOfReach, func(ctx context.Context) error {
-				r, err := stream.New(ctx, o)
-				if err == nil {
-					stages = append(stages, r)
-				}
-				return err
-			})
-		}
-		if err != nil {
-			return fmt.Errorf("stage %s: %w", s, err)
-		}
 	}
 	a.mu.Lock()
 	a.stages = stages
@@ -70,25 +59,20 @@ func (a *App) build(ctx context.Context) error {
 	return nil
 }
 
-// lookUp learns from the cluster what is the same for all stages.
-func (w *wiring) lookUp(ctx context.Context) error {
-	a := w.app
-	features, err := kafka.ProbeFeatures(ctx, a.client)
+func (w *wiring) stage(ctx context.Context, s config.Stage) (r *stream.Runtime, err error) {
+	options := w.activation
+	if s == config.Ingest {
+		options = w.ingest
+	}
+	o, err := options()
 	if err != nil {
+		return nil, err
+	}
+	err = w.app.await(ctx, "kafka", outOfReach, func(ctx context.Context) (err error) {
+		r, err = stream.New(ctx, o)
 		return err
-	}
-	if w.group, err = kafka.GroupOptions(a.c.Kafka, features); err != nil {
-		return err
-	}
-	specs, err := kafka.NewTopics(a.client, a.c.Kafka).Plan(ctx, a.c)
-	if err != nil {
-		return err
-	}
-	w.partitions = map[string]int32{}
-	for _, s := range specs {
-		w.partitions[s.Name] = s.Partitions
-	}
-	return nil
+	})
+	return r, err
 }
 
 // registrations are the topics that the deployment writes, with their schemas.
@@ -110,8 +94,8 @@ func (w *wiring) registrations() []codec.Registration {
 	return list
 }
 
-// register learns the schemas' ids: from a registry where there is one.
-func (w *wiring) register(ctx context.Context) error {
+// openSchemas learns where schemas come from and the ids of ours: from a registry where there is one.
+func (w *wiring) openSchemas(ctx context.Context) error {
 	r := w.app.c.Registry
 	if r.URL == "" {
 		w.source, w.own, w.ids = codec.SchemaDir(r.Directory), codec.LocalSchemas(), codec.LocalIDs(w.registrations())
@@ -173,6 +157,7 @@ func (w *wiring) options(s config.Stage) (stream.Options, error) {
 
 		Disorder:           c.Runtime.AllowedDisorder,
 		EmissionInterval:   c.Runtime.EmissionInterval,
+		FetchMaxWait:       c.Kafka.FetchMaxWait,
 		CheckpointInterval: c.Runtime.CheckpointInterval,
 		TransactionTimeout: c.Runtime.TransactionTimeout,
 		ShutdownTimeout:    c.Runtime.ShutdownTimeout * 8 / 10, // the rest is for closing connections

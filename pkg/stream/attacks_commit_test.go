@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"math"
@@ -92,7 +93,7 @@ func TestAttack04OutputTooLargeToProduce(t *testing.T) {
 	w.send(0, "a=1", "x=1,bad", "a=2")
 	o := w.options()
 	o.DeadLetter = func(r *kgo.Record, _ *Reject) (Output, error) {
-		return Output{Topic: "dead", Key: r.Key, Value: make([]byte, 2_000_000)}, nil
+		return Output{Topic: "dead", Key: bytes.Clone(r.Key), Value: make([]byte, 2_000_000)}, nil
 	}
 	p := w.start(o)
 	require.ErrorIs(t, p.ended(), kerr.MessageTooLarge)

@@ -127,9 +127,9 @@ func ownerStopped(t *testing.T, protocol []kgo.Opt, at kmsg.Key, late bool) {
 	} else {
 		w.await("the other's claim", func() bool {
 			for _, x := range *b.assignment.Load() {
-				x.task.mu.Lock()
-				defer x.task.mu.Unlock()
-				claimed := x.task.phase == running || x.task.phase == claiming && x.task.claim == nil
+				x.mu.Lock()
+				defer x.mu.Unlock()
+				claimed := x.phase == running || x.phase == claiming && x.claim == nil
 				return claimed || at == kmsg.EndTxn // before that it waits for the pending offset
 			}
 			return false
@@ -158,24 +158,24 @@ func TestAttack27BatchPolledBeforeRewind(t *testing.T) {
 	w.send(0, "a=1", "a=2", "b=3")
 	w.awaitCommitted()
 
-	before := *p.assignment.Load()
-	owner := before[topicPartition{"in", 0}]
-	owner.task.fail(errNotConfirmed)
+	cursor := func() *cursor {
+		p.fetcher.mu.Lock()
+		defer p.fetcher.mu.Unlock()
+		return p.fetcher.cursors[topicPartition{"in", 0}]
+	}
+	before := cursor()
+	before.task.fail(errNotConfirmed)
 	w.await("the rewind", func() bool {
-		now := (*p.assignment.Load())[topicPartition{"in", 0}]
-		return now.incarnation != owner.incarnation && p.ownsNow() == 1
+		now := cursor()
+		return now != nil && now != before && p.ownsNow() == 1
 	})
-	// The fetcher is silenced so that the old batch comes first.
-	p.polls.exclude(func() {
-		w.send(0, "a=4", "a=5", "a=6", "a=7")
-		records := w.recordsOf("in", 0)[5:]
-		for _, r := range records {
-			r.Topic = "in"
-		}
-		p.handOut(context.Background(), kgo.Fetches{{Topics: []kgo.FetchTopic{{Topic: "in", Partitions: []kgo.FetchPartition{{
-			Partition: 0, HighWatermark: 7, Records: records,
-		}}}}}}, before)
-	})
+	// What was asked for before comes first: nothing else is fetched meanwhile.
+	held := p.wire.trap(trap{key: kmsg.Fetch, do: hold})
+	held.await(t)
+	w.send(0, "a=4", "a=5", "a=6", "a=7")
+	before.offset = 5 // as far as it had come
+	p.fetcher.take(question{before, 5, -1, -1}, w.fetch("in", 5))
+	p.wire.release()
 	w.awaitCommitted()
 	require.NoError(t, p.stop())
 	w.takenOver()
@@ -201,7 +201,7 @@ func TestAttack27TakeoverDuringCommitOfItsOwn(t *testing.T) {
 	asked := w.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetFetch}, Observe: true, Count: -1})
 	w.send(0, "a=3", "a=4", "b=5")
 	<-reached
-	(*p.assignment.Load())[topicPartition{"in", 0}].task.fail(errNotConfirmed)
+	(*p.assignment.Load())[topicPartition{"in", 0}].fail(errNotConfirmed)
 	w.await("the takeover to begin", func() bool { return p.stats.Takeovers.Load() > 0 })
 	// A takeover that does not wait for the commit asks for the offset now; one that does has nothing to show.
 	ctx, cancel := context.WithTimeout(context.Background(), 5*retryPause)
@@ -231,7 +231,7 @@ func TestAttack27RewindsUnderLoad(t *testing.T) {
 		}
 		for _, x := range *p.assignment.Load() {
 			if i%4 == 0 {
-				x.task.fail(fmt.Errorf("%w: %w", errNotConfirmed, errors.New("as told")))
+				x.fail(fmt.Errorf("%w: %w", errNotConfirmed, errors.New("as told")))
 			}
 		}
 	}

@@ -16,7 +16,8 @@ import (
 type topicInfo struct {
 	name    string
 	id      [16]byte
-	leaders []int32 // by partition
+	leaders []int32 // by partition; -1: none
+	epochs  []int32 // the leaders', by partition
 }
 
 func (t topicInfo) idString() string { return base64.RawURLEncoding.EncodeToString(t.id[:]) }
@@ -39,10 +40,10 @@ func describeTopics(ctx context.Context, client *kgo.Client, names ...string) (c
 		if err := kerr.ErrorForCode(t.ErrorCode); err != nil {
 			return "", nil, fmt.Errorf("topic %s: %w", name, err)
 		}
-		info := topicInfo{name: name, id: t.TopicID, leaders: make([]int32, len(t.Partitions))}
+		info := topicInfo{name: name, id: t.TopicID, leaders: make([]int32, len(t.Partitions)), epochs: make([]int32, len(t.Partitions))}
 		for _, p := range t.Partitions {
 			if int(p.Partition) < len(info.leaders) {
-				info.leaders[p.Partition] = p.Leader
+				info.leaders[p.Partition], info.epochs[p.Partition] = p.Leader, p.LeaderEpoch
 			}
 		}
 		topics[name] = info
@@ -125,7 +126,7 @@ func (l *logReader) take(ctx context.Context, resp *kmsg.FetchResponseTopicParti
 
 func (l *logReader) refreshLeader(ctx context.Context) {
 	if _, topics, err := describeTopics(ctx, l.client, l.topic.name); err == nil && topics[l.topic.name].id == l.topic.id && len(topics[l.topic.name].leaders) == len(l.topic.leaders) {
-		l.topic.leaders = topics[l.topic.name].leaders
+		*l.topic = topics[l.topic.name]
 	}
 }
 

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/binary"
 	"errors"
@@ -118,7 +119,7 @@ func (c *counter) Fold(i int, t *Turn) error {
 	s.digest = digestOf(s.digest, t.Watermark)
 	t.Changed()
 	if s.n%int64(c.every) == 0 {
-		t.Emit(Output{Topic: "out", Partition: t.Partition, Key: t.Record.Key, Value: fmt.Appendf(nil, "n=%d incarnation=%d digest=%d", s.n, s.incarnation, s.digest)})
+		t.Emit(Output{Topic: "out", Partition: t.Partition, Key: bytes.Clone(t.Record.Key), Value: fmt.Appendf(nil, "n=%d incarnation=%d digest=%d", s.n, s.incarnation, s.digest)})
 	}
 	return nil
 }

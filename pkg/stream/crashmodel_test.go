@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -139,7 +140,7 @@ func (m *model) takeOver() {
 	m.task.table = newTable(m.task.proc, "in", 0, m.from)
 	m.task.table.disorder, m.task.table.maxValue = m.disorder(), modelLimit
 	m.task.table.deadLetter = func(r *kgo.Record, reject *Reject) (Output, error) {
-		return Output{Topic: "dead", Key: r.Key, Value: []byte(reject.Code)}, nil
+		return Output{Topic: "dead", Key: bytes.Clone(r.Key), Value: []byte(reject.Code)}, nil
 	}
 	m.task.table.complete = m.token == 0
 	mirror := m.store.Open(modelPartition, m.token)

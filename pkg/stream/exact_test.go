@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // requireExact checks that what was published and what is stored is what the input leads to: every output once and in
@@ -103,4 +104,14 @@ func (w *world) recordsOf(topic string, partition int32) (out []*kgo.Record) {
 			return out
 		}
 	}
+}
+
+// fetch returns what a broker answers for the first partition of a topic.
+func (w *world) fetch(topic string, from int64) *kmsg.FetchResponseTopicPartition {
+	_, topics, err := describeTopics(context.Background(), w.client, topic)
+	require.NoError(w.t, err)
+	c := &cursor{topic: topics[topic], tp: topicPartition{topic, 0}}
+	raw, err := w.client.Broker(int(topics[topic].leaders[0])).Request(context.Background(), fetchRequest([]question{{c, from, -1, -1}}, 0))
+	require.NoError(w.t, err)
+	return &raw.(*kmsg.FetchResponse).Topics[0].Partitions[0]
 }

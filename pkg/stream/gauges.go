@@ -11,8 +11,8 @@ type Gauges struct {
 
 // Gauges returns where the runtime stands now.
 func (r *Runtime) Gauges() (g Gauges) {
-	for _, turn := range *r.assignment.Load() {
-		turn.task.gauge(&g)
+	for _, t := range *r.assignment.Load() {
+		t.gauge(&g)
 	}
 	return g
 }

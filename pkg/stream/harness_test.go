@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"bytes"
 	"context"
 	"flag"
 	"fmt"
@@ -92,7 +93,7 @@ func (w *world) connect() {
 }
 
 func (w *world) build(opts ...kgo.Opt) (*kgo.Client, error) {
-	base := []kgo.Opt{kgo.SeedBrokers(w.addrs...), kgo.MetadataMinAge(20 * time.Millisecond), kgo.FetchMaxWait(100 * time.Millisecond),
+	base := []kgo.Opt{kgo.SeedBrokers(w.addrs...), kgo.MetadataMinAge(20 * time.Millisecond),
 		kgo.HeartbeatInterval(100 * time.Millisecond),
 		// A member that crashes while it rejoins is not noticed before.
 		kgo.SessionTimeout(3 * time.Second), kgo.RebalanceTimeout(3 * time.Second)}
@@ -104,10 +105,10 @@ func (w *world) options() Options {
 		Stage: "count", Group: "counters", Inputs: []Input{{"in", "log"}},
 		NewProcessor: func(string, int32) Processor { return &counter{every: 3} },
 		DeadLetter: func(r *kgo.Record, reject *Reject) (Output, error) {
-			return Output{Topic: "dead", Partition: r.Partition, Key: r.Key, Value: []byte(reject.Code)}, nil
+			return Output{Topic: "dead", Partition: r.Partition, Key: bytes.Clone(r.Key), Value: []byte(reject.Code)}, nil
 		},
 		Store: w.store, GroupOptions: w.protocol,
-		CheckpointInterval: 100 * time.Millisecond, TransactionTimeout: 5 * time.Second,
+		FetchMaxWait: 100 * time.Millisecond, CheckpointInterval: 100 * time.Millisecond, TransactionTimeout: 5 * time.Second,
 		Logger: slog.New(slog.NewTextHandler(w.t.Output(), &slog.HandlerOptions{Level: slog.LevelInfo})),
 	}
 }
@@ -251,11 +252,11 @@ func (p *process) awaitOwned(n int) {
 // ownsNow counts the partitions that a process has taken over.
 func (p *process) ownsNow() (n int) {
 	for _, t := range *p.assignment.Load() {
-		t.task.mu.Lock()
-		if t.task.phase == running {
+		t.mu.Lock()
+		if t.phase == running {
 			n++
 		}
-		t.task.mu.Unlock()
+		t.mu.Unlock()
 	}
 	return n
 }

@@ -43,6 +43,7 @@ type Options struct {
 	CacheBytes  int    // memory that they take at most, estimated; 512 MiB
 	MaxRecord   int    // bytes of a state's value at most; 900,000
 
+	FetchMaxWait       time.Duration // for which a broker holds a fetch back that finds nothing; 250 ms
 	Disorder           time.Duration // by which events may come out of order without being late; 0
 	EmissionInterval   time.Duration // between commits that publish outputs; 20 ms
 	CheckpointInterval time.Duration // between commits that move the offset; 1 s
@@ -75,6 +76,7 @@ func (o *Options) setDefaults() error {
 	orDefault(&o.CacheStates, defaultCacheStates)
 	orDefault(&o.CacheBytes, defaultCacheBytes)
 	orDefault(&o.MaxRecord, defaultMaxRecord)
+	orDefault(&o.FetchMaxWait, 250*time.Millisecond)
 	orDefault(&o.EmissionInterval, 20*time.Millisecond)
 	orDefault(&o.CheckpointInterval, time.Second)
 	orDefault(&o.TransactionTimeout, 10*time.Second)

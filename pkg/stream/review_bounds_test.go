@@ -58,11 +58,14 @@ func TestMirrorBacklogIsBoundedInBytes(t *testing.T) {
 // A partition of large records is paused long before it has fetched as many as of small ones.
 func TestQueueIsBoundedInBytes(t *testing.T) {
 	t.Parallel()
-	task := &task{r: &Runtime{}, phase: running, incarnation: 1, wake: make(chan struct{}, 1)}
-	large := []*kgo.Record{{Value: make([]byte, queuedBytes/2)}}
-	require.True(t, task.offer(batch{incarnation: 1, records: large}))
-	require.False(t, task.offer(batch{incarnation: 1, records: large}))
+	task := &task{r: &Runtime{}, wake: make(chan struct{}, 1)}
+	task.r.fetcher = newFetcher(nil, 0, nil, nil)
+	large := recordSet{batches: make([]byte, queuedBytes/2), records: 1}
+	task.offer(large)
+	require.False(t, task.full())
+	task.offer(large)
+	require.True(t, task.full())
 	_, err := task.next(t.Context())
 	require.NoError(t, err)
-	require.True(t, task.offer(batch{incarnation: 1}))
+	require.False(t, task.full())
 }

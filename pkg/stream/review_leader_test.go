@@ -18,7 +18,7 @@ func TestTakeoverAfterTheChangelogsLeaderIsGone(t *testing.T) {
 	require.NoError(t, w.cluster.RemoveNode(gone))
 	p.wire.cut()
 	for _, x := range *p.assignment.Load() {
-		x.task.fail(errNotConfirmed)
+		x.fail(errNotConfirmed)
 	}
 	w.await("the takeover", func() bool { return p.stats.Takeovers.Load() > 0 && p.ownsNow() == 1 })
 	w.send(0, "a=4", "b=5", "b=6")

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -12,7 +13,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -20,6 +20,10 @@ import (
 type topicPartition struct {
 	topic     string
 	partition int32
+}
+
+func (a topicPartition) compare(b topicPartition) int {
+	return cmp.Or(cmp.Compare(a.topic, b.topic), cmp.Compare(a.partition, b.partition))
 }
 
 // Runtime runs one stage in one process: a member of the stage's group with a task for each partition that it is
@@ -40,9 +44,8 @@ type Runtime struct {
 	tasks map[topicPartition]*task
 	count atomic.Int64 // of the tasks
 
-	assignment      atomic.Pointer[assignment]
-	lastIncarnation atomic.Int64
-	polls           gate
+	assignment atomic.Pointer[assignment]
+	fetcher    *fetcher
 
 	hurry     chan struct{} // outputs or claims wait for a commit
 	hurryFull chan struct{} // a task can't go on before a checkpoint
@@ -53,13 +56,8 @@ type Runtime struct {
 	stats     Stats
 }
 
-// assignment says which task, in which incarnation, a polled batch is for. It is never changed, only replaced.
-type assignment map[topicPartition]turn
-
-type turn struct {
-	task        *task
-	incarnation int64
-}
+// assignment is the tasks as others than the group's loop and the committer see them. It is never changed, only replaced.
+type assignment map[topicPartition]*task
 
 // Stats counts what a Runtime has done since it was made.
 type Stats struct {
@@ -136,18 +134,19 @@ func (r *Runtime) buildGroup() (*kgo.Client, error) {
 		kgo.ConsumerGroup(r.o.Group),
 		kgo.ConsumeTopics(slices.Collect(maps.Keys(r.inputs))...),
 		kgo.DisableAutoCommit(),
-		kgo.ConsumeResetOffset(kgo.NewOffset().AtCommitted()), // never a silent reset
-		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
-		kgo.KeepControlRecords(),
 		kgo.OnPartitionsAssigned(r.assigned),
 		kgo.OnPartitionsRevoked(r.revoked),
 		kgo.OnPartitionsLost(r.lost),
-		kgo.AdjustFetchOffsetsFn(r.adjust),
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	r.endGroup = cancel
 	opts = append(opts, kgo.WithContext(ctx))
-	return r.o.Client(append(opts, r.o.GroupOptions...)...)
+	client, err := r.o.Client(append(opts, r.o.GroupOptions...)...)
+	if err != nil {
+		return nil, err
+	}
+	client.PauseFetchTopics(slices.Collect(maps.Keys(r.inputs))...) // for good: the fetcher reads, the client is a member
+	return client, nil
 }
 
 // Run processes until the context ends, then makes a last checkpoint and leaves the group. It returns nil after such
@@ -159,13 +158,16 @@ func (r *Runtime) Run(ctx context.Context) error {
 	r.failed = fail
 	var err error
 	r.txn.Lock() // a new client joins at once: its callbacks wait until it is known
-	r.group, err = r.buildGroup()
+	if r.group, err = r.buildGroup(); err == nil {
+		r.fetcher = newFetcher(r.group, r.o.FetchMaxWait, r.o.Logger.With("stage", r.o.Stage), r.fail)
+	}
 	r.txn.Unlock()
 	if err != nil {
 		return fmt.Errorf("building the group's client: %w", err)
 	}
 	var loops sync.WaitGroup
-	loops.Go(func() { r.pollLoop(work) })
+	loops.Go(func() { r.fetcher.run(work) })
+	loops.Go(func() { r.watchGroup(work) })
 	commits, endCommits := context.WithCancel(work)
 	defer endCommits()
 	loops.Go(func() { r.commitLoop(commits) })
@@ -222,95 +224,33 @@ func (r *Runtime) awaitMirrors(ctx context.Context) {
 	}
 }
 
-// pollLoop hands what is fetched to the tasks.
-func (r *Runtime) pollLoop(ctx context.Context) {
+// watchGroup logs what goes wrong with the membership: the group's client tells it like records.
+func (r *Runtime) watchGroup(ctx context.Context) {
 	for ctx.Err() == nil {
-		r.polls.enter(ctx, func(ctx context.Context) {
-			// Read before the poll: what it brings was fetched for no later incarnation.
-			current := *r.assignment.Load()
-			r.handOut(ctx, r.group.PollFetches(ctx), current)
+		r.group.PollFetches(ctx).EachError(func(_ string, _ int32, err error) {
+			if ctx.Err() == nil {
+				r.o.Logger.Warn("the group's client has trouble", "stage", r.o.Stage, "error", err)
+			}
 		})
 	}
 }
 
-func (r *Runtime) handOut(ctx context.Context, fetches kgo.Fetches, current assignment) {
-	fetches.EachPartition(func(p kgo.FetchTopicPartition) {
-		to, ok := current[topicPartition{p.Topic, p.Partition}]
-		if !ok {
-			return
-		}
-		if p.Err != nil {
-			r.fetchFailed(ctx, to.task, p.Err)
-		}
-		if len(p.Records) > 0 && !to.task.offer(batch{to.incarnation, p.Records, p.HighWatermark}) {
-			r.throttle(to.task)
-		}
-	})
-}
-
-// fetchFailed handles what the client does not retry by itself.
-func (r *Runtime) fetchFailed(ctx context.Context, t *task, err error) {
-	if ctx.Err() != nil || errors.Is(err, context.Canceled) {
-		return
-	}
-	if errors.Is(err, kerr.OffsetOutOfRange) || errors.Is(err, kerr.UnknownTopicOrPartition) || errors.Is(err, kerr.UnknownTopicID) {
-		t.fail(fmt.Errorf("%w: fetching: %w", errNotConfirmed, err)) // a takeover tells what is wrong with the log
-		return
-	}
-	if lost, ok := errors.AsType[*kgo.ErrDataLoss](err); ok {
-		r.fail(&Refusal{What: lost.Error(), Remedy: "the input was truncated below what has been folded; restore it, or start anew under another prefix and group"})
-		return
-	}
-	r.o.Logger.Warn("fetching fails", "stage", r.o.Stage, "topic", t.input.name, "partition", t.partition, "error", err)
-}
-
-// throttle pauses a partition whose task has enough to do.
-func (r *Runtime) throttle(t *task) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.sated() { // it may have worked them off meanwhile
-		t.throttled = true
-		r.group.PauseFetchPartitions(t.only())
-	}
-}
-
-// seek gives a task a new incarnation and lets its partition be fetched from an offset. No poll is under way
-// meanwhile, so a batch of the new incarnation was fetched from there.
-func (r *Runtime) seek(t *task, offset int64) error {
+// fetch lets a task's partition be fetched from an offset.
+func (r *Runtime) fetch(t *task, offset int64) error {
 	r.txn.Lock() // no partition is revoked meanwhile
 	defer r.txn.Unlock()
-	if r.tasks[topicPartition{t.input.name, t.partition}] != t {
+	if r.tasks[t.tp()] != t {
 		return context.Canceled
 	}
-	r.polls.exclude(func() {
-		r.group.PauseFetchPartitions(t.only())
-		r.newIncarnation(t)
-		r.group.SetOffsets(map[string]map[int32]kgo.EpochOffset{t.input.name: {t.partition: {Epoch: -1, Offset: offset}}})
-		r.group.ResumeFetchPartitions(t.only())
-	})
+	r.fetcher.add(t, offset)
 	return nil
 }
 
-// newIncarnation tells batches for what the task is from now on from earlier ones. The caller holds the
-// transaction's lock.
-func (r *Runtime) newIncarnation(t *task) {
-	t.mu.Lock()
-	t.incarnation = r.lastIncarnation.Add(1)
-	t.queue, t.queued, t.queuedSize = nil, 0, 0
-	t.mu.Unlock()
-	r.publish()
-}
-
-// publish tells the poll loop of a change of tasks or incarnations. The caller holds the transaction's lock.
+// publish tells others of a change of tasks. The caller holds the transaction's lock.
 func (r *Runtime) publish() {
-	a := make(assignment, len(r.tasks))
-	for tp, t := range r.tasks {
-		t.mu.Lock()
-		a[tp] = turn{t, t.incarnation}
-		t.mu.Unlock()
-	}
+	a := assignment(maps.Clone(r.tasks))
 	r.assignment.Store(&a)
-	r.count.Store(int64(len(r.tasks)))
+	r.count.Store(int64(len(a)))
 }
 
 // limits are what one task may keep in memory and commit at once.
@@ -330,11 +270,11 @@ func (r *Runtime) Waiting() map[string]string {
 		return what
 	}
 	for tp, t := range *r.assignment.Load() {
-		t.task.mu.Lock()
-		if waits := t.task.waits(); waits != "" {
+		t.mu.Lock()
+		if waits := t.waits(); waits != "" {
 			what[fmt.Sprintf("%s/%s/%d", r.o.Stage, tp.topic, tp.partition)] = waits
 		}
-		t.task.mu.Unlock()
+		t.mu.Unlock()
 	}
 	return what
 }
@@ -344,49 +284,3 @@ func (r *Runtime) Stage() string { return r.o.Stage }
 
 // Stats returns the runtime's counters.
 func (r *Runtime) Stats() *Stats { return &r.stats }
-
-// gate lets one poll at a time through, and lets others wait for a moment without any.
-type gate struct {
-	inside  sync.Mutex
-	mu      sync.Mutex
-	waiters int
-	cancel  context.CancelFunc
-	free    *sync.Cond
-}
-
-// enter runs a poll, whose context ends as soon as somebody wants to exclude polls.
-func (g *gate) enter(ctx context.Context, poll func(context.Context)) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	g.mu.Lock()
-	if g.free == nil {
-		g.free = sync.NewCond(&g.mu)
-	}
-	for g.waiters > 0 {
-		g.free.Wait()
-	}
-	g.cancel = cancel
-	g.inside.Lock()
-	g.mu.Unlock()
-	defer g.inside.Unlock()
-	poll(ctx)
-}
-
-// exclude runs f while no poll is under way.
-func (g *gate) exclude(f func()) {
-	g.mu.Lock()
-	g.waiters++
-	if g.cancel != nil {
-		g.cancel()
-	}
-	g.mu.Unlock()
-	g.inside.Lock()
-	f()
-	g.inside.Unlock()
-	g.mu.Lock()
-	g.waiters--
-	if g.free != nil {
-		g.free.Broadcast()
-	}
-	g.mu.Unlock()
-}

@@ -42,7 +42,7 @@ func (t *task) takeOver(ctx context.Context) error {
 		}
 		writer = newMirrorWriter(m, token+1, t.mirrored, t.trouble)
 	}
-	return t.start(ctx, table, writer)
+	return t.start(table, writer)
 }
 
 // findCheckpoint returns where to fold from, and the position of the commit record that says so; -1 at a first start.
@@ -332,15 +332,9 @@ func (t *task) reader(position int64) *logReader {
 }
 
 // start makes the task run: its next batch begins at the checkpoint.
-func (t *task) start(ctx context.Context, table *table, writer *mirrorWriter) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.adjusted:
-	}
+func (t *task) start(table *table, writer *mirrorWriter) error {
 	t.mu.Lock()
 	t.table, t.mirror, t.phase, t.waiting = table, writer, running, ""
-	t.throttled = false
 	t.mu.Unlock()
-	return t.r.seek(t, table.now.next)
+	return t.r.fetch(t, table.now.next)
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -41,20 +42,6 @@ const (
 	running
 )
 
-// batch is what one poll brought for a partition.
-type batch struct {
-	incarnation int64 // of the task, read before the poll
-	records     []*kgo.Record
-	end         int64 // the partition's high watermark
-}
-
-func (b *batch) size() (n int) {
-	for _, r := range b.records {
-		n += len(r.Key) + len(r.Value)
-	}
-	return n
-}
-
 // task owns one input partition while it is assigned. A goroutine of its own takes it over and folds; the runtime's
 // committer takes cuts in between. Everything below mu is guarded by it.
 type task struct {
@@ -66,30 +53,27 @@ type task struct {
 	member    string // the group member's id that the partition was assigned to
 	proc      Processor
 	cancel    context.CancelFunc
-	adjusted  chan struct{} // closed when the group has positions for the partition
-	adjustOne sync.Once
 
 	// committed is the changelog position after the newest commit record that is confirmed. The transaction's lock
 	// guards it.
 	committed int64
 
-	mu          sync.Mutex
-	wake        chan struct{}
-	phase       phase
-	incarnation int64
-	table       *table
-	mirror      *mirrorWriter
-	claim       *claim
-	failure     error
-	queue       []batch
-	queued      int    // records in the queue
-	queuedSize  int    // bytes that they take
-	end         int64  // the partition's high watermark as last fetched
-	throttled   bool   // the partition is paused until the queue is worked off
-	waiting     string // what for, in words
-	troubled    string // why the store is out of reach
+	mu         sync.Mutex
+	wake       chan struct{}
+	phase      phase
+	table      *table
+	mirror     *mirrorWriter
+	claim      *claim
+	failure    error
+	queue      []recordSet
+	queued     int    // records in the queue
+	queuedSize int    // bytes that they take, compressed
+	end        int64  // the partition's high watermark as last fetched
+	waiting    string // what for, in words
+	troubled   string // why the store is out of reach
 
 	// The folding goroutine's own.
+	records *recordReader
 	slots   []slot
 	missing []string
 	log     topicInfo // the changelog with its leaders as last known
@@ -168,12 +152,10 @@ func (t *task) own(ctx context.Context) error {
 func (t *task) reset() {
 	t.r.txn.Lock()
 	defer t.r.txn.Unlock()
+	t.r.fetcher.remove(t) // so that nothing of what was asked for reaches the next ownership
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.phase, t.table, t.mirror, t.claim, t.failure = restoring, nil, nil, nil, nil
-	if t.r.tasks[topicPartition{t.input.name, t.partition}] == t {
-		t.r.group.PauseFetchPartitions(t.only()) // what is fetched meanwhile would be dropped; the start seeks and resumes
-	}
 	t.queue, t.queued, t.queuedSize, t.horizon = nil, 0, 0, 0
 	t.waiting, t.troubled = "is being taken over", ""
 }
@@ -208,68 +190,87 @@ func (t *task) trouble(err error) {
 // waits says what the task waits for, "" when it does not. The caller holds the lock.
 func (t *task) waits() string { return cmp.Or(t.troubled, t.waiting) }
 
-// offer takes in a batch from the poll loop. It says whether there is room for more.
-func (t *task) offer(b batch) (room bool) {
+// offer takes in what was fetched.
+func (t *task) offer(set recordSet) {
 	t.mu.Lock()
-	if b.incarnation == t.incarnation && t.phase == running {
-		t.queue = append(t.queue, b)
-		t.queued += len(b.records)
-		t.queuedSize += b.size()
-		t.end = b.end
-	}
-	room = !t.sated()
+	t.queue = append(t.queue, set)
+	t.queued += set.records
+	t.queuedSize += len(set.batches)
+	t.end = set.end
 	t.mu.Unlock()
 	signal(t.wake)
-	return room
 }
 
-// sated says whether the task has enough to do. The caller holds the lock.
+// full says whether the task has enough to do: no more is fetched for it.
+func (t *task) full() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.sated()
+}
+
+// sated is full for a caller that holds the lock.
 func (t *task) sated() bool {
 	return t.queued >= queuedRecords || t.queuedSize >= t.r.share().queued
 }
 
-// process folds batches until the task fails or the context ends.
+// process folds what is fetched until the task fails or the context ends.
 func (t *task) process(ctx context.Context) error {
 	for {
-		b, err := t.next(ctx)
+		set, err := t.next(ctx)
 		if err != nil {
 			return err
 		}
-		for at := 0; at < len(b.records); at += chunkRecords {
-			chunk := b.records[at:min(at+chunkRecords, len(b.records))]
-			if err := t.fold(ctx, chunk); err != nil {
+		for len(set.batches) > 0 {
+			if err := t.foldSpan(ctx, &set); err != nil {
 				return err
 			}
-			t.urge(b.end - chunk[len(chunk)-1].Offset)
 		}
 	}
 }
 
-// next waits for a batch.
-func (t *task) next(ctx context.Context) (batch, error) {
+// foldSpan folds the next few batches of a set.
+func (t *task) foldSpan(ctx context.Context, set *recordSet) error {
+	records, next, err := t.records.read(set, chunkRecords)
+	if err != nil {
+		return err
+	}
+	for chunk := range slices.Chunk(records, chunkRecords) {
+		if err := t.fold(ctx, chunk); err != nil {
+			return err
+		}
+		t.urge(set.end - chunk[len(chunk)-1].Offset)
+	}
+	t.mu.Lock()
+	t.table.skip(next - 1) // what lies behind the last record was aborted
+	t.mu.Unlock()
+	return nil
+}
+
+// next waits for something to fold.
+func (t *task) next(ctx context.Context) (recordSet, error) {
 	for {
 		t.mu.Lock()
 		if t.failure != nil {
 			defer t.mu.Unlock()
-			return batch{}, t.failure
+			return recordSet{}, t.failure
 		}
 		if len(t.queue) > 0 {
-			defer t.mu.Unlock()
-			b := t.queue[0]
-			t.queue[0] = batch{}
+			set, before := t.queue[0], t.sated()
+			t.queue[0] = recordSet{}
 			t.queue = t.queue[1:]
-			t.queued -= len(b.records)
-			t.queuedSize -= b.size()
-			return b, nil
-		}
-		if t.throttled { // under the lock, so that no later pause is undone, or undoes this
-			t.throttled = false
-			t.r.group.ResumeFetchPartitions(t.only())
+			t.queued -= set.records
+			t.queuedSize -= len(set.batches)
+			resume := before && !t.sated()
+			t.mu.Unlock()
+			if resume {
+				t.r.fetcher.resume(t)
+			}
+			return set, nil
 		}
 		t.mu.Unlock()
 		select {
 		case <-ctx.Done():
-			return batch{}, ctx.Err()
+			return recordSet{}, ctx.Err()
 		case <-t.wake:
 		}
 	}
@@ -294,6 +295,8 @@ func (t *task) urge(lag int64) {
 		signal(t.r.hurry)
 	}
 }
+
+func (t *task) tp() topicPartition { return topicPartition{t.input.name, t.partition} }
 
 // changelogRecord is a record for the task's changelog partition.
 func (t *task) changelogRecord(key, value []byte) *kgo.Record {

@@ -1,7 +1,6 @@
 package stream
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -10,10 +9,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// assigned makes a task for each new partition. It returns at once: taking over happens beside the group's loop, with
-// the partition paused.
+// assigned makes a task for each new partition. It returns at once: taking over happens beside the group's loop.
 func (r *Runtime) assigned(_ context.Context, group *kgo.Client, added map[string][]int32) {
-	group.PauseFetchPartitions(added)
 	r.txn.Lock()
 	defer r.txn.Unlock()
 	if r.stopped.Load() {
@@ -46,16 +43,15 @@ func (r *Runtime) add(tp topicPartition, member string) {
 		partition: tp.partition,
 		proc:      r.o.NewProcessor(tp.topic, tp.partition),
 		cancel:    cancel,
-		adjusted:  make(chan struct{}),
 		wake:      make(chan struct{}, 1),
 		member:    member,
 		log:       r.logs[tp.topic],
+		records:   newRecordReader(tp.topic, tp.partition),
 		waiting:   "is being taken over",
 	}
 	t.identity = identityOf(r.cluster, t.input, t.changelog, r.o.Group)
-	t.incarnation = r.lastIncarnation.Add(1)
 	if old := r.tasks[tp]; old != nil {
-		old.cancel()
+		r.end(old)
 	}
 	r.tasks[tp] = t
 	r.running.Go(func() { t.run(ctx) })
@@ -87,11 +83,17 @@ func (r *Runtime) drop(tps []topicPartition) {
 	defer r.txn.Unlock()
 	for _, tp := range tps {
 		if t := r.tasks[tp]; t != nil {
-			t.cancel()
+			r.end(t)
 			delete(r.tasks, tp)
 		}
 	}
 	r.publish()
+}
+
+// end makes a task stop, and nothing more be fetched for it.
+func (r *Runtime) end(t *task) {
+	t.cancel()
+	r.fetcher.remove(t)
 }
 
 func (r *Runtime) dropAll() {
@@ -99,24 +101,6 @@ func (r *Runtime) dropAll() {
 	tps := slices.Collect(maps.Keys(r.tasks))
 	r.txn.Unlock()
 	r.drop(tps)
-}
-
-// adjust is called in the group's loop when it has the committed offsets. It replaces "none" by an offset, since the
-// client ignores a later seek where it has none; the partition is paused, and the takeover seeks.
-func (r *Runtime) adjust(_ context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
-	r.txn.Lock()
-	defer r.txn.Unlock()
-	for topic, partitions := range offsets {
-		for partition, o := range partitions {
-			if o.EpochOffset().Offset < 0 {
-				partitions[partition] = kgo.NewOffset().At(0)
-			}
-			if t := r.tasks[topicPartition{topic, partition}]; t != nil {
-				t.adjustOne.Do(func() { close(t.adjusted) })
-			}
-		}
-	}
-	return offsets, nil
 }
 
 // owned returns the tasks in a fixed order.
@@ -127,10 +111,5 @@ func (r *Runtime) owned() []*task {
 }
 
 func (r *Runtime) sorted() []*task {
-	return slices.SortedFunc(maps.Values(r.tasks), func(a, b *task) int {
-		return cmp.Or(cmp.Compare(a.input.name, b.input.name), cmp.Compare(a.partition, b.partition))
-	})
+	return slices.SortedFunc(maps.Values(r.tasks), func(a, b *task) int { return a.tp().compare(b.tp()) })
 }
-
-// only names the task's partition alone, as the client wants it.
-func (t *task) only() map[string][]int32 { return map[string][]int32{t.input.name: {t.partition}} }
