@@ -212,4 +212,3 @@ func TestFetchingTakesTurns(t *testing.T) {
 	}
 	require.Len(t, first, 5)
 }
-
