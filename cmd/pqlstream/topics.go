@@ -40,15 +40,15 @@ func newTopicsCreate(f *topicsFlags) *cobra.Command {
 		Long:  "Creates the deployment's topics that don't exist and changes none that does. It can be repeated.",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return f.with(cmd, func(ctx context.Context, topics *kafka.Topics, specs []kafka.Spec) error {
-				created, err := topics.Create(ctx, specs)
+			return f.with(cmd, func(ctx context.Context, topics *kafka.Topics, plan *kafka.Plan) error {
+				created, err := topics.Create(ctx, plan)
 				for _, name := range created {
 					fmt.Fprintln(cmd.OutOrStdout(), "created", name)
 				}
 				if err != nil {
 					return err
 				}
-				return checkTopics(ctx, cmd, topics, specs)
+				return checkTopics(ctx, cmd, topics, plan)
 			})
 		},
 	}
@@ -61,15 +61,15 @@ func newTopicsCheck(f *topicsFlags) *cobra.Command {
 		Long:  "Compares the topics with what the deployment needs. Warnings don't make it fail.",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return f.with(cmd, func(ctx context.Context, topics *kafka.Topics, specs []kafka.Spec) error {
-				return checkTopics(ctx, cmd, topics, specs)
+			return f.with(cmd, func(ctx context.Context, topics *kafka.Topics, plan *kafka.Plan) error {
+				return checkTopics(ctx, cmd, topics, plan)
 			})
 		},
 	}
 }
 
 // with connects to Kafka, finds out what topics the deployment needs, and does something about them.
-func (f *topicsFlags) with(cmd *cobra.Command, do func(context.Context, *kafka.Topics, []kafka.Spec) error) error {
+func (f *topicsFlags) with(cmd *cobra.Command, do func(context.Context, *kafka.Topics, *kafka.Plan) error) error {
 	c, log, err := f.start(cmd)
 	if err != nil {
 		return err
@@ -85,11 +85,11 @@ func (f *topicsFlags) with(cmd *cobra.Command, do func(context.Context, *kafka.T
 		return err
 	}
 	topics := kafka.NewTopics(client, c.Kafka)
-	specs, err := topics.Plan(ctx, c)
+	plan, err := topics.Plan(ctx, c)
 	if err != nil {
 		return err
 	}
-	return do(ctx, topics, specs)
+	return do(ctx, topics, plan)
 }
 
 func (f *topicsFlags) start(cmd *cobra.Command) (*config.Config, *slog.Logger, error) {
@@ -101,14 +101,14 @@ func (f *topicsFlags) start(cmd *cobra.Command) (*config.Config, *slog.Logger, e
 	return c, log, err
 }
 
-func checkTopics(ctx context.Context, cmd *cobra.Command, topics *kafka.Topics, specs []kafka.Spec) error {
-	warnings, err := topics.Check(ctx, specs)
+func checkTopics(ctx context.Context, cmd *cobra.Command, topics *kafka.Topics, plan *kafka.Plan) error {
+	warnings, err := topics.Check(ctx, plan)
 	for _, w := range warnings {
 		fmt.Fprintln(cmd.OutOrStdout(), "warning:", w)
 	}
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "all %d topics are as they have to be\n", len(specs))
+	fmt.Fprintf(cmd.OutOrStdout(), "all %d topics are as they have to be\n", len(plan.Specs))
 	return nil
 }

@@ -4,7 +4,6 @@ package app
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 
@@ -14,9 +13,7 @@ import (
 
 	"github.com/pqlstream/pqlstream/pkg/checklist"
 	"github.com/pqlstream/pqlstream/pkg/config"
-	"github.com/pqlstream/pqlstream/pkg/kafka"
 	"github.com/pqlstream/pqlstream/pkg/state"
-	"github.com/pqlstream/pqlstream/pkg/state/redisstate"
 	"github.com/pqlstream/pqlstream/pkg/stream"
 	"github.com/pqlstream/pqlstream/pkg/telemetry"
 )
@@ -57,12 +54,6 @@ func Run(ctx context.Context, c *config.Config, log *slog.Logger, options ...Opt
 		o(a)
 	}
 	a.ready.Set("start", "the process is starting")
-	if c.Runs(config.Activation) { // before anything is waited for
-		var err error
-		if a.rules, err = LoadChecklist(c.Checklist); err != nil {
-			return err
-		}
-	}
 	if c.HTTP.Address == "" {
 		return a.run(ctx)
 	}
@@ -88,9 +79,9 @@ func (a *App) serve(ctx context.Context) error {
 
 func (a *App) run(ctx context.Context) error {
 	defer a.close()
-	err := a.prepare(ctx)
+	w, err := a.prepare(ctx)
 	if err == nil {
-		err = a.build(ctx)
+		err = a.build(ctx, w)
 	}
 	if ctx.Err() != nil {
 		return nil // stopped while starting
@@ -115,92 +106,4 @@ func (a *App) close() {
 	if a.redis != nil {
 		_ = a.redis.Close()
 	}
-}
-
-// prepare makes sure that Kafka, its topics and Redis are there and fit to be relied on.
-func (a *App) prepare(ctx context.Context) (err error) {
-	if a.client, err = kafka.NewClient(a.c.Kafka, a.log); err != nil {
-		return err
-	}
-	if err := a.await(ctx, "kafka", always, a.reachKafka); err != nil {
-		return err
-	}
-	if err := a.await(ctx, "kafka", outOfReach, a.checkKafka); err != nil {
-		return err
-	}
-	if !a.c.Runs(config.Activation) {
-		return nil
-	}
-	return a.openStore(ctx)
-}
-
-func (a *App) reachKafka(ctx context.Context) error { return kafka.Reach(ctx, a.client, a.c.Kafka) }
-
-// checkKafka refuses a cluster and topics that don't fit. It creates what is missing, if that is wanted.
-func (a *App) checkKafka(ctx context.Context) error {
-	features, err := kafka.ProbeFeatures(ctx, a.client)
-	if err != nil {
-		return err
-	}
-	if err := features.Check(); err != nil {
-		return err
-	}
-	topics := kafka.NewTopics(a.client, a.c.Kafka)
-	specs, err := topics.Plan(ctx, a.c)
-	if err != nil {
-		return err
-	}
-	if a.c.Kafka.CreateTopics {
-		created, err := topics.Create(ctx, specs)
-		if err != nil {
-			return err
-		}
-		if len(created) > 0 {
-			a.log.Info("created topics", "topics", created)
-		}
-	}
-	warnings, err := topics.Check(ctx, specs)
-	for _, w := range warnings {
-		a.log.Warn(w)
-	}
-	return err
-}
-
-func (a *App) openStore(ctx context.Context) error {
-	client, err := redisClient(a.c.Redis)
-	if err != nil {
-		return err
-	}
-	a.redis = client
-	store, err := redisstate.New(client, redisstate.Options{Prefix: a.c.Prefix, Buckets: a.c.Redis.Buckets})
-	if err != nil {
-		return err
-	}
-	a.store = store
-	if err := a.await(ctx, "redis", notRefused, store.Check); err != nil {
-		return err
-	}
-	for _, w := range store.Warnings() {
-		a.log.Warn(w)
-	}
-	return nil
-}
-
-// redisClient returns a client of one server or of a cluster.
-func redisClient(c config.Redis) (redis.UniversalClient, error) {
-	tls, err := c.TLS.Load()
-	if err != nil {
-		return nil, fmt.Errorf("redis.tls: %w", err)
-	}
-	return redis.NewUniversalClient(&redis.UniversalOptions{
-		Addrs:         c.Addresses,
-		IsClusterMode: c.Cluster,
-		Username:      c.Username,
-		Password:      c.Password.Reveal(),
-		DB:            c.Database,
-		TLSConfig:     tls,
-		Protocol:      2,
-
-		ContextTimeoutEnabled: true, // else a stop waits for a Redis that hangs
-	}), nil
 }

@@ -108,14 +108,14 @@ func (a *App) probe(ctx context.Context) {
 	defer tick.Stop()
 	down := map[string]bool{}
 	for {
-		a.probeOne(ctx, "kafka", down, a.reachKafka)
-		if a.store != nil {
-			a.probeOne(ctx, "redis", down, a.store.Check)
-		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+		}
+		a.probeOne(ctx, "kafka", down, a.reachKafka)
+		if a.store != nil {
+			a.probeOne(ctx, "redis", down, a.store.Check)
 		}
 	}
 }

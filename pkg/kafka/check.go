@@ -10,25 +10,13 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 )
 
-// Check compares the topics with what the deployment needs. The error lists everything that keeps it from working, each
+// Check compares the planned topics, as they were found, with what the deployment needs. The error lists everything that keeps it from working, each
 // with its remedy; warnings are what it can live with, such as a shorter retention.
-func (t *Topics) Check(ctx context.Context, specs []Spec) (warnings []string, err error) {
-	names := make([]string, len(specs))
-	for i, s := range specs {
-		names[i] = s.Name
-	}
-	found, err := t.admin.ListTopics(ctx, names...)
-	if err != nil {
-		return nil, fmt.Errorf("looking up the topics: %w", err)
-	}
-	replicas, err := t.replicas(ctx)
-	if err != nil {
-		return nil, err
-	}
-	c := check{replicas: replicas}
+func (t *Topics) Check(ctx context.Context, p *Plan) (warnings []string, err error) {
+	c := check{replicas: p.replicas}
 	var existing []string
-	for _, s := range specs {
-		if c.exists(&s, found[s.Name]) {
+	for _, s := range p.Specs {
+		if c.exists(&s, p.found[s.Name]) {
 			existing = append(existing, s.Name)
 		}
 	}
@@ -37,7 +25,7 @@ func (t *Topics) Check(ctx context.Context, specs []Spec) (warnings []string, er
 		if err != nil {
 			return nil, fmt.Errorf("looking up the settings of the topics: %w", err)
 		}
-		for _, s := range specs {
+		for _, s := range p.Specs {
 			if topic, err := described.On(s.Name, nil); err == nil {
 				c.settings(&s, &topic)
 			}

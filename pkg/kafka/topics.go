@@ -27,21 +27,60 @@ func NewTopics(client *kgo.Client, c config.Kafka) *Topics {
 	return &Topics{admin: kadm.NewClient(client), replication: c.Replication}
 }
 
-// Plan returns the topics that a deployment needs on this cluster. Its sources have to exist; they are not ours to
-// create.
-func (t *Topics) Plan(ctx context.Context, c *config.Config) ([]Spec, error) {
+// Plan is what a deployment needs on a cluster, and what there was of it when the plan was made.
+type Plan struct {
+	Specs []Spec
+
+	replicas int               // that a topic should have
+	found    kadm.TopicDetails // of the specs
+}
+
+// Partitions are the partition counts of the deployment's own topics, by name.
+func (p *Plan) Partitions() map[string]int32 {
+	counts := make(map[string]int32, len(p.Specs))
+	for _, s := range p.Specs {
+		counts[s.Name] = s.Partitions
+	}
+	return counts
+}
+
+func (p *Plan) names() []string {
+	names := make([]string, len(p.Specs))
+	for i, s := range p.Specs {
+		names[i] = s.Name
+	}
+	return names
+}
+
+// Plan asks for all topics that a deployment needs on this cluster, in one request. Its sources have to exist; they are
+// not ours to create.
+func (t *Topics) Plan(ctx context.Context, c *config.Config) (*Plan, error) {
 	sources := make([]string, len(c.Input.Sources))
 	for i := range c.Input.Sources {
 		sources[i] = c.Input.Sources[i].Topic
 	}
 	names := c.TopicNames()
-	found, err := t.admin.ListTopics(ctx, append(slices.Clone(sources), names.Usage, names.DeadLetters)...)
+	counted := append(slices.Clone(sources), names.Usage, names.DeadLetters)
+	own := (&Plan{Specs: Specs(c, nil)}).names() // what they are called depends on nothing that the cluster knows
+	found, err := t.admin.Metadata(ctx, unique(append(own, counted...))...)
 	if err != nil {
-		return nil, fmt.Errorf("looking up the source topics: %w", err)
+		return nil, fmt.Errorf("looking up the topics: %w", err)
 	}
+	partitions, err := count(found.Topics, counted, sources)
+	if err != nil {
+		return nil, err
+	}
+	return &Plan{Specs: Specs(c, partitions), replicas: t.replicas(found.Brokers), found: found.Topics}, nil
+}
+
+func unique(names []string) []string { return slices.Compact(slices.Sorted(slices.Values(names))) }
+
+// count returns the partition counts of the topics of these names that exist.
+func count(found kadm.TopicDetails, names, sources []string) (map[string]int32, error) {
 	partitions := map[string]int32{}
 	var missing []error
-	for name, topic := range found {
+	for _, name := range unique(names) {
+		topic := found[name]
 		switch {
 		case topic.Err == nil:
 			partitions[name] = int32(len(topic.Partitions))
@@ -51,36 +90,30 @@ func (t *Topics) Plan(ctx context.Context, c *config.Config) ([]Spec, error) {
 			missing = append(missing, fmt.Errorf("source topic %s does not exist; whoever publishes to it has to create it, or input.sources names it wrongly", name))
 		}
 	}
-	slices.SortFunc(missing, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
-	if len(missing) > 0 {
-		return nil, errors.Join(missing...)
-	}
-	return Specs(c, partitions), nil
+	return partitions, errors.Join(missing...)
 }
 
-// Create creates the topics that don't exist, changes none that does, and returns the names of the new ones once brokers
-// know all of them. It can be repeated, and run by several processes at once.
-func (t *Topics) Create(ctx context.Context, specs []Spec) ([]string, error) {
-	replicas, err := t.replicas(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var created, all []string
+// Create creates the planned topics that don't exist, changes none that does, and returns the names of the new ones once
+// brokers know all of them. It can be repeated, and run by several processes at once.
+func (t *Topics) Create(ctx context.Context, p *Plan) ([]string, error) {
+	var created []string
 	var failed []error
-	for _, s := range specs {
-		all = append(all, s.Name)
-		answer, err := t.admin.CreateTopic(ctx, s.Partitions, int16(replicas), s.settings(replicas), s.Name)
+	for _, s := range p.Specs {
+		if topic, asked := p.found[s.Name]; asked && !errors.Is(topic.Err, kerr.UnknownTopicOrPartition) {
+			continue
+		}
+		answer, err := t.admin.CreateTopic(ctx, s.Partitions, int16(p.replicas), s.settings(p.replicas), s.Name)
 		switch {
 		case err == nil:
 			created = append(created, s.Name)
 		case !errors.Is(err, kerr.TopicAlreadyExists):
-			failed = append(failed, fmt.Errorf("creating topic %s (%d partitions, %d replicas): %w", s.Name, s.Partitions, replicas, explained(err, answer.ErrMessage)))
+			failed = append(failed, fmt.Errorf("creating topic %s (%d partitions, %d replicas): %w", s.Name, s.Partitions, p.replicas, explained(err, answer.ErrMessage)))
 		}
 	}
 	if len(failed) > 0 {
 		return created, errors.Join(failed...)
 	}
-	return created, t.awaitVisible(ctx, all)
+	return created, t.awaitVisible(ctx, p)
 }
 
 // explained adds what the broker said beside the error's code.
@@ -104,34 +137,41 @@ func (s *Spec) settings(replicas int) map[string]*string {
 	return all
 }
 
-func (t *Topics) replicas(ctx context.Context) (int, error) {
-	if t.replication != 0 {
-		return t.replication, nil
+// replicas is how many a topic should have on a cluster of these brokers.
+func (t *Topics) replicas(brokers kadm.BrokerDetails) int {
+	switch {
+	case t.replication != 0:
+		return t.replication
+	case len(brokers) >= 3:
+		return 3
 	}
-	brokers, err := t.admin.ListBrokers(ctx)
-	if err != nil {
-		return 0, fmt.Errorf("counting the brokers: %w", err)
-	}
-	if len(brokers) >= 3 {
-		return 3, nil
-	}
-	return 1, nil
+	return 1
 }
 
-// awaitVisible waits until metadata shows the topics: a broker confirms a creation, and refuses another process's second
-// one, before all brokers have heard of it.
-func (t *Topics) awaitVisible(ctx context.Context, names []string) error {
+// awaitVisible waits until metadata shows the planned topics: a broker confirms a creation, and refuses another process's
+// second one, before all brokers have heard of it.
+func (t *Topics) awaitVisible(ctx context.Context, p *Plan) error {
 	retry := time.NewTicker(50 * time.Millisecond)
 	defer retry.Stop()
-	for {
-		found, err := t.admin.ListTopics(ctx, names...)
-		if err == nil && found.Error() == nil {
-			return nil
+	for !p.visible() {
+		if found, err := t.admin.ListTopics(ctx, p.names()...); err == nil {
+			if p.found = found; p.visible() {
+				break
+			}
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("waiting for the new topics %s to appear: %w", strings.Join(names, ", "), ctx.Err())
+			return fmt.Errorf("waiting for the new topics %s to appear: %w", strings.Join(p.names(), ", "), ctx.Err())
 		case <-retry.C:
 		}
 	}
+	return nil
+}
+
+// visible says whether all planned topics have been found.
+func (p *Plan) visible() bool {
+	return !slices.ContainsFunc(p.Specs, func(s Spec) bool {
+		topic, asked := p.found[s.Name]
+		return !asked || topic.Err != nil
+	})
 }

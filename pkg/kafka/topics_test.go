@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/pqlstream/pqlstream/pkg/config"
 )
@@ -82,18 +83,25 @@ func TestCreatedTopicsPassTheCheck(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			cluster := newCluster(t, 3, kfake.SeedTopics(5, "usage"))
 			topics, admin := cluster.topics(t)
-			specs, err := topics.Plan(t.Context(), settings(stages, "usage"))
+			plan, err := topics.Plan(t.Context(), settings(stages, "usage"))
 			require.NoError(t, err)
-			created, err := topics.Create(t.Context(), specs)
+			stale, err := topics.Plan(t.Context(), settings(stages, "usage"))
 			require.NoError(t, err)
-			assert.Len(t, created, len(specs))
-			warnings, err := topics.Check(t.Context(), specs)
+			created, err := topics.Create(t.Context(), plan)
+			require.NoError(t, err)
+			assert.Len(t, created, len(plan.Specs))
+			warnings, err := topics.Check(t.Context(), plan)
 			require.NoError(t, err)
 			assert.Empty(t, warnings)
 
-			created, err = topics.Create(t.Context(), specs)
-			require.NoError(t, err)
-			assert.Empty(t, created, "the second time there is nothing to do")
+			for name, again := range map[string]*Plan{"that plan": plan, "one made before": stale} {
+				created, err = topics.Create(t.Context(), again)
+				require.NoError(t, err, name)
+				assert.Empty(t, created, "nothing was left to create by %s", name)
+				warnings, err := topics.Check(t.Context(), again)
+				require.NoError(t, err, name)
+				assert.Empty(t, warnings, name)
+			}
 
 			found, err := admin.ListTopics(t.Context(), "pql.activation.changelog")
 			require.NoError(t, err)
@@ -105,6 +113,37 @@ func TestCreatedTopicsPassTheCheck(t *testing.T) {
 			assert.Equal(t, "604800000", config["delete.retention.ms"])
 			assert.Equal(t, "LogAppendTime", describe(t, admin, "pql.events")["message.timestamp.type"])
 		})
+	}
+}
+
+// A start waits for each request.
+func TestTopicsThatAreThereTakeTwoRequests(t *testing.T) {
+	cluster := newCluster(t, 3, kfake.SeedTopics(5, "usage"))
+	topics, _ := cluster.topics(t)
+	plan, err := topics.Plan(t.Context(), settings(both, "usage"))
+	require.NoError(t, err)
+	_, err = topics.Create(t.Context(), plan)
+	require.NoError(t, err)
+
+	topics, _ = cluster.topics(t)
+	asked := map[string]int{}
+	cluster.Control(func(req kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		if key := req.Key(); key != kmsg.ApiVersions.Int16() { // a connection begins with one
+			asked[kmsg.NameForKey(key)]++
+		}
+		return nil, nil, false
+	})
+	plan, err = topics.Plan(t.Context(), settings(both, "usage"))
+	require.NoError(t, err)
+	created, err := topics.Create(t.Context(), plan)
+	require.NoError(t, err)
+	assert.Empty(t, created)
+	_, err = topics.Check(t.Context(), plan)
+	require.NoError(t, err)
+	assert.Equal(t, map[string]int{"Metadata": 1, "DescribeConfigs": 1}, asked)
+	for _, s := range plan.Specs {
+		assert.Equal(t, s.Partitions, plan.Partitions()[s.Name])
 	}
 }
 
@@ -125,9 +164,9 @@ func TestProcessesMayCreateTogether(t *testing.T) {
 	for range 4 {
 		topics, _ := cluster.topics(t)
 		starts.Go(func() {
-			specs, err := topics.Plan(t.Context(), settings(both, "usage"))
+			plan, err := topics.Plan(t.Context(), settings(both, "usage"))
 			if assert.NoError(t, err) {
-				_, err = topics.Create(t.Context(), specs)
+				_, err = topics.Create(t.Context(), plan)
 				assert.NoError(t, err)
 			}
 		})
@@ -138,19 +177,21 @@ func TestProcessesMayCreateTogether(t *testing.T) {
 func TestOneBrokerGetsOneReplica(t *testing.T) {
 	cluster := newCluster(t, 1, kfake.SeedTopics(1, "usage"))
 	topics, admin := cluster.topics(t)
-	specs, err := topics.Plan(t.Context(), settings(direct, "usage"))
+	plan, err := topics.Plan(t.Context(), settings(direct, "usage"))
 	require.NoError(t, err)
-	_, err = topics.Create(t.Context(), specs)
+	_, err = topics.Create(t.Context(), plan)
 	require.NoError(t, err)
 	assert.Equal(t, "1", describe(t, admin, "pql.events")["min.insync.replicas"])
-	warnings, err := topics.Check(t.Context(), specs)
+	warnings, err := topics.Check(t.Context(), plan)
 	require.NoError(t, err)
 	assert.Empty(t, warnings)
 
 	cluster.config.Replication = 2
 	topics, _ = cluster.topics(t)
-	specs[0].Name = "pql.more"
-	_, err = topics.Create(t.Context(), specs)
+	plan, err = topics.Plan(t.Context(), settings(direct, "usage"))
+	require.NoError(t, err)
+	plan.Specs[0].Name = "pql.more"
+	_, err = topics.Create(t.Context(), plan)
 	require.ErrorContains(t, err, "creating topic pql.more (1 partitions, 2 replicas): INVALID_REPLICATION_FACTOR")
 }
 
@@ -164,8 +205,6 @@ func TestMissingSourcesAreAllNamed(t *testing.T) {
 func TestCheckListsAllProblemsWithRemedies(t *testing.T) {
 	cluster := newCluster(t, 3, kfake.SeedTopics(5, "usage"))
 	topics, admin := cluster.topics(t)
-	specs, err := topics.Plan(t.Context(), settings(direct, "usage"))
-	require.NoError(t, err)
 	create := func(name string, partitions int32, replicas int16, configs map[string]*string) {
 		_, err := admin.CreateTopic(t.Context(), partitions, replicas, configs, name)
 		require.NoError(t, err)
@@ -181,7 +220,9 @@ func TestCheckListsAllProblemsWithRemedies(t *testing.T) {
 		"retention.ms": value("-1"), "message.timestamp.type": value("LogAppendTime"), "max.message.bytes": size, "min.insync.replicas": value("2"),
 	})
 
-	warnings, err := topics.Check(t.Context(), specs)
+	plan, err := topics.Plan(t.Context(), settings(direct, "usage"))
+	require.NoError(t, err)
+	warnings, err := topics.Check(t.Context(), plan)
 	const alter = "kafka-configs.sh --bootstrap-server HOST:PORT --alter --topic "
 	require.Error(t, err)
 	assert.Equal(t, []string{
