@@ -35,6 +35,8 @@ type Listener struct {
 	Sources   []Source  // account properties that they may tell
 	Signup    Condition // nil: they are not sign-ups
 	Converted Condition // nil: they are not conversions
+
+	Reads usage.Selection // which of their properties matter to any of these
 }
 
 // Source is where an event tells an account property.
