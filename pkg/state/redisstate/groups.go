@@ -1,21 +1,32 @@
 package redisstate
 
-import "github.com/pqlstream/pqlstream/pkg/state"
+import (
+	"slices"
 
-// groupSize is how many entries a script hands to one HSET or HMGET at most: unpack takes some thousands of arguments,
-// fewer on miniredis, and an entry is two.
-const groupSize = 100
+	"github.com/cespare/xxhash/v2"
+
+	"github.com/pqlstream/pqlstream/pkg/state"
+)
 
 // chains arranges indexes by bucket, keeping their order within a bucket: head[bucket] is the first index and next[index]
-// the one after it, each plus one; 0 ends a chain.
+// the one after it, each plus one; 0 ends a chain. It can be used again.
 type chains struct {
 	head    []int32
 	next    []int32
-	touched []int // the buckets that have any
+	hashes  []uint64 // of the keys
+	touched []int    // the buckets that have any
 }
 
-func newChains(buckets, n int) *chains {
-	return &chains{head: make([]int32, buckets), next: make([]int32, n), touched: make([]int, 0, min(buckets, n))}
+func (c *chains) reset(buckets, n int) {
+	for _, bucket := range c.touched {
+		c.head[bucket] = 0
+	}
+	if len(c.head) != buckets {
+		c.head = make([]int32, buckets)
+	}
+	c.touched = slices.Grow(c.touched[:0], min(buckets, n))
+	c.next = slices.Grow(c.next[:0], n)[:n]
+	c.hashes = slices.Grow(c.hashes[:0], n)[:n]
 }
 
 // push puts an index before those that its bucket has.
@@ -27,45 +38,32 @@ func (c *chains) push(bucket, i int) {
 	c.head[bucket] = int32(i + 1)
 }
 
-// groups calls do with the indexes of a bucket, at most groupSize at a time. do must not keep them.
-func (c *chains) groups(do func(bucket int, indexes []int)) {
-	var group []int
-	for _, bucket := range c.touched {
-		for i := c.head[bucket]; i != 0; i = c.next[i-1] {
-			group = append(group, int(i-1))
-			if len(group) == groupSize {
-				do(bucket, group)
-				group = group[:0]
-			}
-		}
-		if len(group) > 0 {
-			do(bucket, group)
-			group = group[:0]
-		}
-	}
-}
-
 // chainEntries arranges entries, of a key that comes twice the later only.
-func (s *Store) chainEntries(entries []state.Entry) *chains {
-	c := newChains(s.buckets, len(entries))
+func (s *Store) chainEntries(c *chains, entries []state.Entry) {
+	c.reset(s.buckets, len(entries))
 next:
 	for i := len(entries) - 1; i >= 0; i-- {
-		bucket := s.bucketOf(entries[i].Key)
+		hash := xxhash.Sum64String(entries[i].Key)
+		c.hashes[i] = hash
+		bucket := s.bucketOfHash(hash)
 		for later := c.head[bucket]; later != 0; later = c.next[later-1] {
-			if entries[later-1].Key == entries[i].Key {
+			if c.hashes[later-1] == hash && entries[later-1].Key == entries[i].Key {
 				continue next
 			}
 		}
 		c.push(bucket, i)
 	}
-	return c
 }
 
 // chainKeys arranges keys.
-func (s *Store) chainKeys(keys []string) *chains {
-	c := newChains(s.buckets, len(keys))
+func (s *Store) chainKeys(c *chains, keys []string) {
+	c.reset(s.buckets, len(keys))
 	for i := len(keys) - 1; i >= 0; i-- {
 		c.push(s.bucketOf(keys[i]), i)
 	}
-	return c
 }
+
+// bucketOf is part of the layout: changing it needs another prefix.
+func (s *Store) bucketOf(key string) int { return s.bucketOfHash(xxhash.Sum64String(key)) }
+
+func (s *Store) bucketOfHash(hash uint64) int { return int(hash % uint64(s.buckets)) }

@@ -3,7 +3,6 @@ package redisstate
 import (
 	"context"
 	"fmt"
-	"math"
 	"strconv"
 	"time"
 
@@ -20,7 +19,11 @@ type mirror struct {
 	meta    string
 	timers  string
 	buckets []string
+	names   []any  // of the buckets, as arguments
+	owner   string // identity
+	token   int64
 	header  []any // the first arguments of every script: identity, number of buckets, token
+	writer  writer
 }
 
 // Claim implements state.Mirror.
@@ -38,107 +41,6 @@ func (m *mirror) Claim(ctx context.Context) (state.Status, error) {
 		return state.Status{}, fmt.Errorf("claiming %s: its age: %w", m.name, err)
 	}
 	return state.Status{Exists: true, Position: position, Age: time.Duration(age) * time.Millisecond}, nil
-}
-
-// Load implements state.Mirror.
-func (m *mirror) Load(ctx context.Context, position int64, keys []string) ([][]byte, error) {
-	scriptKeys := []string{m.meta}
-	args := make([]any, 0, 1+2*len(keys))
-	args = append(args, position)
-	order := make([]int, 0, len(keys))
-	m.store.chainKeys(keys).groups(func(bucket int, indexes []int) {
-		scriptKeys = append(scriptKeys, m.buckets[bucket])
-		args = append(args, len(indexes))
-		for _, i := range indexes {
-			args = append(args, keys[i])
-		}
-		order = append(order, indexes...)
-	})
-	reply, err := m.run(ctx, "loading from", loadScript, scriptKeys, args)
-	if err != nil {
-		return nil, err
-	}
-	values := make([][]byte, len(keys))
-	n := 0
-	for _, g := range reply {
-		group, _ := g.([]any)
-		for k := 1; k < len(group) && n < len(order); k++ { // the first is the sentinel
-			values[order[n]] = bytesOf(group[k])
-			n++
-		}
-	}
-	if n != len(keys) {
-		return nil, fmt.Errorf("loading from %s: %d values came for %d keys", m.name, n, len(keys))
-	}
-	return values, nil
-}
-
-// Apply implements state.Mirror.
-func (m *mirror) Apply(ctx context.Context, c state.Chunk) error {
-	const doing = "applying a chunk to"
-	if err := state.CheckEntries(c.Entries); err != nil {
-		return fmt.Errorf("%s %s: %w", doing, m.name, err)
-	}
-	keys, args := m.chunk(step{ready: "1", from: c.From, to: c.To}, c.Entries)
-	_, err := m.run(ctx, doing, applyScript, keys, args)
-	return err
-}
-
-// step is a compare-and-set of the position.
-type step struct {
-	ready      string // 1: of the mirror; 0: of building it
-	generation string // empty: whichever there is
-	from, to   int64
-}
-
-// chunk returns keys and arguments of the apply script.
-func (m *mirror) chunk(s step, entries []state.Entry) ([]string, []any) {
-	keys := make([]string, 2, 2+len(entries))
-	keys[0], keys[1] = m.meta, m.timers
-	set, removed := 0, 0
-	args := make([]any, 6, 6+7*len(entries))
-	chains := m.store.chainEntries(entries)
-	chains.groups(func(_ int, indexes []int) {
-		for _, i := range indexes {
-			if e := entries[i]; e.Value != nil && e.Timer != 0 {
-				args = append(args, e.Timer, e.Key)
-				set++
-			}
-		}
-	})
-	chains.groups(func(_ int, indexes []int) {
-		for _, i := range indexes {
-			if e := entries[i]; e.Value == nil || e.Timer == 0 {
-				args = append(args, e.Key)
-				removed++
-			}
-		}
-	})
-	copy(args, []any{s.ready, s.generation, s.from, s.to, set, removed})
-	chains.groups(func(bucket int, indexes []int) {
-		keys = append(keys, m.buckets[bucket])
-		args = appendGroup(args, entries, indexes)
-	})
-	return keys, args
-}
-
-// appendGroup appends how many fields are set and removed, the set ones and the removed ones.
-func appendGroup(args []any, entries []state.Entry, indexes []int) []any {
-	set, counts := 0, len(args)
-	args = append(args, nil, nil)
-	for _, i := range indexes {
-		if entries[i].Value != nil {
-			args = append(args, entries[i].Key, entries[i].Value)
-			set++
-		}
-	}
-	for _, i := range indexes {
-		if entries[i].Value == nil {
-			args = append(args, entries[i].Key)
-		}
-	}
-	args[counts], args[counts+1] = set, len(indexes)-set
-	return args
 }
 
 // Due implements state.Mirror.
@@ -163,13 +65,16 @@ func (m *mirror) Due(ctx context.Context, position, before int64, limit int) ([]
 
 // run runs a script with the header before its own arguments.
 func (m *mirror) run(ctx context.Context, doing string, script *redis.Script, keys []string, args []any) ([]any, error) {
-	all := make([]any, 0, len(m.header)+len(args))
-	all = append(append(all, m.header...), args...)
-	reply, err := m.store.run(ctx, script, keys, all)
+	reply, err := m.runOn(ctx, m.store.client, script, keys, args)
 	if err != nil {
 		return nil, fmt.Errorf("%s %s: %w", doing, m.name, err)
 	}
 	return reply, nil
+}
+
+func (m *mirror) runOn(ctx context.Context, c redis.Scripter, script *redis.Script, keys []string, args []any) ([]any, error) {
+	all := make([]any, 0, len(m.header)+len(args))
+	return run(ctx, c, script, keys, append(append(all, m.header...), args...))
 }
 
 // allKeys returns meta, timers and every bucket.
@@ -178,16 +83,3 @@ func (m *mirror) allKeys() []string {
 }
 
 func (m *mirror) bucketKey(i int) string { return m.base + strconv.Itoa(i) }
-
-// integer reads a number of a reply. Scores come as floats, in one notation or another.
-func integer(v any) (int64, error) {
-	text := string(bytesOf(v))
-	if i, err := strconv.ParseInt(text, 10, 64); err == nil {
-		return i, nil
-	}
-	f, err := strconv.ParseFloat(text, 64)
-	if err != nil || f != math.Trunc(f) {
-		return 0, fmt.Errorf("%q is not an integer", text)
-	}
-	return int64(f), nil
-}

@@ -9,14 +9,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// proxy passes requests to a Redis and loses some of the replies to scripts, together with the connection: the script has
-// run, and its caller can't know.
+// proxy passes requests to a Redis and loses some of the replies to scripts and transactions, together with the
+// connection: they have run, and their caller can't know.
 type proxy struct {
-	addr    string
-	target  string
-	every   atomic.Int64 // loses each so-many-th reply; 0: none
-	scripts atomic.Int64
-	lost    atomic.Int64
+	addr   string
+	target string
+	every  atomic.Int64 // loses each so-many-th reply; 0: none
+	runs   atomic.Int64
+	lost   atomic.Int64
 }
 
 func startProxy(t *testing.T, target string) *proxy {
@@ -53,7 +53,7 @@ func (p *proxy) serve(client net.Conn) {
 			if err != nil {
 				return
 			}
-			if every := p.every.Load(); every > 0 && bytes.Contains(b[:n], []byte("evalsha")) && p.scripts.Add(1)%every == 0 {
+			if every := p.every.Load(); every > 0 && runs(b[:n]) && p.runs.Add(1)%every == 0 {
 				lose.Store(true)
 			}
 			if _, err := server.Write(b[:n]); err != nil {
@@ -75,4 +75,9 @@ func (p *proxy) serve(client net.Conn) {
 			return
 		}
 	}
+}
+
+// runs says whether a request runs a script or a transaction.
+func runs(request []byte) bool {
+	return bytes.Contains(request, []byte("evalsha")) || bytes.Contains(request, []byte("\r\nexec\r\n"))
 }

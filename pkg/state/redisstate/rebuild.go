@@ -15,6 +15,9 @@ import (
 // eraseSize is how many buckets one script erases: the big ones are freed in the background, but not for nothing.
 const eraseSize = 128
 
+// rebuilding is what messages call it.
+const rebuilding = "rebuilding"
+
 // build is a mirror that is being built. Until the last step it is not ready and its position counts the steps, so that
 // each is done once and in order, however often and late it arrives.
 type build struct {
@@ -77,8 +80,8 @@ func (b *build) fill(ctx context.Context, entries iter.Seq2[[]state.Entry, error
 		if err != nil {
 			return fmt.Errorf("rebuilding %s: %w", b.name, err)
 		}
-		keys, args := b.chunk(step{ready: "0", generation: b.generation, from: b.steps, to: b.steps + 1}, slice)
-		if _, err := b.run(ctx, applyScript, keys, args); err != nil {
+		s := step{ready: "0", generation: b.generation, from: b.steps, to: b.steps + 1}
+		if err := b.outcome(b.advance(ctx, rebuilding, s, slice)); err != nil {
 			return err
 		}
 		b.steps++
@@ -92,11 +95,16 @@ func (b *build) finish(ctx context.Context, position int64) error {
 	return err
 }
 
-// run runs a step. A mismatch while building is nothing that the owner has to know about: repeating the call helps.
+// run runs a step that is a script.
 func (b *build) run(ctx context.Context, script *redis.Script, keys []string, args []any) ([]any, error) {
-	reply, err := b.mirror.run(ctx, "rebuilding", script, keys, args)
+	reply, err := b.mirror.run(ctx, rebuilding, script, keys, args)
+	return reply, b.outcome(err)
+}
+
+// outcome hides a mismatch: while building it is nothing that the owner has to know about, repeating the call helps.
+func (b *build) outcome(err error) error {
 	if errors.Is(err, state.ErrMismatch) {
-		return nil, fmt.Errorf("rebuilding %s: a part of it was lost meanwhile, or it is being rebuilt twice", b.name)
+		return fmt.Errorf("rebuilding %s: a part of it was lost meanwhile, or it is being rebuilt twice", b.name)
 	}
-	return reply, err
+	return err
 }

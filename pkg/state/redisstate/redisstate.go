@@ -3,8 +3,9 @@
 // The states of a partition lie in a fixed number of hashes, the buckets; beside them are a sorted set of timers and a
 // meta hash with the changelog position, the owner's token, whose mirror it is and whether it is ready. Every bucket and
 // the timers hold a sentinel that names the mirror's generation: one that is missing says that something was evicted or
-// lost. Every access is one Lua script, hence atomic, and every script can be sent again: a reply that gets lost and the
-// client's own retries do no harm.
+// lost. States are read and written by transactions, which cost the server half of what a script does; a transaction that
+// writes watches every key that was checked before it. All other accesses are Lua scripts. So each is atomic, and each
+// can be done again: a reply that gets lost and the client's own retries do no harm.
 //
 // Redis 5.0 or later is needed, for scripts that write after asking for the time.
 package redisstate
@@ -16,7 +17,6 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/cespare/xxhash/v2"
 	"github.com/redis/go-redis/v9"
 
 	"github.com/pqlstream/pqlstream/pkg/state"
@@ -27,13 +27,17 @@ var (
 	_ state.Reader = (*Store)(nil)
 )
 
+// defaultBuckets is what a thousand states are cheap to read and write with: a dozen of them share a command. A million
+// states in a partition make buckets of a few megabytes, which a slot still migrates with quickly.
+const defaultBuckets = 64
+
 // maxBuckets keeps the scripts that touch every bucket of a partition short.
 const maxBuckets = 16384
 
 // Options says how the keys are laid out. All processes of a deployment have the same.
 type Options struct {
 	Prefix  string // first part of every key; empty: pqlstream
-	Buckets int    // hashes a partition, 1 to 16384; 0: 1024. Changing it makes owners rebuild their mirrors
+	Buckets int    // hashes a partition, 1 to 16384; 0: 64. Changing it makes owners rebuild their mirrors
 }
 
 // Store opens mirrors in Redis. It is safe for concurrent use.
@@ -53,7 +57,7 @@ func New(client redis.UniversalClient, o Options) (*Store, error) {
 		o.Prefix = "pqlstream"
 	}
 	if o.Buckets == 0 {
-		o.Buckets = 1024
+		o.Buckets = defaultBuckets
 	}
 	if strings.ContainsAny(o.Prefix, "{}") {
 		return nil, fmt.Errorf("the Redis prefix %q contains a brace, which Redis Cluster gives a meaning", o.Prefix)
@@ -69,14 +73,18 @@ func (s *Store) Open(p state.Partition, token int64) state.Mirror {
 	m := &mirror{
 		store:   s,
 		name:    describe(p),
+		owner:   p.Identity,
 		base:    s.base(p),
+		token:   token,
 		meta:    s.base(p) + "meta",
 		timers:  s.base(p) + "timers",
 		buckets: make([]string, s.buckets),
+		names:   make([]any, s.buckets),
 		header:  []any{p.Identity, s.buckets, token},
 	}
 	for i := range m.buckets {
 		m.buckets[i] = m.bucketKey(i)
+		m.names[i] = m.buckets[i]
 	}
 	return m
 }
@@ -85,7 +93,7 @@ func (s *Store) Open(p state.Partition, token int64) state.Mirror {
 func (s *Store) Get(ctx context.Context, p state.Partition, key string) ([]byte, error) {
 	base := s.base(p)
 	keys := []string{base + "meta", base + strconv.Itoa(s.bucketOf(key))}
-	reply, err := s.run(ctx, getScript, keys, []any{p.Identity, s.buckets, key})
+	reply, err := run(ctx, s.client, getScript, keys, []any{p.Identity, s.buckets, key})
 	if err != nil {
 		return nil, fmt.Errorf("getting a value of %s: %w", describe(p), err)
 	}
@@ -97,14 +105,9 @@ func (s *Store) base(p state.Partition) string {
 	return "{" + s.prefix + ":" + p.Stage + ":" + p.Topic + ":" + strconv.Itoa(int(p.Number)) + "}:"
 }
 
-// bucketOf is part of the layout: changing it needs another prefix.
-func (s *Store) bucketOf(key string) int {
-	return int(xxhash.Sum64String(key) % uint64(s.buckets))
-}
-
 // run runs a script and returns what follows the OK.
-func (s *Store) run(ctx context.Context, script *redis.Script, keys []string, args []any) ([]any, error) {
-	reply, err := script.Run(ctx, s.client, keys, args...).Slice()
+func run(ctx context.Context, c redis.Scripter, script *redis.Script, keys []string, args []any) ([]any, error) {
+	reply, err := script.Run(ctx, c, keys, args...).Slice()
 	if err != nil {
 		return nil, err
 	}
@@ -117,13 +120,21 @@ func (s *Store) run(ctx context.Context, script *redis.Script, keys []string, ar
 	case "OK":
 		return append(reply[1:], nil), nil
 	case "MISMATCH":
-		return nil, fmt.Errorf("%v: %w", detail(), state.ErrMismatch)
+		return nil, mismatch(detail())
 	case "FENCED":
-		return nil, fmt.Errorf("its token is %v: %w", detail(), state.ErrFenced)
+		return nil, fenced(detail())
 	case "FOREIGN":
-		return nil, fmt.Errorf("its identity is %v, use another prefix or database, or delete its keys: %w", detail(), state.ErrForeign)
+		return nil, foreign(detail())
 	}
 	return nil, fmt.Errorf("a script answered %v", reply)
+}
+
+func mismatch(why any) error { return fmt.Errorf("%v: %w", why, state.ErrMismatch) }
+
+func fenced(token any) error { return fmt.Errorf("its token is %v: %w", token, state.ErrFenced) }
+
+func foreign(identity any) error {
+	return fmt.Errorf("its identity is %v, use another prefix or database, or delete its keys: %w", identity, state.ErrForeign)
 }
 
 func describe(p state.Partition) string {

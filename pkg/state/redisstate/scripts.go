@@ -16,10 +16,8 @@ var (
 
 	//go:embed lua/claim.lua
 	claimSource string
-	//go:embed lua/load.lua
-	loadSource string
-	//go:embed lua/apply.lua
-	applySource string
+	//go:embed lua/check.lua
+	checkSource string
 	//go:embed lua/due.lua
 	dueSource string
 	//go:embed lua/begin.lua
@@ -32,8 +30,7 @@ var (
 	getSource string
 
 	claimScript  = redis.NewScript(guard + fence + claimSource)
-	loadScript   = redis.NewScript(guard + fence + loadSource)
-	applyScript  = redis.NewScript(guard + fence + applySource)
+	checkScript  = redis.NewScript(guard + fence + checkSource)
 	dueScript    = redis.NewScript(guard + fence + dueSource)
 	beginScript  = redis.NewScript(guard + fence + beginSource)
 	eraseScript  = redis.NewScript(guard + fence + eraseSource)
