@@ -10,28 +10,37 @@ import (
 	"github.com/pqlstream/pqlstream/pkg/usage"
 )
 
-// compileSchema turns a writer schema into a program that reads what the plan wants. name is what errors call it.
+// compileSchema turns a writer schema into programs that read what the plan wants. name is what errors call it.
 func compileSchema(text, name string, p *plan) *compiled {
 	schema, err := avro.Parse(text, avro.WithLaxNames(nil))
 	if err != nil {
 		return &compiled{err: &usage.Error{Code: usage.CodeBadSchema, Err: fmt.Errorf("parsing %s: %w", name, err)}}
 	}
-	c := &compiler{plan: p, name: name, types: map[string]*avro.SchemaNode{}, skips: map[string]*program{}, found: map[target]bool{}}
-	root := schema.Root()
+	all, reject := compileProgram(schema.Root(), name, p, false)
+	if reject != nil {
+		return &compiled{err: reject}
+	}
+	core, reject := compileProgram(schema.Root(), name, p, true)
+	return &compiled{all: all, core: core, err: reject}
+}
+
+func compileProgram(root *avro.SchemaNode, name string, p *plan, core bool) (program, *usage.Error) {
+	c := &compiler{plan: p, core: core, name: name, types: map[string]*avro.SchemaNode{}, skips: map[string]*program{}, found: map[target]bool{}}
 	c.collect(root)
-	program, reject := c.read(scoped{root, ""}, p.root)
+	made, reject := c.read(scoped{root, ""}, p.root)
 	if reject == nil {
 		reject = c.checkRequired()
 	}
 	if c.unresolved != "" {
 		reject = &usage.Error{Code: usage.CodeBadSchema, Err: fmt.Errorf("%s doesn't define %s", name, c.unresolved)}
 	}
-	return &compiled{program: program, err: reject}
+	return made, reject
 }
 
 // compiler makes the program for one writer schema.
 type compiler struct {
 	plan  *plan
+	core  bool // source and received_at are not read, properties later on if at all
 	name  string
 	types map[string]*avro.SchemaNode // definitions by full name
 	skips map[string]*program         // programs that pass over a record, by full name
@@ -139,6 +148,22 @@ func (c *compiler) read(n scoped, w *want) (program, *usage.Error) {
 
 // target returns the program for a node whose value goes to a target.
 func (c *compiler) target(n scoped, t target) (program, *usage.Error) {
+	p, err := c.value(n, t)
+	if err != nil || !c.core {
+		return p, err
+	}
+	switch t.field {
+	case fieldSource, fieldReceivedAt:
+		return c.skip(n), nil
+	case fieldProperties, fieldSingle:
+		skip := c.skip(n)
+		return program{{code: opLater, target: t, program: &skip, programs: []program{p}}}, nil
+	}
+	return p, nil
+}
+
+// value returns the program that reads a node's value for a target.
+func (c *compiler) value(n scoped, t target) (program, *usage.Error) {
 	if t.field == fieldProperties {
 		return c.properties(n)
 	}
@@ -146,10 +171,7 @@ func (c *compiler) target(n scoped, t target) (program, *usage.Error) {
 	if err != nil {
 		return nil, err
 	}
-	if l.kind == leafText && t.field != fieldSingle {
-		return program{{code: opText, target: t}}, nil
-	}
-	return program{{code: opLeaf, target: t, leaf: l}}, nil
+	return leafProgram(l, t), nil
 }
 
 // descend returns the program for a node that something is wanted below of.
@@ -195,11 +217,11 @@ func (c *compiler) record(n scoped, w *want) (program, *usage.Error) {
 // wanted returns what is wanted of a record's field, which is also found under a name that it had before (an alias). No
 // two fields of a valid schema share a name, former ones included.
 func wanted(f *avro.SchemaField, w *want) *want {
-	if below := w.below[f.Name]; below != nil {
+	if below := w.below.named(f.Name); below != nil {
 		return below
 	}
 	for _, alias := range f.Aliases {
-		if below := w.below[alias]; below != nil {
+		if below := w.below.named(alias); below != nil {
 			return below
 		}
 	}
@@ -210,12 +232,12 @@ func (c *compiler) mapEntries(n scoped, w *want) (program, *usage.Error) {
 	values := n.in(n.Values)
 	other := c.skip(values)
 	o := op{code: opMap, program: &other, entries: map[string]mapEntry{}}
-	for key, below := range w.below {
-		p, err := c.read(values, below)
+	for _, below := range w.below {
+		p, err := c.read(values, below.want)
 		if err != nil {
 			return nil, err
 		}
-		o.entries[key] = mapEntry{program: p, want: below}
+		o.entries[below.name] = mapEntry{program: p, want: below.want}
 	}
 	return program{o}, nil
 }
@@ -228,7 +250,8 @@ func (c *compiler) properties(n scoped) (program, *usage.Error) {
 	switch n.Type {
 	case "map":
 		l, err := c.leaf(n.in(n.Values), field, usage.FieldProperties, path)
-		return program{{code: opProperties, leaf: l}}, err
+		skip := c.skip(n.in(n.Values))
+		return program{{code: opProperties, leaf: &l, program: &skip}}, err
 	case "record", "error":
 		var p program
 		for i := range n.Fields {
@@ -237,7 +260,8 @@ func (c *compiler) properties(n scoped) (program, *usage.Error) {
 			if err != nil {
 				return nil, err
 			}
-			p = append(p, op{code: opProperty, key: key, leaf: l})
+			skip := c.skip(n.in(&n.Fields[i].Type))
+			p = append(p, op{code: opProperty, key: key, leaf: &l, program: &skip})
 		}
 		return p, nil
 	case "union":

@@ -47,6 +47,38 @@ func (c *compiler) leafUnion(n scoped, t target, field, path string) (leaf, *usa
 	return l, nil
 }
 
+// textOps are the fields that are texts.
+var textOps = map[field]opcode{
+	fieldEventID: opEventID, fieldAccountID: opAccountID, fieldUserID: opUserID, fieldEvent: opEvent, fieldSource: opSource,
+}
+
+// leafProgram returns the program that reads a value for a target. What is common has an operation of its own.
+func leafProgram(l leaf, t target) program {
+	if t.field == fieldSingle {
+		return program{{code: opLeaf, target: t, leaf: &l}}
+	}
+	code, isText := textOps[t.field]
+	switch {
+	case l.kind == leafNull:
+		return nil
+	case l.kind == leafReject:
+		return program{{code: opReject, reject: l.reject}}
+	case l.kind == leafUnion:
+		o := op{code: opUnion}
+		for _, branch := range l.branches {
+			o.programs = append(o.programs, leafProgram(branch, t))
+		}
+		return program{o}
+	case l.kind == leafText && isText:
+		return program{{code: code}}
+	case l.kind == leafLong && l.perMilli == 1 && t.field == fieldOccurredAt:
+		return program{{code: opOccurredAt}}
+	case l.kind == leafDouble && t.field == fieldQuantity:
+		return program{{code: opQuantity}}
+	}
+	return program{{code: opLeaf, target: t, leaf: &l}}
+}
+
 // leafOf returns how to read a node that holds one value.
 func leafOf(n scoped) (leaf, bool) {
 	switch n.Type {

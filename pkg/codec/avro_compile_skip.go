@@ -1,5 +1,7 @@
 package codec
 
+import "slices"
+
 // inlined is how long a record's program may be at most to be repeated where the record is referred to.
 const inlined = 4
 
@@ -22,11 +24,9 @@ func (c *compiler) skip(n scoped) program {
 	case "fixed":
 		return skipBytes(n.Size)
 	case "array":
-		item := c.skip(n.in(n.Items))
-		return program{{code: opSkipBlocks, program: &item}}
+		return skipBlocks(c.skip(n.in(n.Items)))
 	case "map":
-		item := appendProgram(program{{code: opSkipText}}, c.skip(n.in(n.Values)))
-		return program{{code: opSkipBlocks, program: &item}}
+		return skipBlocks(appendProgram(program{{code: opSkipText}}, c.skip(n.in(n.Values))))
 	case "union":
 		o := op{code: opUnion}
 		for i := range n.Branches {
@@ -55,6 +55,15 @@ func (c *compiler) skipRecord(n scoped) program {
 	}
 	*shared = p
 	return p
+}
+
+// skipBlocks returns the program that passes over an array or a map.
+func skipBlocks(item program) program {
+	texts := !slices.ContainsFunc(item, func(o op) bool { return o.code != opSkipText })
+	if texts && len(item) > 0 {
+		return program{{code: opSkipTexts, n: len(item)}}
+	}
+	return program{{code: opSkipBlocks, program: &item}}
 }
 
 func skipBytes(n int) program {

@@ -40,7 +40,9 @@ func TestAvroReadsAsGoavroDoes(t *testing.T) {
 			want, ok := c.naive(native)
 			for _, b := range [][]byte{body, again} {
 				var got usage.Event
-				err := d.Decode(t.Context(), append([]byte{0, 0, 0, 0, 7}, b...), &got)
+				value := append([]byte{0, 0, 0, 0, 7}, b...)
+				err := d.Decode(t.Context(), value, &got)
+				requireSameCore(t, in.Decoder(), value, &got, err)
 				if !ok {
 					var reject *usage.Error
 					require.ErrorAs(t, err, &reject, "seed %d: %s", seed, c.root)

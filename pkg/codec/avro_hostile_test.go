@@ -171,13 +171,14 @@ func FuzzAvro(f *testing.F) {
 	require.NoError(f, err)
 	in, err := NewInput(Avro, m, fuzzSchemas)
 	require.NoError(f, err)
-	used := in.Decoder()
+	used, core := in.Decoder(), in.Decoder()
 	var e usage.Event
 	f.Fuzz(func(t *testing.T, schema byte, body []byte) {
 		value := append([]byte{0, 0, 0, 0, schema % byte(len(fuzzSchemas))}, body...)
 		value = value[:len(value):len(value)]
 		err := used.Decode(t.Context(), value, &e)
 		requireSaneDecode(t, in.Decoder(), value, &e, err)
+		requireSameCore(t, core, value, &e, err)
 	})
 }
 

@@ -17,14 +17,22 @@ const (
 	opSkip       opcode = iota // n bytes
 	opSkipLong                 // an int, long or enum
 	opSkipText                 // a string or bytes
+	opSkipTexts                // an array or map, whose items are n strings or bytes each
 	opSkipBlocks               // an array or map, whose items are program
 	opCall                     // program, which others call as well
 	opUnion                    // one of programs
 	opEach                     // each of programs, from the same place
-	opText                     // a string for target
+	opEventID                  // a string
+	opAccountID                // a string
+	opUserID                   // a string
+	opEvent                    // a string
+	opSource                   // a string
+	opOccurredAt               // a long
+	opQuantity                 // a double
 	opLeaf                     // a value for target
-	opProperty                 // a value for the property key
-	opProperties               // a map, each value of which is a property
+	opProperty                 // a value for the property key; program passes over it
+	opProperties               // a map, each value of which is a property; program passes over a value
+	opLater                    // what programs[0] reads for target later on; program passes over it
 	opMap                      // a map, some entries of which are wanted; program passes over the others
 	opReject                   // a branch that the target can't have
 )
@@ -34,7 +42,7 @@ type op struct {
 	n        int
 	target   target
 	key      string
-	leaf     leaf
+	leaf     *leaf
 	program  *program
 	programs []program
 	entries  map[string]mapEntry
@@ -64,22 +72,57 @@ func runAvro(p program, body []byte, s *sink) error {
 	if err == nil && run.pos < len(body) {
 		err = errTrailing
 	}
+	return run.explain(err)
+}
+
+// runAvroAt reads what lies at a position of a record that was read before.
+func runAvroAt(p program, body []byte, from int, s *sink) error {
+	run := avroRun{avroReader: avroReader{b: body, pos: from}, sink: s}
+	return run.explain(run.run(p))
+}
+
+// explain says where in the record the bytes are wrong.
+func (r *avroRun) explain(err error) error {
 	if err == nil {
 		return nil
 	}
-	var reject *usage.Error
-	if errors.As(err, &reject) {
+	if _, isReject := errors.AsType[*usage.Error](err); isReject {
 		return err
 	}
-	return &usage.Error{Code: usage.CodeUndecodable, Err: fmt.Errorf("reading Avro at byte %d of %d: %w", run.pos, len(body), err)}
+	return &usage.Error{Code: usage.CodeUndecodable, Err: fmt.Errorf("reading Avro at byte %d of %d: %w", r.pos, len(r.b), err)}
 }
 
-func (r *avroRun) run(p program) error {
+// run holds what most records are made of; the rest is step's.
+func (r *avroRun) run(p program) (err error) {
 	if r.depth++; r.depth > maxDepth {
 		return errDepth
 	}
+	event := r.sink.event
 	for i := range p {
-		if err := r.step(&p[i]); err != nil {
+		o := &p[i]
+		switch o.code {
+		case opEventID:
+			event.ID, err = r.text()
+		case opAccountID:
+			event.AccountID, err = r.text()
+		case opUserID:
+			event.UserID, err = r.text()
+		case opEvent:
+			event.Name, err = r.text()
+		case opOccurredAt:
+			event.OccurredAt, err = r.long()
+		case opQuantity:
+			event.Quantity, err = r.double()
+		case opSkipText:
+			err = r.skipText()
+		case opSkipTexts:
+			err = r.skipTexts(o.n)
+		case opSkip:
+			err = r.skip(o.n)
+		default:
+			err = r.step(o)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -87,37 +130,31 @@ func (r *avroRun) run(p program) error {
 	return nil
 }
 
-func (r *avroRun) step(o *op) error {
+func (r *avroRun) step(o *op) (err error) {
 	switch o.code {
-	case opText:
-		s, err := r.text()
-		r.sink.putText(o.target.field, s)
+	case opSource:
+		r.sink.event.Source, err = r.text()
 		return err
 	case opLeaf:
 		v, err := o.leaf.read(&r.avroReader)
 		r.sink.put(o.target, v)
 		return err
 	case opProperties:
-		return r.properties(&o.leaf)
+		return r.properties(o)
 	case opProperty:
-		v, err := o.leaf.read(&r.avroReader)
-		if err != nil {
-			return err
-		}
-		return r.sink.property(o.key, v)
-	case opSkip:
-		return r.skip(o.n)
+		return r.property(o)
+	case opLater:
+		r.sink.later[o.target.slot()] = later{from: r.pos, program: o.programs[0]}
+		return r.run(*o.program)
 	case opSkipLong:
 		return r.skipLong()
-	case opSkipText:
-		return r.skipText()
 	case opSkipBlocks:
 		return r.skipBlocks(*o.program)
 	case opCall:
 		return r.run(*o.program)
 	case opUnion:
 		i, err := r.index(len(o.programs), errBranch)
-		if err != nil {
+		if err != nil || len(o.programs[i]) == 0 {
 			return err
 		}
 		return r.run(o.programs[i])
@@ -139,6 +176,28 @@ func (r *avroRun) each(programs []program) error {
 		}
 	}
 	return nil
+}
+
+// skipTexts passes over an array or a map whose items are n texts each.
+func (r *avroRun) skipTexts(n int) error {
+	for {
+		count, end, err := r.block()
+		if err != nil || count == 0 {
+			return err
+		}
+		if end >= 0 {
+			r.pos = end
+			continue
+		}
+		if count > int64(len(r.b)-r.pos) { // each text has a byte at least; so count*n can't overflow
+			return errTruncated
+		}
+		for count *= int64(n); count > 0; count-- {
+			if err := r.skipText(); err != nil {
+				return err
+			}
+		}
+	}
 }
 
 // skipBlocks passes over an array or a map; over a whole block at once where the writer says how long it is.
@@ -163,15 +222,23 @@ func (r *avroRun) skipBlocks(item program) error {
 	}
 }
 
-// properties reads a map whose every entry is a property.
-func (r *avroRun) properties(values *leaf) error {
-	total := int64(0)
+// property reads a field of a record that is a property, if it is chosen.
+func (r *avroRun) property(o *op) error {
+	if only := r.sink.only; only != nil && !only.Has(o.key) {
+		return r.run(*o.program)
+	}
+	return r.entry(o.key, o.leaf)
+}
+
+// properties reads a map whose every entry is a property: those that are chosen, passing over the values of the others.
+func (r *avroRun) properties(o *op) error {
+	total, only := int64(0), r.sink.only
 	for {
 		count, end, err := r.block()
 		if err != nil || count == 0 {
 			return err
 		}
-		if total += count; total < count || total > usage.MaxProperties {
+		if total += count; only == nil && (total < count || total > usage.MaxProperties) {
 			return usage.TooManyProperties()
 		}
 		for ; count > 0; count-- {
@@ -179,11 +246,12 @@ func (r *avroRun) properties(values *leaf) error {
 			if err != nil {
 				return err
 			}
-			v, err := values.read(&r.avroReader)
-			if err != nil {
-				return err
+			if only != nil && !only.Has(key) {
+				err = r.run(*o.program)
+			} else {
+				err = r.entry(key, o.leaf)
 			}
-			if err := r.sink.property(key, v); err != nil {
+			if err != nil {
 				return err
 			}
 		}
@@ -191,6 +259,14 @@ func (r *avroRun) properties(values *leaf) error {
 			return errBlock
 		}
 	}
+}
+
+func (r *avroRun) entry(key string, values *leaf) error {
+	v, err := values.read(&r.avroReader)
+	if err != nil {
+		return err
+	}
+	return r.sink.property(key, v)
 }
 
 // mapEntries reads the wanted entries of a map; of equal keys the last wins.

@@ -90,6 +90,19 @@ func (r *avroReader) double() (float64, error) {
 
 // text reads a string or bytes; it aliases the record.
 func (r *avroReader) text() (string, error) {
+	if r.pos < len(r.b) {
+		if c := r.b[r.pos]; c&0x81 == 0 { // at most 63 bytes, not a negative number of them
+			start := r.pos + 1
+			if end := start + int(c>>1); end <= len(r.b) {
+				r.pos = end
+				return unsafe.String(unsafe.SliceData(r.b[start:]), end-start), nil
+			}
+		}
+	}
+	return r.longText()
+}
+
+func (r *avroReader) longText() (string, error) {
 	n, err := r.length()
 	if err != nil {
 		return "", err
@@ -138,6 +151,12 @@ func (r *avroReader) skipLong() error {
 
 // skipText passes over a string or bytes.
 func (r *avroReader) skipText() error {
+	if r.pos < len(r.b) {
+		if c := r.b[r.pos]; c&0x81 == 0 && int(c>>1) < len(r.b)-r.pos {
+			r.pos += 1 + int(c>>1)
+			return nil
+		}
+	}
 	n, err := r.length()
 	r.pos += n
 	return err

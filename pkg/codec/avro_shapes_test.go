@@ -55,7 +55,9 @@ func decodeAvro(t testing.TB, fields map[string]string, schema string, body []by
 	in, err := NewInput(Avro, m, Schemas{1: schema})
 	require.NoError(t, err)
 	var e usage.Event
-	err = in.Decoder().Decode(t.Context(), append([]byte{0, 0, 0, 0, 1}, body...), &e)
+	value := append([]byte{0, 0, 0, 0, 1}, body...)
+	err = in.Decoder().Decode(t.Context(), value, &e)
+	requireSameCore(t, in.Decoder(), value, &e, err)
 	if len(e.Properties) == 0 {
 		e.Properties = nil
 	}
@@ -163,6 +165,15 @@ func TestAvroShapes(t *testing.T) {
 			want: func(e *usage.Event) {
 				e.UserID = "u1"
 				e.Properties = []usage.Property{{Key: "plan", Value: str("new")}, {Key: "tier", Value: str("new")}, {Key: "who", Value: str("u1")}}
+			},
+		},
+		{
+			name:    "the last of equal keys on the way to a property",
+			mapping: map[string]string{"properties": "ctx.all", "properties.plan": "ctx.one.plan", "user_id": "ctx.one.user"},
+			fields:  []string{`{"name":"ctx","type":{"type":"map","values":{"type":"map","values":"string"}}}`},
+			body:    bytesOf(3, "all", 1, "a", "1", 0, "one", 2, "plan", "old", "user", "u0", 0, "one", 1, "user", "u1", 0, 1, "all", 1, "b", "2", 0, 0),
+			want: func(e *usage.Event) {
+				e.UserID, e.Properties = "u1", []usage.Property{{Key: "b", Value: str("2")}}
 			},
 		},
 		{

@@ -32,11 +32,12 @@ type Input struct {
 	compiled map[int]*compiled // by schema id
 }
 
-// compiled is what became of a writer schema: a program, or why there is none. Neither ever changes, since a schema id
+// compiled is what became of a writer schema: its programs, or why there are none. They never change, since a schema id
 // means the same schema for ever.
 type compiled struct {
-	program program
-	err     *usage.Error
+	all  program // what Decode reads
+	core program // what DecodeCore reads
+	err  *usage.Error
 }
 
 // NewInput returns the way to read records of a format under a mapping. JSON needs no source.
@@ -64,6 +65,8 @@ func NewInput(format Format, mapping usage.Mapping, source SchemaSource) (*Input
 type Decoder struct {
 	input   *Input
 	sink    sink
+	json    jsonReader
+	body    []byte            // of the Avro record that Properties reads from
 	schemas map[int]*compiled // those of input that this decoder has met, to take no lock
 
 	lastID int // schema id of last
@@ -72,9 +75,10 @@ type Decoder struct {
 
 // Decoder returns a new decoder of the input's records.
 func (in *Input) Decoder() *Decoder {
+	singles := len(in.plan.singles)
 	return &Decoder{
 		input:   in,
-		sink:    sink{plan: in.plan, single: make([]singleValue, len(in.plan.singles))},
+		sink:    sink{plan: in.plan, single: make([]singleValue, singles), later: make([]later, 1+singles)},
 		schemas: map[int]*compiled{},
 	}
 }
@@ -87,15 +91,54 @@ func (in *Input) Decoder() *Decoder {
 // writer's schema can't be had now; the same call may succeed later. After an error the event holds anything.
 func (d *Decoder) Decode(ctx context.Context, value []byte, into *usage.Event) error {
 	d.sink.reset(into)
-	if err := d.decode(ctx, value); err != nil {
+	if err := d.decode(ctx, value, false); err != nil {
 		return err
 	}
 	return d.sink.finish()
 }
 
-func (d *Decoder) decode(ctx context.Context, value []byte) error {
+// DecodeCore is Decode for those who judge by an event's name whether they want its properties, and who have no use for
+// its source and when it was received. It leaves these empty. Properties then reads those that are wanted.
+//
+// Nobody looks at what is left out: the record must be well-formed there as far as it takes to read the rest of it, and
+// the writer's schema must fit the mapping as ever, but a value may be of a wrong type, not UTF-8, too long, or one
+// property of too many.
+func (d *Decoder) DecodeCore(ctx context.Context, value []byte, into *usage.Event) error {
+	d.sink.reset(into)
+	return d.decode(ctx, value, true)
+}
+
+// Properties reads the properties that are wanted of the record that DecodeCore has just read, into the same event. The
+// record must not have been changed since. Its errors are Decode's.
+func (d *Decoder) Properties(wanted *usage.Selection) error {
+	if d.sink.only = wanted; wanted.All {
+		d.sink.only = nil
+	}
+	for slot := range d.sink.later {
+		if slot > 0 && !wanted.Has(d.sink.plan.singles[slot-1]) {
+			continue
+		}
+		if err := d.readLater(slot); err != nil {
+			return err
+		}
+	}
+	return d.sink.finish()
+}
+
+func (d *Decoder) readLater(slot int) error {
+	l := d.sink.later[slot]
+	if d.input.format != JSON {
+		return runAvroAt(l.program, d.body, l.from, &d.sink)
+	}
+	if l.from == 0 {
+		return nil
+	}
+	return d.json.readLater(l.from, slot)
+}
+
+func (d *Decoder) decode(ctx context.Context, value []byte, core bool) error {
 	if d.input.format == JSON {
-		return decodeJSON(value, &d.sink)
+		return d.json.decode(value, &d.sink, core)
 	}
 	id, body := bodySchemaID, value
 	if d.input.format == Avro {
@@ -111,7 +154,10 @@ func (d *Decoder) decode(ctx context.Context, value []byte) error {
 	if c.err != nil {
 		return c.err
 	}
-	return runAvro(c.program, body, &d.sink)
+	if d.body = body; core {
+		return runAvro(c.core, body, &d.sink)
+	}
+	return runAvro(c.all, body, &d.sink)
 }
 
 // schema returns what became of a writer schema.

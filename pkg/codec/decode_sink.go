@@ -32,10 +32,36 @@ type target struct {
 	single int // of fieldSingle: index into plan.singles
 }
 
+// slot is where a property that is read later on is noted.
+func (t target) slot() int {
+	if t.field == fieldSingle {
+		return 1 + t.single
+	}
+	return 0
+}
+
 // want says what a mapping needs at one place of a source record and below it.
 type want struct {
 	targets []target
-	below   map[string]*want
+	below   wants
+}
+
+// wants are what is wanted below a place, by name. They are few: going through them is faster than hashing.
+type wants []namedWant
+
+type namedWant struct {
+	name string
+	*want
+}
+
+// named returns what is wanted under a name, nil when nothing.
+func (ws wants) named(name string) *want {
+	for i := range ws {
+		if ws[i].name == name {
+			return ws[i].want
+		}
+	}
+	return nil
 }
 
 // plan is a mapping as the tree of what is wanted from a source record.
@@ -69,13 +95,10 @@ func (p *plan) add(path usage.Path, t target) {
 	}
 	at := p.root
 	for _, name := range path {
-		if at.below == nil {
-			at.below = map[string]*want{}
-		}
-		next := at.below[name]
+		next := at.below.named(name)
 		if next == nil {
 			next = &want{}
-			at.below[name] = next
+			at.below = append(at.below, namedWant{name, next})
 		}
 		at = next
 	}
@@ -104,19 +127,28 @@ type singleValue struct {
 	value usage.Value
 }
 
+// later is where in a record properties are that may be read once it is known whether anybody wants them.
+type later struct {
+	from    int     // the position, 0 for none in JSON
+	program program // Avro only
+}
+
 // sink collects the values of one record into an event. Values of the wrong kind don't come here: those who read know
 // what each target takes.
 type sink struct {
 	plan   *plan
 	event  *usage.Event
 	single []singleValue
+	later  []later          // by target.slot()
+	only   *usage.Selection // the properties that are wanted; nil: all
 }
 
 func (s *sink) reset(into *usage.Event) {
 	properties := into.Properties[:0]
 	*into = usage.Event{Properties: properties}
-	s.event = into
+	s.event, s.only = into, nil
 	clear(s.single)
+	clear(s.later)
 }
 
 // put stores a value, of which null is the same as none except for a property.
@@ -159,14 +191,16 @@ func (s *sink) clear(w *want) {
 		switch t.field {
 		case fieldProperties:
 			s.event.Properties = s.event.Properties[:0]
+			s.later[t.slot()] = later{}
 		case fieldSingle:
 			s.single[t.single] = singleValue{}
+			s.later[t.slot()] = later{}
 		default:
 			s.put(t, usage.Value{})
 		}
 	}
 	for _, below := range w.below {
-		s.clear(below)
+		s.clear(below.want)
 	}
 }
 

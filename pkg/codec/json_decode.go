@@ -6,15 +6,36 @@ import (
 	"fmt"
 	"math"
 	"strconv"
-	"strings"
 	"time"
 	"unicode/utf8"
 
 	"github.com/pqlstream/pqlstream/pkg/usage"
 )
 
-// decodeJSON reads a record that is a JSON object. The whole of it must be valid, also what nobody wants.
-func decodeJSON(value []byte, s *sink) error {
+// jsonReader reads what is wanted from a JSON object into a sink. All of it must be valid, also what nobody wants.
+type jsonReader struct {
+	jsonScanner
+	sink *sink
+	core bool // source and received_at are not read, properties later on if at all
+}
+
+func (r *jsonReader) decode(value []byte, s *sink, core bool) error {
+	r.jsonScanner = jsonScanner{b: value, nest: r.nest}
+	r.sink, r.core = s, core
+	if r.peek() != '{' {
+		return malformed(value, undecodableJSON(errors.New("it is not an object")))
+	}
+	if err := r.object(s.plan.root); err != nil {
+		return malformed(value, err)
+	}
+	if r.peek(); r.failed || r.pos < len(value) {
+		return malformed(value, undecodableJSON(errors.New("it is not valid")))
+	}
+	return nil
+}
+
+// malformed says what is wrong with a record that can't be read: err only where it is valid JSON.
+func malformed(value []byte, err error) error {
 	if !utf8.Valid(value) {
 		return undecodableJSON(errors.New("it is not valid UTF-8"))
 	}
@@ -22,27 +43,17 @@ func decodeJSON(value []byte, s *sink) error {
 		var raw json.RawMessage
 		return undecodableJSON(json.Unmarshal(value, &raw))
 	}
-	r := jsonReader{jsonScanner: jsonScanner{b: value}, sink: s}
-	if r.peek() != '{' {
-		return undecodableJSON(errors.New("it is not an object"))
-	}
-	return r.object(s.plan.root)
+	return err
 }
 
 func undecodableJSON(err error) *usage.Error {
 	return &usage.Error{Code: usage.CodeUndecodable, Err: fmt.Errorf("reading JSON: %w", err)}
 }
 
-// jsonReader reads what is wanted from a valid JSON document into a sink.
-type jsonReader struct {
-	jsonScanner
-	sink *sink
-}
-
 // object reads the members that are wanted; of equal names the last wins.
 func (r *jsonReader) object(w *want) error {
 	for more := r.open(); more; more = r.next() {
-		below := w.below[r.name()]
+		below := w.below.named(r.name())
 		if below == nil {
 			r.skip()
 			continue
@@ -57,10 +68,10 @@ func (r *jsonReader) object(w *want) error {
 
 // value reads a value once for each of those that want it.
 func (r *jsonReader) value(w *want) error {
-	start := r.pos
+	kind, start := r.peek(), r.pos
 	for _, t := range w.targets {
 		r.pos = start
-		if err := r.target(t); err != nil {
+		if err := r.target(t, kind); err != nil {
 			return err
 		}
 	}
@@ -68,56 +79,75 @@ func (r *jsonReader) value(w *want) error {
 		return nil
 	}
 	r.pos = start
-	if r.peek() == '{' {
+	if kind == '{' {
 		return r.object(w)
 	}
 	r.skip()
 	return nil
 }
 
-func (r *jsonReader) target(t target) error {
-	if t.field == fieldProperties {
-		return r.properties()
+func (r *jsonReader) target(t target, kind byte) error {
+	switch t.field {
+	case fieldProperties, fieldSingle:
+		if r.core {
+			r.sink.later[t.slot()] = later{from: r.pos}
+			r.skip()
+			return nil
+		}
+		if t.field == fieldProperties {
+			return r.properties(kind)
+		}
+	case fieldSource, fieldReceivedAt:
+		if r.core {
+			r.skip()
+			return nil
+		}
 	}
-	kind := r.peek()
-	token := r.token()
-	v, err := r.convert(t, kind, token)
-	if err != nil {
-		return err
-	}
+	v, err := r.convert(t, kind)
 	r.sink.put(t, v)
-	return nil
+	return err
 }
 
-// convert makes a token what a target takes. null is the same as none, except for a property.
-func (r *jsonReader) convert(t target, kind byte, token string) (usage.Value, error) {
+// readLater reads what was noted of a valid document for later.
+func (r *jsonReader) readLater(from, slot int) error {
+	r.pos, r.core = from, false
+	if slot == 0 {
+		return r.target(target{field: fieldProperties}, r.peek())
+	}
+	return r.target(target{field: fieldSingle, single: slot - 1}, r.peek())
+}
+
+// convert makes a value what a target takes. null is the same as none, except for a property.
+func (r *jsonReader) convert(t target, kind byte) (usage.Value, error) {
 	switch {
 	case kind == 'n':
+		r.skip()
 		return usage.Value{}, nil
 	case t.field == fieldSingle:
-		return r.property(r.sink.plan.singles[t.single], kind, token)
+		return r.property(r.sink.plan.singles[t.single], kind)
 	case t.field == fieldQuantity && isNumber(kind):
+		token, _ := r.number()
 		return jsonDouble(token), nil
 	case t.field == fieldOccurredAt || t.field == fieldReceivedAt:
-		return r.moment(t, kind, token)
+		return r.moment(t, kind)
 	case kind == '"' && t.field != fieldQuantity:
-		return usage.StringValue(unquote(token)), nil
+		return usage.StringValue(r.text()), nil
 	}
 	return usage.Value{}, r.wrongType(t, kind)
 }
 
 // moment reads ms since the Unix epoch or an RFC 3339 string, rounding down.
-func (r *jsonReader) moment(t target, kind byte, token string) (usage.Value, error) {
+func (r *jsonReader) moment(t target, kind byte) (usage.Value, error) {
 	name := r.sink.plan.name(t)
 	switch {
 	case kind == '"':
-		at, err := time.Parse(time.RFC3339, unquote(token))
+		at, err := time.Parse(time.RFC3339, r.text())
 		if err != nil {
 			return usage.Value{}, &usage.Error{Code: usage.WrongType(name), Field: name, Err: errors.New("is a string, but not an RFC 3339 time")}
 		}
 		return usage.LongValue(at.UnixMilli()), nil
 	case isNumber(kind):
-		v := jsonNumber(token)
+		v := jsonNumber(r.number())
 		if v.Kind() == usage.Long {
 			return v, nil
 		}
@@ -130,25 +160,28 @@ func (r *jsonReader) moment(t target, kind byte, token string) (usage.Value, err
 	return usage.Value{}, r.wrongType(t, kind)
 }
 
-// properties reads an object whose every member is a property.
-func (r *jsonReader) properties() error {
-	switch r.peek() {
+// properties reads an object whose every member is a property: those that are chosen.
+func (r *jsonReader) properties(kind byte) error {
+	switch kind {
 	case '{':
 	case 'n':
 		r.skip()
 		return nil
 	default:
-		return r.wrongType(target{field: fieldProperties}, r.peek())
+		return r.wrongType(target{field: fieldProperties}, kind)
 	}
-	n := 0
+	n, only := 0, r.sink.only
 	for more := r.open(); more; more = r.next() {
 		// Repeated names count too, so that they can't make it long.
-		if n++; n > usage.MaxProperties {
+		if n++; only == nil && n > usage.MaxProperties {
 			return usage.TooManyProperties()
 		}
 		key := r.name()
-		kind := r.peek()
-		v, err := r.property(key, kind, r.token())
+		if only != nil && !only.Has(key) {
+			r.skip()
+			continue
+		}
+		v, err := r.property(key, r.peek())
 		if err != nil {
 			return err
 		}
@@ -159,15 +192,17 @@ func (r *jsonReader) properties() error {
 	return nil
 }
 
-func (r *jsonReader) property(key string, kind byte, token string) (usage.Value, error) {
+func (r *jsonReader) property(key string, kind byte) (usage.Value, error) {
 	switch {
 	case kind == '"':
-		return usage.StringValue(unquote(token)), nil
+		return usage.StringValue(r.text()), nil
 	case isNumber(kind):
-		return jsonNumber(token), nil
+		return jsonNumber(r.number()), nil
 	case kind == 't' || kind == 'f':
+		r.skip()
 		return usage.BoolValue(kind == 't'), nil
 	case kind == 'n':
+		r.skip()
 		return usage.Value{}, nil
 	}
 	return usage.Value{}, &usage.Error{Code: usage.CodePropertyWrongType, Field: usage.PropertyField(key), Err: wrongJSON(kind)}
@@ -194,9 +229,9 @@ func wrongJSON(kind byte) error {
 
 func isNumber(kind byte) bool { return kind == '-' || '0' <= kind && kind <= '9' }
 
-// jsonNumber is a Long when the number is written as an integer and fits, else a Double, infinite when it is too large.
-func jsonNumber(token string) usage.Value {
-	if !strings.ContainsAny(token, ".eE") {
+// jsonNumber is a Long when the number is written as a whole one and fits, else a Double, infinite when it is too large.
+func jsonNumber(token string, whole bool) usage.Value {
+	if whole {
 		if n, err := strconv.ParseInt(token, 10, 64); err == nil {
 			return usage.LongValue(n)
 		}

@@ -1,7 +1,10 @@
 package codec
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"math"
 	"math/rand/v2"
 	"strings"
@@ -26,6 +29,7 @@ func decodeJSONText(t testing.TB, fields map[string]string, text string) (usage.
 	t.Helper()
 	var e usage.Event
 	err := jsonDecoder(t, fields).Decode(t.Context(), []byte(text), &e)
+	requireSameCore(t, jsonDecoder(t, fields), []byte(text), &e, err)
 	if len(e.Properties) == 0 {
 		e.Properties = nil
 	}
@@ -121,13 +125,14 @@ func TestJSONRejects(t *testing.T) {
 // Random documents read as encoding/json and a naive mapping do.
 func TestJSONReadsAsEncodingJSONDoes(t *testing.T) {
 	m := map[string]string{"account_id": "a.b", "user_id": "a.c.d", "properties": "p", "properties.q": "a.q", "quantity": "n"}
-	d := jsonDecoder(t, m)
+	d, core := jsonDecoder(t, m), jsonDecoder(t, m)
 	r := rand.New(rand.NewPCG(1, 1))
 	read := 0
 	for range 5_000 {
 		text := randomJSON(r, 4)
 		var e usage.Event
 		err := d.Decode(t.Context(), []byte(text), &e)
+		requireSameCore(t, core, []byte(text), &e, err)
 		want, ok := naiveJSON(t, text)
 		if !ok {
 			var reject *usage.Error
@@ -244,12 +249,14 @@ func FuzzJSON(f *testing.F) {
 	f.Add([]byte(`{"account_id":"\ud800","occurred_at":"2024-01-01T00:00:00Z","ctx":{"a":{"b":[]}},"ctx":{}}`))
 	f.Add([]byte(`{"properties":{"a":1e400,"a":-0,"":null},"ctx":{"a":{"b":0.1}}}`))
 	f.Add([]byte("{\"quantity\" :\t1E-5 , \"x\":[{},[],\"}\\\"\"]}"))
-	used := jsonDecoder(f, fuzzMapping)
+	used, core := jsonDecoder(f, fuzzMapping), jsonDecoder(f, fuzzMapping)
 	var e usage.Event
 	f.Fuzz(func(t *testing.T, value []byte) {
 		value = value[:len(value):len(value)]
 		err := used.Decode(t.Context(), value, &e)
 		requireSaneDecode(t, jsonDecoder(t, fuzzMapping), value, &e, err)
+		requireSameCore(t, core, value, &e, err)
+		requireJSONTaken(t, core, value)
 		if err != nil {
 			return
 		}
@@ -259,6 +266,20 @@ func FuzzJSON(f *testing.F) {
 		requireSameText(t, doc["account_id"], e.AccountID)
 		requireSameText(t, doc["event"], e.Name)
 	})
+}
+
+// requireJSONTaken checks that an object is undecodable if, and only if, it is not UTF-8 or encoding/json does not take
+// it, and says which.
+func requireJSONTaken(t *testing.T, d *Decoder, value []byte) (taken bool) {
+	t.Helper()
+	trimmed := bytes.TrimLeft(value, " \t\r\n")
+	valid := utf8.Valid(value) && json.Valid(value) && bytes.HasPrefix(trimmed, []byte("{"))
+	var e usage.Event
+	for _, decode := range []func(context.Context, []byte, *usage.Event) error{d.Decode, d.DecodeCore} {
+		reject, wrong := errors.AsType[*usage.Error](decode(t.Context(), value, &e))
+		require.Equal(t, valid, !wrong || reject.Code != usage.CodeUndecodable, "%q", value)
+	}
+	return valid
 }
 
 func requireSameText(t *testing.T, raw json.RawMessage, got string) {

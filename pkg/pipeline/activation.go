@@ -2,12 +2,14 @@ package pipeline
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"slices"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/pqlstream/pqlstream/pkg/account"
+	"github.com/pqlstream/pqlstream/pkg/checklist"
 	"github.com/pqlstream/pqlstream/pkg/codec"
 	"github.com/pqlstream/pqlstream/pkg/kafka"
 	"github.com/pqlstream/pqlstream/pkg/stream"
@@ -34,7 +36,7 @@ const backfillAge = 24 * 60 * 60 * 1000
 
 // Processor returns the processor of one task.
 func (a *Activation) Processor() stream.Processor {
-	return &activation{Activation: a, decoder: a.Input.Decoder()}
+	return &activation{Activation: a, decoder: a.Input.Decoder(), gate: gate{clock: a.Now, tolerance: a.FutureTolerance}}
 }
 
 // activation is the processor of one task.
@@ -42,8 +44,8 @@ type activation struct {
 	*Activation
 	decoder *codec.Decoder
 	events  []usage.Event // by slot
-	now     int64         // when the chunk was decoded
-	buffer  []byte        // a fact is encoded here, and then copied: what grows step by step wastes memory
+	gate    gate
+	buffer  []byte // a fact is encoded here, and then copied: what grows step by step wastes memory
 }
 
 func (a *activation) NewState(key string, incarnation int64) stream.State {
@@ -58,12 +60,10 @@ func (a *activation) Decode(slot int, r *kgo.Record) (stream.Route, error) {
 	for len(a.events) <= slot {
 		a.events = append(a.events, usage.Event{})
 	}
-	if slot == 0 {
-		a.now = a.Now() // once a chunk: asking the clock costs as much as decoding a field
-	}
 	ev := &a.events[slot]
-	if err := decode(a.decoder, r, ev, a.now, a.FutureTolerance); err != nil {
-		return stream.Route{}, err
+	listener, err := a.read(r.Value, ev)
+	if err != nil {
+		return stream.Route{}, decoded(r, err)
 	}
 	key := bytesOf(ev.AccountID)
 	if a.Partitions > 0 {
@@ -73,7 +73,22 @@ func (a *activation) Decode(slot int, r *kgo.Record) (stream.Route, error) {
 					"a topic that is keyed otherwise needs the ingest stage", ev.AccountID, p, r.Partition)}
 		}
 	}
-	return stream.Route{Key: key, EventTime: ev.OccurredAt, Ignore: !a.Engine.Checklist().Listens(ev.Name)}, nil
+	return stream.Route{Key: key, EventTime: ev.OccurredAt, Ignore: listener == nil}, nil
+}
+
+// read decodes and validates what the checklist needs of an event: none of its properties where nothing listens. What is
+// not needed is not looked at (see codec.Decoder.DecodeCore), so it can't make the record a dead letter either.
+func (a *activation) read(value []byte, ev *usage.Event) (*checklist.Listener, error) {
+	if err := a.decoder.DecodeCore(context.Background(), value, ev); err != nil {
+		return nil, err
+	}
+	l := a.Engine.Checklist().Listener(ev.Name)
+	if l != nil && !l.Reads.Empty() {
+		if err := a.decoder.Properties(&l.Reads); err != nil {
+			return nil, err
+		}
+	}
+	return l, a.gate.validate(ev)
 }
 
 func (a *activation) Fold(slot int, t *stream.Turn) error {

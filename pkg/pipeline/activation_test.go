@@ -188,7 +188,11 @@ func TestBadRecordsAreRejectedWithTheirReason(t *testing.T) {
 		"an account too long": {[]byte(`{"account_id":"` + strings.Repeat("a", 257) + `","event":"one","occurred_at":1750000000000}`), "account_id_too_long"},
 		"no time":             {[]byte(`{"account_id":"acme","event":"one"}`), usage.CodeTimestampMissing},
 		"the future":          {[]byte(`{"account_id":"acme","event":"one","occurred_at":4070908800000}`), usage.CodeTimestampInFuture},
-		"a wrong type":        {[]byte(`{"account_id":"acme","event":"one","occurred_at":1750000000000,"properties":{"a":[1]}}`), usage.CodePropertyWrongType},
+		"a wrong type":        {[]byte(`{"account_id":["acme"],"event":"one","occurred_at":1750000000000}`), "account_id_wrong_type"},
+		"a property's":        {[]byte(`{"account_id":"acme","event":"signed_up","occurred_at":1750000000000,"properties":{"a":1,"is_test":[1]}}`), usage.CodePropertyWrongType},
+		"no UTF-8":            {[]byte("{\"account_id\":\"acme\",\"event\":\"page_viewed\",\"occurred_at\":1750000000000,\"properties\":{\"a\":\"\xff\"}}"), usage.CodeUndecodable},
+		"cut short, unheard":  {[]byte(`{"account_id":"acme","event":"page_viewed","occurred_at":1750000000000,"properties":{"a":1}`), usage.CodeUndecodable},
+		"unheard, no account": {[]byte(`{"event":"page_viewed","occurred_at":1750000000000}`), usage.CodeAccountIDMissing},
 	} {
 		r := event(t, 0, "acme", "one")
 		r.Value = test.value
@@ -203,6 +207,47 @@ func TestEventsThatNothingListensToAreIgnored(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, route.Ignore)
 	require.Equal(t, epoch+3*60_000, route.EventTime, "it still moves time")
+}
+
+// What no rule reads is not looked at, so that it costs nothing. It must not end up in the dead letters by chance, only
+// for some events or some formats.
+func TestWhatNobodyReadsMayBeAnything(t *testing.T) {
+	for event, want := range map[string][]usage.Property{
+		"page_viewed": nil, "one": nil, "signed_up": {{Key: "is_test", Value: usage.BoolValue(true)}},
+	} {
+		proc, r := stage(t).Processor().(*activation), unsound(t, event)
+		_, err := proc.Decode(0, r)
+		require.NoError(t, err, event)
+		require.Equal(t, want, proc.events[0].Properties, event)
+		require.Empty(t, proc.events[0].Source)
+		require.Equal(t, "e1", proc.events[0].ID)
+		require.InDelta(t, 2.5, proc.events[0].Quantity, 0)
+	}
+}
+
+// unsound is a record of which only what some rule of the tests reads is sound.
+func unsound(t *testing.T, name string) *kgo.Record {
+	r := event(t, 0, "acme", name)
+	r.Value = []byte(`{"account_id":"acme","event_id":"e1","properties":{"a":[1],"is_test":true,"` + strings.Repeat("k", 300) + `":1},"event":"` + name +
+		`","occurred_at":1750000000000,"quantity":2.5,"source":{},"received_at":"never"}`)
+	return r
+}
+
+// The first records of a batch may be control records, which nobody decodes.
+func TestTheClockGoesOnWhicheverSlotComesFirst(t *testing.T) {
+	s := stage(t)
+	now := epoch
+	s.Now = func() int64 { return now }
+	proc := s.Processor()
+	for i := range int64(3) {
+		now = epoch + i*day
+		r := recordOf(t, i, usage.Event{AccountID: "acme", Name: "one", OccurredAt: now + s.FutureTolerance})
+		_, err := proc.Decode(7, r)
+		require.NoError(t, err)
+		r = recordOf(t, i, usage.Event{AccountID: "acme", Name: "one", OccurredAt: now + s.FutureTolerance + 1})
+		_, err = proc.Decode(8, r)
+		requireReject(t, err, usage.CodeTimestampInFuture)
+	}
 }
 
 func TestFoldingAgainGivesTheSameRecords(t *testing.T) {

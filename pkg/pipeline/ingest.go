@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"context"
 	"fmt"
 	"unsafe"
 
@@ -28,7 +29,7 @@ type Ingest struct {
 
 // Processor returns the processor of one task.
 func (in *Ingest) Processor(topic string) stream.Processor {
-	return &ingest{Ingest: in, decoder: in.Inputs[topic].Decoder()}
+	return &ingest{Ingest: in, decoder: in.Inputs[topic].Decoder(), gate: gate{clock: in.Now, tolerance: in.FutureTolerance}}
 }
 
 // ingest is the processor of one task. It keeps no state: its records concern no entity.
@@ -36,17 +37,23 @@ type ingest struct {
 	*Ingest
 	decoder *codec.Decoder
 	events  []usage.Event // by slot
+	gate    gate
 }
 
-func (in *ingest) NewState(string, int64) stream.State         { return nil }
+func (in *ingest) NewState(string, int64) stream.State            { return nil }
 func (in *ingest) LoadState(string, []byte) (stream.State, error) { return nil, nil }
+
 func (in *ingest) Decode(slot int, r *kgo.Record) (stream.Route, error) {
 	for len(in.events) <= slot {
 		in.events = append(in.events, usage.Event{})
 	}
 	ev := &in.events[slot]
-	if err := decode(in.decoder, r, ev, in.Now(), in.FutureTolerance); err != nil {
-		return stream.Route{}, err
+	err := in.decoder.Decode(context.Background(), r.Value, ev)
+	if err == nil {
+		err = in.gate.validate(ev)
+	}
+	if err != nil {
+		return stream.Route{}, decoded(r, err)
 	}
 	return stream.Route{EventTime: ev.OccurredAt}, nil
 }

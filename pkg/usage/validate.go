@@ -64,10 +64,35 @@ func validateText(field, s string) error {
 	if len(s) > MaxIDBytes {
 		return &Error{TooLong(field), field, tooLong(len(s), MaxIDBytes)}
 	}
-	if !utf8.ValidString(s) {
+	if !validUTF8(s) {
 		return &Error{CodeNotUTF8, field, errNotUTF8}
 	}
 	return nil
+}
+
+// validUTF8 is utf8.ValidString, in a third of the time for what is short and ASCII, as most is.
+func validUTF8(s string) bool {
+	const high = 0x8080808080808080
+	if len(s) < 8 {
+		for i := range len(s) {
+			if s[i] >= utf8.RuneSelf {
+				return utf8.ValidString(s)
+			}
+		}
+		return true
+	}
+	all := eightBytes(s, len(s)-8)
+	for i := 0; i < len(s)-8; i += 8 {
+		all |= eightBytes(s, i)
+	}
+	return all&high == 0 || utf8.ValidString(s)
+}
+
+// eightBytes returns 8 bytes of s; the compiler makes it one load.
+func eightBytes(s string, at int) uint64 {
+	b := s[at : at+8]
+	return uint64(b[0]) | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24 |
+		uint64(b[4])<<32 | uint64(b[5])<<40 | uint64(b[6])<<48 | uint64(b[7])<<56
 }
 
 func validateTime(at, now, futureTolerance int64) error {
@@ -99,7 +124,7 @@ func validateProperty(p *Property) error {
 	if len(p.Key) > MaxIDBytes {
 		return &Error{CodePropertyKeyTooLong, PropertyField(p.Key), tooLong(len(p.Key), MaxIDBytes)}
 	}
-	if !utf8.ValidString(p.Key) {
+	if !validUTF8(p.Key) {
 		return &Error{CodeNotUTF8, PropertyField(p.Key), errors.New("its key is not valid UTF-8")}
 	}
 	switch p.Value.kind {
@@ -107,7 +132,7 @@ func validateProperty(p *Property) error {
 		if len(p.Value.str) > MaxPropertyBytes {
 			return &Error{CodePropertyTooLong, PropertyField(p.Key), tooLong(len(p.Value.str), MaxPropertyBytes)}
 		}
-		if !utf8.ValidString(p.Value.str) {
+		if !validUTF8(p.Value.str) {
 			return &Error{CodeNotUTF8, PropertyField(p.Key), errNotUTF8}
 		}
 	case Double:

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 )
@@ -87,4 +88,33 @@ func TestValidateRejects(t *testing.T) {
 		require.ErrorAs(t, Validate(&e, math.MaxInt64, 0), &reject)
 		require.Equal(t, CodeTimestampOutOfRange, reject.Code)
 	}
+}
+
+func TestValidUTF8IsThatOfTheStandardLibrary(t *testing.T) {
+	parts := []string{"", "a", "abc", "abcdefg", "abcdefgh", "é", "日", "😀", "\xff", "\xc3", "\xed\xa0\x80", "\x80"}
+	for _, a := range parts {
+		for _, b := range parts {
+			for _, c := range parts {
+				for _, s := range []string{a + b + c, a + "0123456" + b + c, a + b + "0123456789abcdef" + c} {
+					require.Equal(t, utf8.ValidString(s), validUTF8(s), "%q", s)
+				}
+			}
+		}
+	}
+}
+
+func TestSelection(t *testing.T) {
+	var s Selection
+	require.True(t, s.Empty())
+	require.False(t, s.Has("a"))
+	for range 2 {
+		s.Add("a")
+	}
+	require.False(t, s.Empty())
+	require.Equal(t, []string{"a"}, s.Keys)
+	require.True(t, s.Has("a"))
+	require.False(t, s.Has("b"))
+	all := Selection{All: true}
+	require.False(t, all.Empty())
+	require.True(t, all.Has("b"))
 }
