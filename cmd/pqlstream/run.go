@@ -31,6 +31,9 @@ waiting doesn't help against is refused with a sentence that names the remedy.`,
 			if err != nil {
 				return err
 			}
+			if err := app.LimitMemory(c, log); err != nil {
+				return err
+			}
 			var options []app.Option
 			if printReady {
 				options = append(options, app.OnReady(func() { fmt.Fprintln(cmd.OutOrStdout(), "READY") }))

@@ -69,6 +69,16 @@ func start(t *testing.T, flags []string) *exec.Cmd {
 	return cmd
 }
 
+// No server is needed to tell.
+func TestRunRefusesACacheThatCannotFit(t *testing.T) {
+	cmd := exec.CommandContext(t.Context(), os.Args[0], append([]string{"run"}, flagsFor(t, []string{"localhost:1"}, "localhost:1")...)...)
+	cmd.Env = append(os.Environ(), asProgram+"=1", "GOMEMLIMIT=300MiB")
+	out, err := cmd.CombinedOutput()
+	require.Error(t, err)
+	assert.Equal(t, exitWrong, cmd.ProcessState.ExitCode())
+	assert.Contains(t, string(out), "runtime.cache_memory: 512MiB is more than the 300MiB that the process may take")
+}
+
 func TestRunStopsAtASignalWithoutError(t *testing.T) {
 	flags := runFlags(t)
 	for _, s := range []os.Signal{syscall.SIGTERM, syscall.SIGINT} {

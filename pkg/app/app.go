@@ -64,7 +64,11 @@ func Run(ctx context.Context, c *config.Config, log *slog.Logger, options ...Opt
 func (a *App) serve(ctx context.Context) error {
 	registry := telemetry.NewRegistry()
 	registry.MustRegister(&collector{a})
-	server, err := telemetry.Listen(a.c.HTTP.Address, telemetry.Handler(registry, a.ready), a.log)
+	handler := telemetry.Handler(registry, a.ready)
+	if a.c.HTTP.Profiling {
+		handler = telemetry.WithProfiling(handler)
+	}
+	server, err := telemetry.Listen(a.c.HTTP.Address, handler, a.log)
 	if err != nil {
 		return err
 	}

@@ -80,6 +80,18 @@ func TestMetricsSayWhereTheStagesStand(t *testing.T) {
 	p.stop()
 }
 
+func TestProfilesAreServedWhenAskedFor(t *testing.T) {
+	w := newWorld(t).up()
+	c := w.settings()
+	p := start(t, c).awaitReady()
+	require.NotContains(t, p.get("/debug/pprof/goroutine?debug=1"), "goroutine profile")
+	p.stop()
+	c.HTTP.Profiling = true
+	p = start(t, c).awaitReady()
+	require.Contains(t, p.get("/debug/pprof/goroutine?debug=1"), "goroutine profile")
+	p.stop()
+}
+
 func TestNothingIsServedWithoutAnAddress(t *testing.T) {
 	w := newWorld(t).up()
 	c := w.settings()

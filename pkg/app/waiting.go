@@ -64,6 +64,7 @@ func outOfReach(err error) bool {
 }
 
 const (
+	firstInterval = 5 * time.Millisecond // until the process is ready for the first time
 	watchInterval = 50 * time.Millisecond
 	probeInterval = time.Second
 	probeTimeout  = 5 * time.Second
@@ -71,7 +72,7 @@ const (
 
 // watch keeps readiness up to date with the stages, and tells when the process is ready for the first time.
 func (a *App) watch(ctx context.Context) {
-	tick := time.NewTicker(watchInterval)
+	tick := time.NewTicker(firstInterval)
 	defer tick.Stop()
 	told, shown := false, map[string]bool{}
 	for {
@@ -90,6 +91,7 @@ func (a *App) watch(ctx context.Context) {
 		shown = waiting
 		if !told && len(a.ready.Waiting()) == 0 {
 			told = true
+			tick.Reset(watchInterval)
 			a.log.Info("ready")
 			a.onReady()
 		}

@@ -13,7 +13,9 @@ type Runtime struct {
 	TransactionTimeout time.Duration `mapstructure:"transaction_timeout"`
 	// How many accounts the process keeps in memory at most.
 	CacheAccounts int `mapstructure:"cache_accounts"`
-	// How much memory the accounts in it take at most.
+	// How much memory the accounts in it take at most. The process needs about as much again for garbage, and 150 MB for
+	// what is under way: give the cache a third of the container's memory limit. One that exceeds the limit is refused at
+	// start. The garbage collector keeps within nine tenths of the container's limit, unless GOMEMLIMIT is set.
 	CacheMemory Bytes `mapstructure:"cache_memory"`
 	// How far events may be out of order. Later ones still count, and what they lead to is marked late.
 	AllowedDisorder time.Duration `mapstructure:"allowed_disorder"`

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"runtime/pprof"
 	"testing"
 	"time"
 
@@ -88,6 +89,30 @@ func TestHealthAndMetrics(t *testing.T) {
 	assert.Equal(t, http.StatusOK, code)
 	assert.Contains(t, body, "pqlstream_test_total 7")
 	assert.Contains(t, body, "go_goroutines")
+	code, _ = get(t, h, "/other")
+	assert.Equal(t, http.StatusNotFound, code)
+}
+
+func TestProfilesAreServedWhenAskedFor(t *testing.T) {
+	h := Handler(NewRegistry(), &Readiness{})
+	code, _ := get(t, h, "/debug/pprof/heap")
+	assert.Equal(t, http.StatusNotFound, code)
+
+	h = WithProfiling(h)
+	for _, path := range []string{"/debug/pprof/", "/debug/pprof/heap", "/debug/pprof/goroutine?debug=1", "/debug/pprof/trace?seconds=0.01"} {
+		code, body := get(t, h, path)
+		assert.Equal(t, http.StatusOK, code, path)
+		assert.NotEmpty(t, body, path)
+	}
+	// One profile of the CPU at a time: so it need not be waited for.
+	_ = pprof.StartCPUProfile(io.Discard)
+	defer pprof.StopCPUProfile()
+	code, body := get(t, h, "/debug/pprof/profile")
+	assert.Equal(t, http.StatusInternalServerError, code)
+	assert.Contains(t, body, "profiling")
+
+	code, _ = get(t, h, "/healthz")
+	assert.Equal(t, http.StatusOK, code)
 	code, _ = get(t, h, "/other")
 	assert.Equal(t, http.StatusNotFound, code)
 }
