@@ -10,39 +10,48 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 )
 
-// commitLoop commits: soon when outputs or claims wait, at the latest after the checkpoint interval.
+// checkpointTicks is how often, in a checkpoint interval, the committer looks whose checkpoint is due.
+const checkpointTicks = 16
+
+// commitLoop commits: soon when outputs or claims wait, at the latest when a checkpoint is due.
 func (r *Runtime) commitLoop(ctx context.Context) {
-	tick := time.NewTicker(r.o.CheckpointInterval)
+	tick := time.NewTicker(max(r.o.CheckpointInterval/checkpointTicks, time.Millisecond))
 	defer tick.Stop()
 	for {
-		full := false
+		due := false
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			full = true
-		case <-r.hurryFull:
-			full = true
+			due = true
 		case <-r.hurry:
 		}
 		if r.stopped.Load() {
 			return
 		}
 		began := time.Now()
-		r.commit(ctx, full)
+		if due && !r.anyDue(began) {
+			continue
+		}
+		r.commit(ctx, false)
 		pause(ctx, r.o.EmissionInterval-time.Since(began))
 	}
 }
 
-// commit makes one commit of what the tasks offer, if they offer anything. Where it is not confirmed, every partition
-// in it is taken over again. Claims are a commit of their own: a partition that can't be written to, and is claimed again
-// and again, does not draw the others into that.
-func (r *Runtime) commit(ctx context.Context, full bool) {
+func (r *Runtime) anyDue(now time.Time) bool {
+	return slices.ContainsFunc(r.owned(), func(t *task) bool { return t.due(now) })
+}
+
+// commit makes one commit of what the tasks offer, if they offer anything: of those whose checkpoint is due, or of all,
+// a checkpoint. Where it is not confirmed, every partition in it is taken over again. Claims are a commit of their own: a
+// partition that can't be written to, and is claimed again and again, does not draw the others into that.
+func (r *Runtime) commit(ctx context.Context, all bool) {
 	r.txn.Lock()
 	defer r.txn.Unlock()
+	now := time.Now()
 	var parts, claims []*part
 	for _, t := range r.sorted() {
-		p, err := t.cut(full)
+		p, err := t.cut(now, all)
 		if err != nil {
 			r.fail(fmt.Errorf("partition %s-%d: %w", t.input.name, t.partition, err))
 			settle(append(parts, claims...), err) // what was taken out of the others is not committed
@@ -91,8 +100,32 @@ func settle(parts []*part, err error) {
 	}
 }
 
+// schedule gives a task that begins to run its place in the checkpoint interval, so that the tasks' checkpoints are spread
+// over it: one of all at once would hold outputs up, and the store.
+func (t *task) schedule(now time.Time) {
+	interval, n := t.r.o.CheckpointInterval, max(t.r.count.Load(), 1)
+	t.checkpointAt = now.Add(interval * time.Duration(int64(t.partition)%n+1) / time.Duration(n))
+}
+
+// due says whether the task's checkpoint is: at once where it has no room for more or has just caught up; later while
+// there is a long backlog, since nobody waits for what is that old, and a state that changes again is written once.
+func (t *task) due(now time.Time) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.phase == running && t.dueNow(now)
+}
+
+// dueNow is due for a caller that holds the lock.
+func (t *task) dueNow(now time.Time) bool {
+	at := t.checkpointAt
+	if t.behind {
+		at = at.Add((backlogFactor - 1) * t.r.o.CheckpointInterval)
+	}
+	return t.urgent || !now.Before(at)
+}
+
 // cut is the task's part of a commit, nil when it has none.
-func (t *task) cut(full bool) (*part, error) {
+func (t *task) cut(now time.Time, all bool) (*part, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	switch {
@@ -103,8 +136,15 @@ func (t *task) cut(full bool) (*part, error) {
 	case t.phase != running:
 		return nil, nil
 	}
+	full := all || t.dueNow(now)
+	if full {
+		t.urgent = false
+		if interval := t.r.o.CheckpointInterval; !now.Before(t.checkpointAt) {
+			t.checkpointAt = t.checkpointAt.Add((now.Sub(t.checkpointAt)/interval + 1) * interval)
+		}
+	}
 	emission, progress := t.table.wants()
-	if !emission && (!full || !progress) {
+	if full && !progress || !full && (!emission || t.behind) {
 		return nil, nil
 	}
 	c, err := t.table.cut(full)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -136,7 +137,7 @@ func (m *model) takeOver() {
 	m.token, m.jobs = m.end, nil
 	m.end++ // the claim's commit record
 	r := &Runtime{o: Options{CacheStates: 1 << 20, CacheBytes: 1 << 30}}
-	m.task = &task{r: r, proc: &counter{every: 3, limit: modelLimit}, wake: make(chan struct{}, 1), phase: running}
+	m.task = &task{r: r, proc: &counter{every: 3, limit: modelLimit}, wake: make(chan struct{}, 1), phase: running, checkpointAt: time.Unix(0, 0)}
 	m.task.table = newTable(m.task.proc, "in", 0, m.from)
 	m.task.table.disorder, m.task.table.maxValue = m.disorder(), modelLimit
 	m.task.table.deadLetter = func(r *kgo.Record, reject *Reject) (Output, error) {
@@ -196,7 +197,7 @@ func (m *model) commit(full bool) {
 		t.unowned = false
 	}
 	before, now := t.saved, t.now
-	p, err := m.task.cut(full)
+	p, err := m.task.cut(time.Time{}, full)
 	if m.failed(err); p == nil || err != nil {
 		return
 	}

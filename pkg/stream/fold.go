@@ -103,6 +103,7 @@ func (t *task) room(ctx context.Context, n int) error {
 		ok := t.table.evict(max(limits.states-n, 0), limits.bytes) && !t.table.full(limits.records, limits.written) &&
 			(t.mirror == nil || !t.mirror.full(unmirroredCommits, limits.bytes))
 		err := t.failure
+		t.urgent = t.urgent || !ok
 		t.mu.Unlock()
 		if err != nil {
 			return err
@@ -110,7 +111,7 @@ func (t *task) room(ctx context.Context, n int) error {
 		if ok {
 			return nil
 		}
-		signal(t.r.hurryFull)
+		signal(t.r.hurry)
 		select {
 		case <-ctx.Done():
 			return ctx.Err()

@@ -47,13 +47,12 @@ type Runtime struct {
 	assignment atomic.Pointer[assignment]
 	fetcher    *fetcher
 
-	hurry     chan struct{} // outputs or claims wait for a commit
-	hurryFull chan struct{} // a task can't go on before a checkpoint
-	failed    context.CancelCauseFunc
-	running   sync.WaitGroup // the tasks' goroutines
-	stopped   atomic.Bool
-	joined    atomic.Bool // the group has assigned partitions, be it none
-	stats     Stats
+	hurry   chan struct{} // outputs, claims or urgent checkpoints wait for a commit
+	failed  context.CancelCauseFunc
+	running sync.WaitGroup // the tasks' goroutines
+	stopped atomic.Bool
+	joined  atomic.Bool // the group has assigned partitions, be it none
+	stats   Stats
 }
 
 // assignment is the tasks as others than the group's loop and the committer see them. It is never changed, only replaced.
@@ -77,7 +76,7 @@ func New(ctx context.Context, o Options) (*Runtime, error) {
 	if err := o.setDefaults(); err != nil {
 		return nil, err
 	}
-	r := &Runtime{o: o, tasks: map[topicPartition]*task{}, hurry: make(chan struct{}, 1), hurryFull: make(chan struct{}, 1)}
+	r := &Runtime{o: o, tasks: map[topicPartition]*task{}, hurry: make(chan struct{}, 1)}
 	r.assignment.Store(&assignment{})
 	if o.InstanceID != "" {
 		r.instance = &o.InstanceID
@@ -166,7 +165,9 @@ func (r *Runtime) Run(ctx context.Context) error {
 		return fmt.Errorf("building the group's client: %w", err)
 	}
 	var loops sync.WaitGroup
-	loops.Go(func() { r.fetcher.run(work) })
+	fetches, endFetches := context.WithCancel(work)
+	defer endFetches()
+	loops.Go(func() { r.fetcher.run(fetches) })
 	loops.Go(func() { r.watchGroup(work) })
 	commits, endCommits := context.WithCancel(work)
 	defer endCommits()
@@ -177,6 +178,7 @@ func (r *Runtime) Run(ctx context.Context) error {
 	case <-work.Done():
 	}
 	r.stopped.Store(true)
+	endFetches()
 	// A commit that a broker doesn't answer holds what the last one needs.
 	late := time.AfterFunc(r.o.ShutdownTimeout/2, endCommits)
 	r.stop(work)
@@ -227,7 +229,11 @@ func (r *Runtime) awaitMirrors(ctx context.Context) {
 // watchGroup logs what goes wrong with the membership: the group's client tells it like records.
 func (r *Runtime) watchGroup(ctx context.Context) {
 	for ctx.Err() == nil {
-		r.group.PollFetches(ctx).EachError(func(_ string, _ int32, err error) {
+		fetches := r.group.PollFetches(ctx)
+		if fetches.IsClientClosed() {
+			return
+		}
+		fetches.EachError(func(_ string, _ int32, err error) {
 			if ctx.Err() == nil {
 				r.o.Logger.Warn("the group's client has trouble", "stage", r.o.Stage, "error", err)
 			}

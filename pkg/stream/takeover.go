@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -335,6 +336,7 @@ func (t *task) reader(position int64) *logReader {
 func (t *task) start(table *table, writer *mirrorWriter) error {
 	t.mu.Lock()
 	t.table, t.mirror, t.phase, t.waiting = table, writer, running, ""
+	t.schedule(time.Now())
 	t.mu.Unlock()
 	return t.r.fetch(t, table.now.next)
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -26,6 +27,8 @@ const (
 	// ends well before the transaction's timeout even on a slow machine.
 	commitRecords = 100_000
 	commitBytes   = 64 << 20
+	// backlogFactor is by how much the checkpoint interval is longer while a long backlog is worked off.
+	backlogFactor = 5
 	// unmirroredCommits bounds what the mirror may be behind before folding waits for it.
 	unmirroredCommits = 64
 )
@@ -58,26 +61,29 @@ type task struct {
 	// guards it.
 	committed int64
 
-	mu         sync.Mutex
-	wake       chan struct{}
-	phase      phase
-	table      *table
-	mirror     *mirrorWriter
-	claim      *claim
-	failure    error
-	queue      []recordSet
-	queued     int    // records in the queue
-	queuedSize int    // bytes that they take, compressed
-	end        int64  // the partition's high watermark as last fetched
-	waiting    string // what for, in words
-	troubled   string // why the store is out of reach
+	mu           sync.Mutex
+	wake         chan struct{}
+	phase        phase
+	table        *table
+	mirror       *mirrorWriter
+	claim        *claim
+	failure      error
+	queue        []recordSet
+	queued       int       // records in the queue
+	queuedSize   int       // bytes that they take, compressed
+	end          int64     // the partition's high watermark as last fetched
+	behind       bool      // there is a long backlog
+	lagged       bool      // there was one, which is not quite worked off
+	urgent       bool      // the task can't go on before a checkpoint, or has just caught up
+	checkpointAt time.Time // when the next is due, unless there is a long backlog
+	waiting      string    // what for, in words
+	troubled     string    // why the store is out of reach
 
 	// The folding goroutine's own.
 	records *recordReader
 	slots   []slot
 	missing []string
 	log     topicInfo // the changelog with its leaders as last known
-	behind  bool      // a long backlog is being worked off
 	horizon int64     // timers of uncached entities that are due up to here are in the table's queue
 }
 
@@ -157,6 +163,7 @@ func (t *task) reset() {
 	defer t.mu.Unlock()
 	t.phase, t.table, t.mirror, t.claim, t.failure = restoring, nil, nil, nil, nil
 	t.queue, t.queued, t.queuedSize, t.horizon = nil, 0, 0, 0
+	t.behind, t.urgent, t.lagged = false, false, false
 	t.waiting, t.troubled = "is being taken over", ""
 }
 
@@ -279,19 +286,16 @@ func (t *task) next(ctx context.Context) (recordSet, error) {
 // urge asks for a commit when there are outputs to publish and no long backlog to work off first, and for a checkpoint
 // once a long backlog has been worked off.
 func (t *task) urge(lag int64) {
-	if lag >= longBacklog {
-		t.behind = true
-		return
-	}
-	if t.behind && lag <= 1 {
-		t.behind = false
-		signal(t.r.hurryFull)
-		return
-	}
 	t.mu.Lock()
+	t.behind = lag >= longBacklog
+	t.lagged = t.lagged || t.behind
 	emission, _ := t.table.wants()
+	hurry := emission && !t.behind
+	if t.lagged && lag <= 1 {
+		t.lagged, t.urgent, hurry = false, true, true
+	}
 	t.mu.Unlock()
-	if emission {
+	if hurry {
 		signal(t.r.hurry)
 	}
 }
