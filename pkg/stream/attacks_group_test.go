@@ -109,6 +109,9 @@ func TestAttack24OwnerStoppedWithinItsTransaction(t *testing.T) {
 func ownerStopped(t *testing.T, protocol []kgo.Opt, at kmsg.Key, late bool) {
 	w := newWorld(t, 1)
 	w.protocol = protocol
+	if at == kmsg.AddOffsetsToTxn {
+		w.transactionsV1()
+	}
 	o := w.options()
 	if late {
 		o.TransactionTimeout = time.Second // after which the other can go on

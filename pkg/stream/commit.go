@@ -189,8 +189,8 @@ func (t *task) settle(p *part, err error) {
 // mirrorJob is what a confirmed commit brings to the mirror.
 func (p *part) mirrorJob() mirrorJob {
 	j := mirrorJob{to: p.record.Offset + 1, entries: p.entries, owners: p.owners, ends: make([]int64, len(p.states))}
-	for i, r := range p.states {
-		j.ends[i] = r.Offset + 1
+	for i := range p.states {
+		j.ends[i] = p.states[i].Offset + 1
 	}
 	return j
 }

@@ -234,10 +234,10 @@ func (m *model) append(p *part) {
 	}
 	for _, e := range p.entries {
 		m.log = append(m.log, logEntry{m.end, e})
-		p.states = append(p.states, &kgo.Record{Offset: m.end})
+		p.states = append(p.states, kgo.Record{Offset: m.end})
 		m.end++
 	}
-	p.record = &kgo.Record{Offset: m.end}
+	p.record = kgo.Record{Offset: m.end}
 	m.end += 2 // and the marker
 	m.from = p.checkpoint
 }

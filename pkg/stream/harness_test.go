@@ -16,6 +16,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -336,4 +337,18 @@ func requireRefusal(t *testing.T, err error, parts ...string) {
 	for _, part := range parts {
 		require.ErrorContains(t, err, part)
 	}
+}
+
+// transactionsV1 makes the cluster one whose transactions must be told what they will write to.
+func (w *world) transactionsV1() {
+	req := kmsg.NewPtrUpdateFeaturesRequest()
+	update := kmsg.NewUpdateFeaturesRequestFeatureUpdate()
+	update.Feature, update.MaxVersionLevel, update.UpgradeType, update.AllowDowngrade = "transaction.version", 1, 2, true
+	req.FeatureUpdates = append(req.FeatureUpdates, update)
+	resp, err := req.RequestWith(context.Background(), w.client)
+	require.NoError(w.t, err)
+	require.NoError(w.t, kerr.ErrorForCode(resp.ErrorCode))
+	v2, err := transactionsV2(context.Background(), w.client)
+	require.NoError(w.t, err)
+	require.False(w.t, v2)
 }

@@ -97,8 +97,28 @@ type offsetCommit struct {
 	metadata  string
 }
 
-// addOffsetsToTxn tells the transaction's coordinator that offsets will be part of it. Kafka needs it before
-// transactions v2; afterwards it does no harm.
+// transactionsV2 says whether the cluster has transactions v2 (KIP-890), where whatever a transaction writes to joins it
+// without being announced.
+func transactionsV2(ctx context.Context, client *kgo.Client) (bool, error) {
+	req := kmsg.NewPtrApiVersionsRequest()
+	req.ClientSoftwareName, req.ClientSoftwareVersion = "pqlstream", "1"
+	resp, err := req.RequestWith(ctx, client)
+	if err == nil {
+		err = kerr.ErrorForCode(resp.ErrorCode)
+	}
+	if err != nil {
+		return false, fmt.Errorf("asking for the cluster's features: %w", err)
+	}
+	for _, f := range resp.FinalizedFeatures {
+		if f.Name == "transaction.version" {
+			return f.MaxVersionLevel >= 2, nil
+		}
+	}
+	return false, nil
+}
+
+// addOffsetsToTxn tells the transaction's coordinator that offsets will be part of it, as Kafka needs it before
+// transactions v2.
 func addOffsetsToTxn(ctx context.Context, client *kgo.Client, txnID, group string, p producerEpoch) error {
 	req := kmsg.NewPtrAddOffsetsToTxnRequest()
 	req.TransactionalID, req.ProducerID, req.ProducerEpoch, req.Group = txnID, p.id, p.epoch, group

@@ -52,6 +52,7 @@ type table struct {
 	outputs []Output
 	unowned bool // an output that no entity owns is among them
 	written int  // bytes that the outputs and the dirty states take, the latter as estimated
+	encoded int  // bytes that an encoded state takes, about the most of late
 
 	now   checkpoint
 	saved checkpoint // the newest in the changelog, or on its way there
@@ -320,6 +321,9 @@ func (t *table) evict(n, limit int) bool {
 	return true
 }
 
+// encodeBytes is how much memory is taken at once to encode states.
+const encodeBytes = 256 << 10
+
 // cut is everything of one task that goes into one commit: a consistent moment between two records.
 type cut struct {
 	outputs    []Output
@@ -346,12 +350,16 @@ func (t *table) cut(full bool) (*cut, error) {
 	}
 	c := &cut{outputs: t.outputs, checkpoint: t.saved, full: full, entries: make([]state.Entry, 0, len(list)), owners: make([]*entity, 0, len(list))}
 	var buf []byte
-	for _, e := range list {
+	for i, e := range list {
+		if cap(buf)-len(buf) < t.encoded { // what grows step by step is copied as often
+			buf = make([]byte, 0, min((len(list)-i)*t.encoded, encodeBytes)+t.encoded)
+		}
 		at := len(buf)
 		var err error
 		if buf, err = e.state.AppendBinary(appendEnvelope(buf, e.applied)); err != nil {
 			return nil, fmt.Errorf("encoding the state of %q: %w", e.key, err)
 		}
+		t.encoded = max(t.encoded-t.encoded/64, (len(buf)-at)*5/4)
 		c.entries = append(c.entries, state.Entry{Key: e.key, Value: buf[at:len(buf):len(buf)], Timer: e.timer})
 		c.owners = append(c.owners, e)
 		e.dirty, e.emitted = false, false

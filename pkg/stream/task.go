@@ -303,8 +303,8 @@ func (t *task) urge(lag int64) {
 func (t *task) tp() topicPartition { return topicPartition{t.input.name, t.partition} }
 
 // changelogRecord is a record for the task's changelog partition.
-func (t *task) changelogRecord(key, value []byte) *kgo.Record {
-	return &kgo.Record{Topic: t.changelog.name, Partition: t.partition, Key: key, Value: value}
+func (t *task) changelogRecord(key, value []byte) kgo.Record {
+	return kgo.Record{Topic: t.changelog.name, Partition: t.partition, Key: key, Value: value}
 }
 
 // commitRecord is what ends a commit at a checkpoint.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"time"
+	"unsafe"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -16,29 +17,37 @@ import (
 type part struct {
 	task *task
 	*cut
-	table  *table        // that the cut was taken from
-	claim  *claim        // set when the commit is to make the task the owner
-	states []*kgo.Record // of the cut's entries; their offsets are known after the commit
-	record *kgo.Record   // the commit record
+	table  *table       // that the cut was taken from
+	claim  *claim       // set when the commit is to make the task the owner
+	states []kgo.Record // of the cut's entries; their offsets are known after the commit
+	record kgo.Record   // the commit record
 }
 
 // producer holds the transactional client. It is apart from the group's client, so that replacing it keeps the
 // membership. The transactional id is random for each start: no two processes can fence each other with it.
 type producer struct {
-	build func() (*kgo.Client, error)
-	txnID string
-	kgo   *kgo.Client
+	build    func() (*kgo.Client, error)
+	txnID    string
+	kgo      *kgo.Client
+	implicit bool // an offset commit joins the transaction by itself
 }
 
 // client returns the present client, a new one after drop.
-func (p *producer) client() (*kgo.Client, error) {
-	if p.kgo == nil {
-		var err error
-		if p.kgo, err = p.build(); err != nil {
-			return nil, fmt.Errorf("building the producer: %w", err)
-		}
+func (p *producer) client(ctx context.Context) (*kgo.Client, error) {
+	if p.kgo != nil {
+		return p.kgo, nil
 	}
-	return p.kgo, nil
+	client, err := p.build()
+	if err != nil {
+		return nil, fmt.Errorf("building the producer: %w", err)
+	}
+	// The client looks at the same answer when it begins a transaction: both take the same way.
+	if p.implicit, err = transactionsV2(ctx, client); err != nil {
+		client.Close()
+		return nil, err
+	}
+	p.kgo = client
+	return client, nil
 }
 
 // drop gives up a client whose transaction did not end as known. The next one has the same transactional id, so that
@@ -51,7 +60,7 @@ func (p *producer) drop(timeout time.Duration) {
 	p.kgo = nil
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
-	if client, err := p.client(); err == nil {
+	if client, err := p.client(ctx); err == nil {
 		_, _, _ = client.ProducerID(ctx)
 	}
 }
@@ -73,7 +82,7 @@ func (r *Runtime) dropProducer() {
 func (r *Runtime) transact(ctx context.Context, parts []*part) error {
 	ctx, cancel := context.WithTimeout(ctx, r.o.TransactionTimeout)
 	defer cancel()
-	client, err := r.producer.client()
+	client, err := r.producer.client(ctx)
 	if err != nil {
 		return err
 	}
@@ -118,8 +127,10 @@ func (r *Runtime) fill(ctx context.Context, client *kgo.Client, parts []*part) e
 	if epoch != (producerEpoch{id, e}) {
 		return fmt.Errorf("the producer was initialised anew in the middle of the transaction: epoch %d/%d became %d/%d", epoch.id, epoch.epoch, id, e)
 	}
-	if err := addOffsetsToTxn(ctx, client, r.producer.txnID, r.o.Group, epoch); err != nil {
-		return err
+	if !r.producer.implicit {
+		if err := addOffsetsToTxn(ctx, client, r.producer.txnID, r.o.Group, epoch); err != nil {
+			return err
+		}
 	}
 	return r.commitOffsets(ctx, client, epoch, parts, commits)
 }
@@ -160,10 +171,10 @@ func produce(ctx context.Context, client *kgo.Client, parts []*part) (producerEp
 		}
 	}
 	for _, p := range parts {
-		p.states = make([]*kgo.Record, len(p.entries))
+		p.states = make([]kgo.Record, len(p.entries)) // at once: there may be many
 		for i := range p.entries {
-			p.states[i] = p.task.changelogRecord([]byte(p.entries[i].Key), p.entries[i].Value)
-			client.Produce(ctx, p.states[i], acks.promise)
+			p.states[i] = p.task.changelogRecord(bytesOf(p.entries[i].Key), p.entries[i].Value)
+			client.Produce(ctx, &p.states[i], acks.promise)
 		}
 	}
 	for _, p := range parts {
@@ -172,13 +183,16 @@ func produce(ctx context.Context, client *kgo.Client, parts []*part) (producerEp
 			return producerEpoch{}, fmt.Errorf("encoding a commit record: %w", err)
 		}
 		p.record = p.task.changelogRecord(slices.Clone(commitKey), value)
-		client.Produce(ctx, p.record, acks.promise)
+		client.Produce(ctx, &p.record, acks.promise)
 	}
 	if err := client.Flush(ctx); err != nil {
 		return producerEpoch{}, fmt.Errorf("flushing: %w", err)
 	}
 	return acks.result()
 }
+
+// bytesOf returns the bytes of a string, which must not be changed.
+func bytesOf(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
 
 func (o *Output) record() *kgo.Record {
 	r := &kgo.Record{Topic: o.Topic, Partition: o.Partition, Key: o.Key, Value: o.Value, Headers: o.Headers}
