@@ -16,169 +16,217 @@ var errMalformed = errors.New("malformed account state")
 
 // Load decodes what AppendBinary appended, also by an Engine of another definition: steps, working sets and properties
 // that this one does not have (a working set also when its step counts something else now) are dropped, with their
-// moments of the history, and are gone once the state is encoded again. The state keeps accountID, but nothing of b.
+// entries in the log, and are gone once the state is encoded again. The state keeps accountID, but nothing of b.
 func (e *Engine) Load(accountID string, b []byte) (*State, error) {
 	r := &reader{b: b}
 	if v := r.long(); !r.bad && v != layout {
 		return nil, fmt.Errorf("loading account %s: its state has layout %d, this version reads %d", accountID, v, layout)
 	}
-	s := e.New(accountID, r.long())
-	s.ordinal = r.long()
+	s := &State{id: accountID, standing: e.start, unjudged: true}
+	s.incarnation = r.long()
+	s.ordinal = uint32(r.below(math.MaxUint32 + 1))
 	s.flags = flags(r.below(int64(allFlags) + 1))
-	s.signedUpAt, s.qualifiedAt = r.long(), r.long()
-	names := r.texts()
-	places := s.loadDone(r, names)
-	s.loadWork(r)
-	s.loadProperties(r)
-	s.loadUsers(r, names)
-	s.loadSeen(r)
-	s.loadHistory(r, places)
-	if r.bad || len(r.b) > 0 {
+	if !r.bad {
+		s.parts.b = append([]byte(nil), r.b...)
+	}
+	if !s.parts.delimit() || !e.adopt(s) {
 		return nil, fmt.Errorf("loading account %s: %w", accountID, errMalformed)
 	}
-	s.recompute()
 	return s, nil
 }
 
-// dropped is a step that the checklist does not have.
-const dropped = -2
-
-// loadDone returns the step at each place of the encoded list.
-func (s *State) loadDone(r *reader, names []string) (places []int) {
-	steps := s.engine.checklist.Steps()
-	for n := r.count(); n > 0; n = r.next(n) {
-		key := r.key()
-		d := evidence{at: r.long(), user: r.name(names), event: r.eventID(), topic: r.name(names),
-			partition: int32(r.long()), offset: r.long(), count: r.number()}
-		step := slices.IndexFunc(steps, func(s checklist.Step) bool { return s.Key == key })
-		if step < 0 {
-			places = append(places, dropped)
-			continue
+// delimit finds where each part of b ends, and says whether b is what parts are: with items that their readers can rely on.
+func (p *parts) delimit() bool {
+	r := reader{b: p.b}
+	var counts [partCount]int64
+	for which := range partCount {
+		n := r.count()
+		counts[which] = n
+		for range n {
+			r.item(which, &counts)
 		}
-		if s.stepDone(step) {
-			r.bad = true
-			return nil
+		if n > 0 {
+			r.below(1) // the array's end
 		}
-		if s.done == nil {
-			s.done = make([]evidence, 0, min(n, int64(len(steps))))
+		if r.bad {
+			return false
 		}
-		d.step, d.topic = uint16(step), s.engine.topic(d.topic)
-		s.setDone(step)
-		s.done, places = append(s.done, d), append(places, step)
+		if which < partCount-1 {
+			p.ends[which] = uint32(len(p.b) - len(r.b))
+		}
 	}
-	return places
+	return len(r.b) == 0
 }
 
-func (s *State) loadWork(r *reader) {
-	steps := s.engine.checklist.Steps()
-	for n := r.count(); n > 0; n = r.next(n) {
-		key := r.key()
-		w := work{Work: checklist.Work{Total: r.number(), IDs: r.texts(), Days: r.days()}}
-		if !slices.IsSorted(w.IDs) {
-			r.bad = true
+// item passes over an item of a part and looks at its form; counts are the numbers of items of the parts up to it.
+func (r *reader) item(of part, counts *[partCount]int64) {
+	switch of {
+	case told:
+		nextProperty(r)
+	case topics:
+		r.text()
+	case users:
+		r.text()
+		if events, _ := r.long(), r.long(); events < 0 {
+			r.fail()
 		}
+	case log:
+		r.entry(counts[users], counts[topics])
+	case work:
+		r.key()
+		r.text()
+	case seen:
+		r.take(seenSize)
+	}
+}
+
+// entry passes over an entry of the log.
+func (r *reader) entry(users, topics int64) {
+	if r.below(branchDone+1) == branchTransition {
+		if kind := r.below(int64(len(types))); kind == int64(kindStepDone) {
+			r.fail()
+		}
+		r.long()
+		return
+	}
+	r.long()
+	r.key()
+	r.below(users + 1)
+	r.eventID()
+	r.below(topics)
+	if partition := r.long(); partition != int64(int32(partition)) {
+		r.fail()
+	}
+	r.long()
+	r.number()
+}
+
+// adopt brings a loaded state under the engine's definition, and says whether it can be one of its.
+func (e *Engine) adopt(s *State) bool {
+	if s.parts.count(users) >= maxUsers {
+		return false
+	}
+	good := e.adoptTold(s) && e.adoptLog(s) && e.adoptWork(s) && s.seenInOrder()
+	if !good {
+		return false
+	}
+	if s.parts.count(told) > 0 {
+		t := turns.Get().(*turn)
+		t.engine, t.state = e, s
+		s.standing = e.standing(t.properties())
+		t.release()
+	}
+	s.untrack(e.users)
+	if n := s.parts.count(seen) - e.limit; n > 0 {
+		s.parts.replace(seen, 0, n*seenSize, nil, -n)
+	}
+	return true
+}
+
+func (e *Engine) adoptTold(s *State) bool {
+	var known uint64
+	for at := 0; at < len(s.parts.items(told)); {
+		r := reader{b: s.parts.items(told)[at:]}
+		p := nextProperty(&r)
+		i := e.propertyOf(p.key)
+		if i < 0 {
+			s.parts.remove(told, at, p.size)
+			continue
+		}
+		if p.value.Kind() != e.checklist.Properties()[i].Kind || known&(1<<i) != 0 {
+			return false
+		}
+		known |= 1 << i
+		at += p.size
+	}
+	return true
+}
+
+func (e *Engine) adoptLog(s *State) bool {
+	r, d := s.log(), entry{}
+	for r.next(&d) {
+		if d.kind != kindStepDone {
+			continue
+		}
+		switch step := e.stepOf(d.key); {
+		case step < 0:
+			s.forget(&d)
+			s.isDone = [2]uint64{}
+			return e.adoptLog(s)
+		case s.stepDone(step):
+			return false
+		default:
+			s.setDone(step)
+		}
+	}
+	return true
+}
+
+// adoptWork drops the working sets of steps that are done or gone.
+func (e *Engine) adoptWork(s *State) bool {
+	steps, known := e.checklist.Steps(), [2]uint64{}
+	for at := 0; at < len(s.parts.items(work)); {
+		r := reader{b: s.parts.items(work)[at:]}
+		size, key, set := len(r.b), r.key(), r.text()
+		size -= len(r.b)
 		step := slices.IndexFunc(steps, func(s checklist.Step) bool { return s.WorkKey == key })
 		if step < 0 || s.stepDone(step) {
+			s.parts.remove(work, at, size)
 			continue
 		}
-		if slices.ContainsFunc(s.work, func(w work) bool { return int(w.step) == step }) {
-			r.bad = true
-			return
+		if known[step>>6]&(1<<(step&63)) != 0 || !steps[step].Valid(set) {
+			return false
 		}
-		if s.work == nil {
-			s.work = make([]work, 0, min(n, int64(len(steps))))
-		}
-		w.step = uint16(step)
-		s.work = append(s.work, w)
+		known[step>>6] |= 1 << (step & 63)
+		at += size
 	}
+	return true
 }
 
-func (s *State) loadProperties(r *reader) {
-	properties := s.engine.checklist.Properties()
-	for n := r.count(); n > 0; n = r.next(n) {
-		key, at, v := r.key(), r.long(), r.value()
-		i := slices.IndexFunc(properties, func(p checklist.Property) bool { return p.Key == key })
-		if i < 0 {
-			continue
+func (s *State) seenInOrder() bool {
+	items := s.parts.items(seen)
+	for i := seenSize; i < len(items); i += seenSize {
+		if seenAt(items[i:]) < seenAt(items[i-seenSize:]) {
+			return false
 		}
-		if v.Kind() != properties[i].Kind {
-			r.bad = true
-			return
-		}
-		s.set(i, v, at)
 	}
-	if s.told != nil {
-		s.standing = s.engine.standing(s.properties)
-	}
+	return true
 }
 
-// loadUsers keeps the newest when fewer are tracked now.
-func (s *State) loadUsers(r *reader, names []string) {
-	for n := r.count(); n > 0; n = r.next(n) {
-		u := user{id: r.name(names), events: r.long(), lastSeen: r.long()}
-		if s.users == nil {
-			s.users = make([]user, 0, min(n, int64(s.engine.users)))
-		}
-		s.users = append(s.users, u)
-	}
-	for len(s.users) > s.engine.users {
-		oldest := 0
-		for i := range s.users {
-			if s.users[i].lastSeen < s.users[oldest].lastSeen {
-				oldest = i
-			}
-		}
-		s.users = slices.Delete(s.users, oldest, oldest+1)
-	}
+// stepOf returns the index of the step with a key, -1 when there is none.
+func (e *Engine) stepOf(key uint32) int {
+	return slices.IndexFunc(e.checklist.Steps(), func(s checklist.Step) bool { return s.Key == key })
 }
 
-func (s *State) loadSeen(r *reader) {
-	for n := r.count(); n > 0; n = r.next(n) {
-		e := seenEvent{id: r.uint64(), at: r.long()}
-		if newest := s.seen.newest(); newest != nil && e.at < newest.at {
-			r.bad = true
-			return
-		}
-		if s.seen.events == nil {
-			s.seen.events = make([]seenEvent, 0, min(n, int64(s.engine.limit)))
-		}
-		s.seen.events = append(s.seen.events, e)
-	}
-	if over := len(s.seen.events) - s.engine.limit; over > 0 {
-		s.seen.events = slices.Delete(s.seen.events, 0, over)
-	}
-}
-
-func (s *State) loadHistory(r *reader, places []int) {
-	for n := r.count(); n > 0; n = r.next(n) {
-		m := moment{kind: uint8(r.below(int64(len(types)))), at: r.long(), step: noStep}
-		if place := r.below(int64(len(places)) + 1); place > 0 {
-			if places[place-1] == dropped {
-				continue
-			}
-			m.step = int16(places[place-1])
-		}
-		if s.history == nil {
-			s.history = make([]moment, 0, min(n, checklist.History))
-		}
-		s.remember(m)
-	}
-}
-
-// reader takes apart Avro's binary encoding. After the first thing wrong it is bad, reads zeros and ends every array.
+// reader takes apart Avro's binary encoding. After the first thing wrong it is bad and reads zeros.
 type reader struct {
 	b   []byte
 	bad bool
 }
 
+// long reads a varint, which must be as short as it can be.
 func (r *reader) long() int64 {
+	if len(r.b) > 0 && r.b[0] < 0x80 {
+		c := int64(r.b[0])
+		r.b = r.b[1:]
+		return c>>1 ^ -(c & 1)
+	}
 	v, n := binary.Varint(r.b)
-	if n <= 0 {
+	if n <= 0 || r.b[n-1] == 0 {
 		r.fail()
 		return 0
 	}
 	r.b = r.b[n:]
 	return v
+}
+
+// pass skips a varint that is known to be well formed.
+func (r *reader) pass() {
+	n := 0
+	for r.b[n] >= 0x80 {
+		n++
+	}
+	r.b = r.b[n+1:]
 }
 
 func (r *reader) fail() { r.b, r.bad = nil, true }
@@ -203,41 +251,12 @@ func (r *reader) take(n int64) []byte {
 	return b
 }
 
-// count begins an array's block and returns the number of its items, at most as many as there are bytes.
-func (r *reader) count() int64 {
-	n := r.long()
-	if n < 0 && n > math.MinInt64 { // with the block's size in bytes
-		n = -n
-		r.long()
-	}
-	if n < 0 || n > int64(len(r.b)) {
-		r.fail()
-		return 0
-	}
-	return n
-}
-
-// next ends an item, n being the number of those left with it, and begins the next block after a block's last.
-func (r *reader) next(n int64) int64 {
-	if r.bad {
-		return 0
-	}
-	if n > 1 {
-		return n - 1
-	}
-	return r.count()
-}
+// count begins an array of at most one block and returns the number of its items, at most as many as there are bytes.
+func (r *reader) count() int64 { return r.below(int64(len(r.b))) }
 
 func (r *reader) key() uint32 {
 	if b := r.take(4); b != nil {
 		return binary.BigEndian.Uint32(b)
-	}
-	return 0
-}
-
-func (r *reader) uint64() uint64 {
-	if b := r.take(8); b != nil {
-		return binary.BigEndian.Uint64(b)
 	}
 	return 0
 }
@@ -256,71 +275,35 @@ func (r *reader) number() float64 {
 	return r.double()
 }
 
-func (r *reader) text() string { return string(r.take(r.long())) }
+// text reads a text or bytes, which alias what is read.
+func (r *reader) text() []byte { return r.take(r.long()) }
 
-// texts returns an array of strings that share one piece of memory.
-func (r *reader) texts() []string {
-	start, texts := r.b, 0
-	for n := r.count(); n > 0; n = r.next(n) {
-		r.take(r.long())
-		texts++
-	}
-	if r.bad || texts == 0 {
-		return nil
-	}
-	start = start[:len(start)-len(r.b)]
-	all, again, out := string(start), &reader{b: start}, make([]string, 0, texts)
-	for n := again.count(); n > 0; n = again.next(n) {
-		size := again.long()
-		at := len(start) - len(again.b)
-		again.take(size)
-		out = append(out, all[at:at+int(size)])
-	}
-	return out
-}
-
-func (r *reader) days() []checklist.Day {
-	var out []checklist.Day
-	for n := r.count(); n > 0; n = r.next(n) {
-		d := checklist.Day{Day: int32(r.long()), N: uint32(r.long())}
-		if out == nil {
-			out = make([]checklist.Day, 0, n)
-		} else if d.Day <= out[len(out)-1].Day {
-			r.fail()
-			return nil
-		}
-		out = append(out, d)
-	}
-	return out
-}
-
-func (r *reader) name(names []string) string {
-	i := r.below(int64(len(names)))
-	if r.bad {
-		return ""
-	}
-	return names[i]
-}
-
-func (r *reader) eventID() string {
+// eventID reads an event's id; a text aliases what is read.
+func (r *reader) eventID() (id eventID) {
 	if r.below(branchUUID+1) == branchText {
-		return r.text()
+		id.text = alias(r.text())
+		return id
 	}
 	if b := r.take(16); b != nil {
-		return formatUUID([16]byte(b))
+		id.uuid, id.isUUID = [16]byte(b), true
 	}
-	return ""
+	return id
 }
 
+// value reads a property's value; a text aliases what is read.
 func (r *reader) value() usage.Value {
 	switch r.below(valueText + 1) {
 	case valueBoolean:
 		b := r.take(1)
-		return usage.BoolValue(len(b) == 1 && b[0] == 1)
+		if len(b) == 0 || b[0] > 1 {
+			r.fail()
+			return usage.Value{}
+		}
+		return usage.BoolValue(b[0] == 1)
 	case valueLong:
 		return usage.LongValue(r.long())
 	case valueDouble:
 		return usage.DoubleValue(r.double())
 	}
-	return usage.StringValue(r.text())
+	return usage.StringValue(alias(r.text()))
 }

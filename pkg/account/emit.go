@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -18,43 +19,39 @@ import (
 var factIDs = uuid.MustParse("6f0a3c52-8d1e-4f57-9a64-c1d7e2b85b90")
 
 const (
-	topUsers     = 5
+	mostUsers    = 5
 	activeMillis = 7 * 86_400_000
 )
 
-// emit makes a fact of what has just become of the state, and a moment of its history.
-func (t *turn) emit(kind Type, step int) *Fact {
-	s := t.state
+// emit makes a fact of what has just become of the state, if somebody wants it. It has its ordinal either way, so that ids
+// don't depend on who wants what.
+func (t *turn) emit(kind uint8) {
+	s, e := t.state, t.engine
 	t.changed = true
 	s.ordinal++
-	s.remember(moment{at: t.ev.OccurredAt, kind: uint8(slices.Index(types, kind)), step: int16(step)})
-	var f Fact
-	if (kind == SignedUp || kind == StepDone) && !s.has(qualified) {
-		f = t.engine.progressOf(s)
-	} else {
-		f = t.engine.standingOf(s, t.ev.OccurredAt)
-	}
-	f.ID, f.Type = s.factID(), kind
-	if step != noStep {
-		f.Step = t.engine.checklist.Steps()[step].ID
-		if f.StepsDone == nil {
-			f.StepsDone = t.engine.evidenceOf(s.done[len(s.done)-1:])
-		}
-	}
-	f.EventID, f.EventName, f.UserID = t.eventID(), t.eventName(), s.userID(t.ev.UserID)
-	f.Position = Position{t.engine.topic(t.pos.Topic), t.pos.Partition, t.pos.Offset}
-	f.Late, f.OccurredAt = t.late, t.ev.OccurredAt
-	t.facts = append(t.facts, f)
-	return &t.facts[len(t.facts)-1]
-}
-
-func (s *State) remember(m moment) {
-	if len(s.history) < checklist.History {
-		s.history = append(s.history, m)
+	if !e.wanted[kind] && !(e.pqls && s.has(wasQualified)) {
 		return
 	}
-	copy(s.history, s.history[1:])
-	s.history[len(s.history)-1] = m
+	var f Fact
+	if (kind == kindSignedUp || kind == kindStepDone) && !s.has(qualified) {
+		f = e.progressOf(s)
+	} else {
+		f = e.standingOf(s, t.ev.OccurredAt)
+	}
+	switch f.ID, f.Type = s.factID(), types[kind]; kind {
+	case kindStepDone:
+		if f.StepsDone == nil {
+			f.StepsDone = e.evidenceOf(s, true)
+		}
+		f.Step = f.StepsDone[len(f.StepsDone)-1].Step
+	case kindDisqualified:
+		f.Reason = Excluded
+	}
+	f.EventID, f.EventName, f.UserID = own(t.ev.ID), t.eventName(), own(t.ev.UserID)
+	f.Position = t.position()
+	f.Position.Topic = own(f.Position.Topic)
+	f.Late, f.OccurredAt = t.late, t.ev.OccurredAt
+	t.facts = append(t.facts, f)
 }
 
 func (s *State) factID() string {
@@ -80,15 +77,7 @@ func (t *turn) eventName() string {
 	if t.listener.Event != "" {
 		return t.listener.Event
 	}
-	return clip(t.ev.Name)
-}
-
-// eventID returns a copy of the event's id, the one that the step just done has if there is one.
-func (t *turn) eventID() string {
-	if n := len(t.state.done); n > 0 && t.state.done[n-1].event == t.ev.ID {
-		return t.state.done[n-1].event
-	}
-	return clip(t.ev.ID)
+	return own(t.ev.Name)
 }
 
 // progressOf returns how far an account has come that is no PQL: a Fact without the evidence, which the facts before
@@ -96,63 +85,68 @@ func (t *turn) eventID() string {
 func (e *Engine) progressOf(s *State) Fact {
 	tier := &e.checklist.Tiers()[s.standing.tier]
 	f := Fact{
-		AccountID: s.id, Tier: tier.Name, Rate: s.rate, Threshold: tier.Threshold, Checklist: e.ref,
-		Properties: e.properties(s), QualifiedAt: s.qualifiedAt,
+		AccountID: s.id, Tier: tier.Name, Rate: e.rate(s), Threshold: tier.Threshold, Checklist: e.ref,
+		Properties: e.told(s), Current: s.has(qualified),
 	}
-	if s.has(signedUp) {
-		f.SignedUpAt = s.signedUpAt
-	}
+	f.SignedUpAt, f.QualifiedAt = s.times()
 	return f
 }
 
 // standingOf returns the standing of an account at a time: a Fact without what made it one.
 func (e *Engine) standingOf(s *State, at int64) Fact {
-	tier := &e.checklist.Tiers()[s.standing.tier]
-	f := Fact{
-		AccountID: s.id, Tier: tier.Name, Rate: s.rate, Threshold: tier.Threshold, Checklist: e.ref,
-		Properties: e.properties(s), StepsDone: e.evidenceOf(s.done), StepsMissing: e.stepsMissing(s),
-		Users: s.topUsers(), ActiveUsers7d: s.activeUsers(at - activeMillis), SingleUser: s.singleUser(),
-		QualifiedAt: s.qualifiedAt, Current: s.has(qualified),
-	}
+	f := e.progressOf(s)
+	f.StepsDone, f.StepsMissing = e.evidenceOf(s, false), e.stepsMissing(s)
+	activity := s.activity()
+	f.Users, f.ActiveUsers7d = topUsers(activity), activeUsers(activity, at-activeMillis)
+	f.SingleUser = e.singleUser(s, len(activity), f.StepsDone)
 	if f.Current {
-		f.Playbook = e.playbook(s, tier)
-	}
-	if s.has(signedUp) {
-		f.SignedUpAt = s.signedUpAt
+		f.Playbook = e.playbook(&f, &e.checklist.Tiers()[s.standing.tier])
 	}
 	return f
 }
 
-func (e *Engine) properties(s *State) []usage.Property {
-	if len(s.properties) == 0 {
+// told returns the account's properties as facts tell them.
+func (e *Engine) told(s *State) []usage.Property {
+	declared := e.checklist.Properties()
+	if len(declared) == 0 {
 		return nil
 	}
-	out := make([]usage.Property, len(s.properties))
-	for i, p := range e.checklist.Properties() {
-		out[i] = usage.Property{Key: p.Name, Value: s.properties[i]}
+	out := make([]usage.Property, len(declared))
+	for i, v := range e.properties(nil, s) {
+		if v.Kind() == usage.String {
+			v = usage.StringValue(strings.Clone(v.Str()))
+		}
+		out[i] = usage.Property{Key: declared[i].Name, Value: v}
 	}
 	return out
 }
 
-// evidenceOf returns the steps done as facts tell them.
-func (e *Engine) evidenceOf(steps []evidence) []Evidence {
-	if len(steps) == 0 {
+// evidenceOf returns the steps done as facts tell them, or only the newest.
+func (e *Engine) evidenceOf(s *State, newest bool) []Evidence {
+	n := s.stepsDone()
+	if n == 0 {
 		return nil
 	}
-	out := make([]Evidence, len(steps))
-	for i := range steps {
-		d := &steps[i]
-		out[i] = Evidence{
-			Step: e.checklist.Steps()[d.step].ID, DoneAt: d.at, UserID: d.user, EventID: d.event,
-			Position: Position{d.topic, d.partition, d.offset}, Count: d.count,
+	names, topicNames := s.userNames(), s.topicNames()
+	out := make([]Evidence, 0, n)
+	for r, d := s.log(), (entry{}); r.next(&d); {
+		if d.kind != kindStepDone {
+			continue
 		}
+		if n--; newest && n > 0 {
+			continue
+		}
+		out = append(out, Evidence{
+			Step: e.checklist.Steps()[e.stepOf(d.key)].ID, DoneAt: d.at, UserID: names[d.user], EventID: d.event.own(),
+			Position: Position{topicNames[d.topic], d.partition, d.offset}, Count: d.count,
+		})
 	}
 	return out
 }
 
 func (e *Engine) stepsMissing(s *State) []Missing {
 	steps := e.checklist.Steps()
-	n := len(steps) - len(s.done)
+	n := len(steps) - s.stepsDone()
 	if n == 0 {
 		return nil
 	}
@@ -161,32 +155,26 @@ func (e *Engine) stepsMissing(s *State) []Missing {
 		if s.stepDone(i) {
 			continue
 		}
-		var w *checklist.Work
-		for j := range s.work {
-			if int(s.work[j].step) == i {
-				w = &s.work[j].Work
-			}
-		}
+		set, _, _ := s.working(steps[i].WorkKey)
 		m := Missing{Step: steps[i].ID}
-		m.Progress, m.Need = steps[i].Missing(w)
+		m.Progress, m.Need = steps[i].Missing(set)
 		out = append(out, m)
 	}
 	return out
 }
 
-func (e *Engine) playbook(s *State, tier *checklist.Tier) Playbook {
+func (e *Engine) playbook(f *Fact, tier *checklist.Tier) Playbook {
 	p := tier.Playbook
 	if p.Name == "" {
 		return Playbook{}
 	}
-	steps := len(e.checklist.Steps())
 	b := make([]byte, 0, len(p.Reason)+96)
 	if p.Reason != "" {
 		b = append(append(b, p.Reason...), ": "...)
 	}
-	b = append(strconv.AppendInt(b, int64(len(s.done)), 10), " of "...)
-	b = append(strconv.AppendInt(b, int64(steps), 10), " steps done ("...)
-	b = append(appendPercent(b, s.rate), "; tier "...)
+	b = append(strconv.AppendInt(b, int64(len(f.StepsDone)), 10), " of "...)
+	b = append(strconv.AppendInt(b, int64(len(e.checklist.Steps())), 10), " steps done ("...)
+	b = append(appendPercent(b, f.Rate), "; tier "...)
 	b = append(append(b, tier.Name...), " asks for "...)
 	b = append(appendPercent(b, tier.Threshold), ')')
 	return Playbook{Name: p.Name, Action: p.Action, Queue: p.Queue, Reason: string(b)}
@@ -196,31 +184,32 @@ func appendPercent(b []byte, share float64) []byte {
 	return append(strconv.AppendInt(b, int64(share*100+0.5), 10), " %"...)
 }
 
-// topUsers returns the most active users known, the most active first.
-func (s *State) topUsers() []UserActivity {
-	if len(s.users) == 0 {
-		return nil
+// activity returns what the users tracked have done.
+func (s *State) activity() (out []UserActivity) {
+	var stepsDone [maxUsers]int // by place
+	for r, e := s.log(), (entry{}); r.next(&e); {
+		stepsDone[e.user]++
 	}
-	order := slices.Clone(s.users)
-	slices.SortFunc(order, func(a, b user) int {
-		return cmp.Or(cmp.Compare(b.events, a.events), cmp.Compare(b.lastSeen, a.lastSeen), cmp.Compare(a.id, b.id))
-	})
-	out := make([]UserActivity, min(topUsers, len(order)))
-	for i := range out {
-		u := &order[i]
-		out[i] = UserActivity{ID: u.id, Events: u.events, LastSeen: u.lastSeen}
-		for j := range s.done {
-			if s.done[j].user == u.id {
-				out[i].StepsDone++
-			}
+	names := s.userNames()
+	for r, u, place := s.users(), (user{}), 1; r.next(&u); place++ {
+		if u.events > 0 {
+			out = append(out, UserActivity{ID: names[place], Events: u.events, LastSeen: u.lastSeen, StepsDone: stepsDone[place]})
 		}
 	}
 	return out
 }
 
-func (s *State) activeUsers(since int64) (n int) {
-	for i := range s.users {
-		if s.users[i].lastSeen > since {
+// topUsers returns the most active users, the most active first. It changes their order.
+func topUsers(of []UserActivity) []UserActivity {
+	slices.SortFunc(of, func(a, b UserActivity) int {
+		return cmp.Or(cmp.Compare(b.Events, a.Events), cmp.Compare(b.LastSeen, a.LastSeen), cmp.Compare(a.ID, b.ID))
+	})
+	return of[:min(mostUsers, len(of)):min(mostUsers, len(of))]
+}
+
+func activeUsers(of []UserActivity, since int64) (n int) {
+	for i := range of {
+		if of[i].LastSeen > since {
 			n++
 		}
 	}
@@ -228,14 +217,32 @@ func (s *State) activeUsers(since int64) (n int) {
 }
 
 // singleUser says whether everything was done by one user: of those tracked or, where none are, by the evidence.
-func (s *State) singleUser() bool {
-	if s.engine.users > 0 {
-		return len(s.users) == 1 && !s.has(severalUsers)
+func (e *Engine) singleUser(s *State, tracked int, done []Evidence) bool {
+	if e.users > 0 {
+		return tracked == 1 && !s.has(severalUsers)
 	}
-	for i := range s.done {
-		if s.done[i].user == "" || s.done[i].user != s.done[0].user {
-			return false
-		}
+	return len(done) > 0 && !slices.ContainsFunc(done, func(d Evidence) bool {
+		return d.UserID == "" || d.UserID != done[0].UserID
+	})
+}
+
+// userNames returns the ids of the users by their place in one piece of memory, of which 0 is nobody.
+func (s *State) userNames() []string {
+	names, all := make([]string, 1, 1+s.parts.count(users)), string(s.parts.items(users))
+	for r, u := s.users(), (user{}); r.next(&u); {
+		names = append(names, all[u.numbers-len(u.id):u.numbers])
 	}
-	return len(s.done) > 0
+	return names
+}
+
+// topicNames returns the names of the topics by their place in one piece of memory.
+func (s *State) topicNames() []string {
+	items := s.parts.items(topics)
+	names, all := make([]string, 0, s.parts.count(topics)), string(items)
+	for r := (reader{b: items}); len(r.b) > 0; {
+		n := len(r.text())
+		end := len(items) - len(r.b)
+		names = append(names, all[end-n:end])
+	}
+	return names
 }

@@ -3,161 +3,50 @@ package account
 import (
 	"encoding/binary"
 	"math"
-	"slices"
+	"strings"
 
 	"github.com/pqlstream/pqlstream/pkg/usage"
 )
 
 // layout is the version of the encoding that AppendBinary writes and Load reads.
-const layout = 1
+const layout = 2
 
 // AppendBinary appends the encoded state: the fields of schemas/account_state.avsc from the third on, in Avro's binary
 // encoding. The two before are the runtime's.
 func (s *State) AppendBinary(b []byte) ([]byte, error) {
 	b = appendLong(b, layout)
 	b = appendLong(b, s.incarnation)
-	b = appendLong(b, s.ordinal)
+	b = appendLong(b, int64(s.ordinal))
 	b = appendLong(b, int64(s.flags))
-	b = appendLong(b, s.signedUpAt)
-	b = appendLong(b, s.qualifiedAt)
-	var room [16]string
-	names := s.names(room[:0])
-	b = appendTexts(b, names)
-	b = s.appendDone(b, names)
-	b = s.appendWork(b)
-	b = s.appendProperties(b)
-	b = s.appendUsers(b, names)
-	b = s.appendSeen(b)
-	return s.appendHistory(b), nil
+	return append(b, s.parts.b...), nil
 }
 
-// names lists the topics and users that the state names, each once: the table that the encoding refers to.
-func (s *State) names(names []string) []string {
-	add := func(name string) {
-		if !slices.Contains(names, name) {
-			names = append(names, name)
-		}
-	}
-	for i := range s.done {
-		add(s.done[i].topic)
-		add(s.done[i].user)
-	}
-	for i := range s.users {
-		add(s.users[i].id)
-	}
-	return names
+// appendTransition appends an entry of the log that is no step done.
+func appendTransition(b []byte, kind uint8, distance int64) []byte {
+	return appendLong(append(b, branchTransition<<1, kind<<1), distance)
 }
 
-func (s *State) appendDone(b []byte, names []string) []byte {
-	b = appendCount(b, len(s.done))
-	for i := range s.done {
-		d := &s.done[i]
-		b = appendKey(b, s.engine.checklist.Steps()[d.step].Key)
-		b = appendLong(b, d.at)
-		b = appendLong(b, int64(slices.Index(names, d.user)))
-		b = appendEventID(b, d.event)
-		b = appendLong(b, int64(slices.Index(names, d.topic)))
-		b = appendLong(b, int64(d.partition))
-		b = appendLong(b, d.offset)
-		b = appendNumber(b, d.count)
-	}
-	return appendEnd(b)
-}
-
-func (s *State) appendWork(b []byte) []byte {
-	b = appendCount(b, len(s.work))
-	for i := range s.work {
-		w := &s.work[i]
-		b = appendKey(b, s.engine.checklist.Steps()[w.step].WorkKey)
-		b = appendNumber(b, w.Total)
-		b = appendTexts(b, w.IDs)
-		b = appendCount(b, len(w.Days))
-		for _, d := range w.Days {
-			b = appendLong(appendLong(b, int64(d.Day)), int64(d.N))
-		}
-		b = appendEnd(b)
-	}
-	return appendEnd(b)
-}
-
-// appendProperties appends those that events have told; of the others the checklist knows the default.
-func (s *State) appendProperties(b []byte) []byte {
-	n := 0
-	for _, at := range s.told {
-		if at != notTold {
-			n++
-		}
-	}
-	b = appendCount(b, n)
-	for i, at := range s.told {
-		if at == notTold {
-			continue
-		}
-		b = appendKey(b, s.engine.checklist.Properties()[i].Key)
-		b = appendLong(b, at)
-		b = appendValue(b, s.properties[i])
-	}
-	return appendEnd(b)
-}
-
-func (s *State) appendUsers(b []byte, names []string) []byte {
-	b = appendCount(b, len(s.users))
-	for i := range s.users {
-		u := &s.users[i]
-		b = appendLong(b, int64(slices.Index(names, u.id)))
-		b = appendLong(appendLong(b, u.events), u.lastSeen)
-	}
-	return appendEnd(b)
-}
-
-func (s *State) appendSeen(b []byte) []byte {
-	fresh := s.seen.fresh(s.engine.horizon)
-	b = appendCount(b, len(fresh))
-	for _, e := range fresh {
-		b = binary.BigEndian.AppendUint64(b, e.id)
-		b = appendLong(b, e.at)
-	}
-	return appendEnd(b)
-}
-
-// appendHistory names a moment's step by its place among the steps done, counted from 1.
-func (s *State) appendHistory(b []byte) []byte {
-	b = appendCount(b, len(s.history))
-	for _, m := range s.history {
-		place := slices.IndexFunc(s.done, func(d evidence) bool { return int16(d.step) == m.step })
-		b = append(b, m.kind<<1)
-		b = appendLong(b, m.at)
-		b = appendLong(b, int64(place+1))
-	}
-	return appendEnd(b)
+// appendStepDone appends an entry of the log that is a step done.
+func appendStepDone(b []byte, e *entry, distance int64) []byte {
+	b = appendKey(appendLong(append(b, branchDone<<1), distance), e.key)
+	b = appendEventID(appendLong(b, int64(e.user)), &e.event)
+	b = appendLong(appendLong(b, int64(e.topic)), int64(e.partition))
+	return appendNumber(appendLong(b, e.offset), e.count)
 }
 
 func appendLong(b []byte, n int64) []byte { return binary.AppendVarint(b, n) }
-
-// appendCount and appendEnd go around an array's items, all in one block.
-func appendCount(b []byte, n int) []byte {
-	if n == 0 {
-		return b
-	}
-	return appendLong(b, int64(n))
-}
-
-func appendEnd(b []byte) []byte { return append(b, 0) }
 
 func appendKey(b []byte, key uint32) []byte { return binary.BigEndian.AppendUint32(b, key) }
 
 func appendText(b []byte, s string) []byte { return append(appendLong(b, int64(len(s))), s...) }
 
-func appendTexts(b []byte, texts []string) []byte {
-	b = appendCount(b, len(texts))
-	for _, s := range texts {
-		b = appendText(b, s)
-	}
-	return appendEnd(b)
-}
+func appendBytes(b, bytes []byte) []byte { return append(appendLong(b, int64(len(bytes))), bytes...) }
 
 // Branches of the schema's unions.
 const (
+	branchTransition = 0
+	branchDone       = 1
+
 	branchLong   = 0
 	branchDouble = 1
 
@@ -197,33 +86,48 @@ func appendValue(b []byte, v usage.Value) []byte {
 	return appendText(append(b, valueText<<1), v.Str())
 }
 
-// appendEventID writes a UUID in its usual form as its 16 bytes.
-func appendEventID(b []byte, id string) []byte {
-	if !isUUID(id) {
-		return appendText(append(b, branchText<<1), id)
+func appendEventID(b []byte, id *eventID) []byte {
+	if !id.isUUID {
+		return appendText(append(b, branchText<<1), id.text)
 	}
-	b = append(b, branchUUID<<1)
-	for i := 0; i < len(id); i += 2 {
-		if id[i] == '-' {
-			i++
-		}
-		b = append(b, nibble(id[i])<<4|nibble(id[i+1]))
-	}
-	return b
+	return append(append(b, branchUUID<<1), id.uuid[:]...)
 }
 
-// isUUID says whether an id has the form that formatUUID gives back: 8-4-4-4-12 lower-case hex digits.
-func isUUID(id string) bool {
+// eventID is the id of an event: a UUID if it has the form that formatUUID gives back, else a text.
+type eventID struct {
+	text   string
+	uuid   [16]byte
+	isUUID bool
+}
+
+// parseEventID takes an id apart; a text aliases it.
+func parseEventID(id string) (e eventID) {
+	e.text = id
 	if len(id) != 36 {
-		return false
+		return e
 	}
+	digits := 0
 	for i := range len(id) {
 		dash := i == 8 || i == 13 || i == 18 || i == 23
-		if dash != (id[i] == '-') || !dash && nibble(id[i]) > 15 {
-			return false
+		digit := nibble(id[i])
+		if dash != (id[i] == '-') || !dash && digit > 15 {
+			return e
+		}
+		if !dash {
+			e.uuid[digits/2] = e.uuid[digits/2]<<4 | digit
+			digits++
 		}
 	}
-	return true
+	e.isUUID = true
+	return e
+}
+
+// own returns the id in memory of its own.
+func (e *eventID) own() string {
+	if e.isUUID {
+		return formatUUID(e.uuid)
+	}
+	return strings.Clone(e.text)
 }
 
 func nibble(c byte) byte {

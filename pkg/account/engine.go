@@ -8,9 +8,6 @@
 package account
 
 import (
-	"slices"
-	"sync/atomic"
-
 	"github.com/cespare/xxhash/v2"
 
 	"github.com/pqlstream/pqlstream/pkg/checklist"
@@ -26,7 +23,8 @@ type Engine struct {
 	limit     int   // how many of them; 0: none
 	users     int   // users tracked; 0: none
 	start     standing
-	topics    atomic.Pointer[[]string]
+	wanted    [len(types)]bool // types of facts, of any account
+	pqls      bool             // facts of accounts that are or were a PQL are wanted, whatever their type
 }
 
 // standing is what an account's properties decide.
@@ -35,7 +33,7 @@ type standing struct {
 	excluded bool
 }
 
-// NewEngine returns an Engine for a checklist.
+// NewEngine returns an Engine for a checklist that returns every fact.
 func NewEngine(c *checklist.Checklist) *Engine {
 	horizon, limit := c.Dedupe()
 	e := &Engine{
@@ -43,8 +41,22 @@ func NewEngine(c *checklist.Checklist) *Engine {
 		ref:       ChecklistRef{Name: c.Name(), Version: c.Version(), Hash: c.Hash()},
 		horizon:   horizon, limit: limit, users: c.Users(),
 	}
+	for i := range e.wanted {
+		e.wanted[i] = true
+	}
 	e.start = e.standing(c.Defaults())
 	return e
+}
+
+// Wanting returns an Engine that folds just the same, and returns facts only of the types that wanted says and, if pqls
+// says so, all facts of accounts that are or were a PQL. Facts that nobody wants cost next to nothing.
+func (e *Engine) Wanting(wanted func(Type) bool, pqls bool) *Engine {
+	some := *e
+	some.pqls = pqls
+	for i, kind := range types {
+		some.wanted[i] = wanted(kind)
+	}
+	return &some
 }
 
 // Checklist is the checklist that the engine folds by.
@@ -57,43 +69,70 @@ func (e *Engine) standing(properties []usage.Value) standing {
 // New returns the state of an account that nothing is known of. The incarnation is the input offset of its first
 // record. The state keeps accountID.
 func (e *Engine) New(accountID string, incarnation int64) *State {
-	return &State{
-		engine: e, id: accountID, incarnation: incarnation,
-		properties: e.checklist.Defaults(), standing: e.start,
-	}
+	return &State{id: accountID, incarnation: incarnation, parts: newParts(), standing: e.start}
 }
 
-// Apply folds an event into its account's state. Nothing but the state, the event, its position and the watermark
-// (ms since the Unix epoch) decides what comes of it. It keeps nothing of the event that it does not clone.
-//
-// Facts come in the order: signed up, steps done, disqualified, converted, qualified or requalified, escalated. So an
-// event that converts an account does not qualify it as well. An event whose id is remembered changes nothing.
-//
-// Only events that had an effect are remembered: one that had none may come again and count then, once.
+// Source says where an event's record lies. It is asked at most once for each step done and each fact.
+type Source interface {
+	Position() Position
+}
+
+// Apply folds an event into its account's state: Fold with the listener looked up.
 func (e *Engine) Apply(s *State, ev *usage.Event, pos Position, watermark int64) (changed bool, facts []Fact) {
 	l := e.checklist.Listener(ev.Name)
 	if l == nil {
 		return false, nil
 	}
-	id := e.identify(ev)
-	if id != 0 && s.seen.holds(id, ev.OccurredAt, e.horizon) {
+	return e.fold(s, l, ev, nil, pos, watermark)
+}
+
+// Fold folds an event into its account's state; the listener is the checklist's for the event's name. Nothing but the
+// state, the event, its position and the watermark (ms since the Unix epoch) decides what comes of it. It keeps nothing
+// of the event that it does not clone.
+//
+// Facts come in the order: signed up, steps done, disqualified, converted, qualified or requalified, escalated. So an
+// event that converts an account does not qualify it as well. An event whose id is remembered changes nothing.
+//
+// Only events that had an effect are remembered: one that had none may come again and count then, once.
+func (e *Engine) Fold(s *State, l *checklist.Listener, ev *usage.Event, source Source, watermark int64) (changed bool, facts []Fact) {
+	return e.fold(s, l, ev, source, Position{}, watermark)
+}
+
+func (e *Engine) fold(s *State, l *checklist.Listener, ev *usage.Event, source Source, pos Position, watermark int64) (
+	changed bool, facts []Fact,
+) {
+	if e.idle(s, l, ev) {
 		return false, nil
 	}
-	t := turn{engine: e, state: s, ev: ev, pos: pos, listener: l, late: ev.OccurredAt < watermark}
-	t.learn(l.Sources)
-	if len(l.Steps) > 0 || l.Signup != nil || l.Converted != nil {
-		t.noteUser()
+	id := e.identify(ev)
+	if id != 0 && s.hasSeen(id, ev.OccurredAt, e.horizon) {
+		return false, nil
 	}
-	t.signUp(l.Signup)
-	t.advance(l.Steps)
-	t.disqualify()
-	t.convert(l.Converted)
-	t.qualify()
-	t.escalate()
-	if t.changed && id != 0 {
-		s.seen.add(id, ev.OccurredAt, e.horizon, e.limit)
+	t := turns.Get().(*turn)
+	t.engine, t.state, t.ev, t.listener, t.source, t.pos = e, s, ev, l, source, pos
+	t.late, t.judge = ev.OccurredAt < watermark, s.unjudged
+	s.unjudged = false
+	t.fold()
+	changed, facts = t.changed, t.facts
+	t.release()
+	if changed && id != 0 {
+		s.see(id, ev.OccurredAt, e.horizon, e.limit)
 	}
-	return t.changed, t.facts
+	return changed, facts
+}
+
+// idle says whether an event can't change the state any more: many are for steps that are done.
+func (e *Engine) idle(s *State, l *checklist.Listener, ev *usage.Event) bool {
+	if len(l.Sources) > 0 || e.users > 0 && ev.UserID != "" || s.unjudged ||
+		l.Signup != nil && !s.has(signedUp) || l.Converted != nil && !s.has(converted) {
+		return false
+	}
+	for _, i := range l.Steps {
+		if !s.stepDone(i) {
+			return false
+		}
+	}
+	return true
 }
 
 // identify returns a hash of the event's id, 0 when it has none or ids are not remembered.
@@ -103,28 +142,3 @@ func (e *Engine) identify(ev *usage.Event) uint64 {
 	}
 	return max(xxhash.Sum64String(ev.ID), 1)
 }
-
-// topic returns a copy of a topic's name that all states share.
-func (e *Engine) topic(name string) string {
-	for {
-		known := e.topics.Load()
-		var names []string
-		if known != nil {
-			names = *known
-		}
-		if i := slices.Index(names, name); i >= 0 {
-			return names[i]
-		}
-		own := clip(name)
-		if len(names) >= maxSharedTopics {
-			return own
-		}
-		more := append(slices.Clone(names), own)
-		if e.topics.CompareAndSwap(known, &more) {
-			return own
-		}
-	}
-}
-
-// maxSharedTopics bounds what topic searches; a deployment has a few source topics.
-const maxSharedTopics = 64

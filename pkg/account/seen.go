@@ -1,78 +1,60 @@
 package account
 
-import "slices"
+import "encoding/binary"
 
-// seen remembers the newest events' ids, to count a repeated event once. It is a ring: events[first] is the oldest.
+// The part seen remembers the newest events' ids, the oldest first, to count a repeated event once. An item is a hash of
+// the id and, in 6 bytes, the account's clock when the event was folded, both big-endian.
 //
-// Ages are measured on the account's own clock, the highest event time remembered, so that an event that came late is
+// The account's clock is the highest event time remembered. Ages are measured on it, so that an event that came late is
 // remembered as long as any other.
-type seen struct {
-	events []seenEvent
-	first  int
-}
+const (
+	seenHash = 8
+	seenSize = seenHash + 6
+)
 
-type seenEvent struct {
-	id uint64 // hash of the event's id
-	at int64  // the account's clock when it was folded, ms
-}
-
-func (r *seen) newest() *seenEvent {
-	if len(r.events) == 0 {
-		return nil
-	}
-	return &r.events[(r.first+len(r.events)-1)%len(r.events)]
-}
-
-// clock returns the account's clock at an event's time.
-func (r *seen) clock(at int64) int64 {
-	if n := r.newest(); n != nil {
-		return max(at, n.at)
+// clock returns the account's clock at an event's time, which is bounded to what 6 bytes hold: some 4,000 years.
+func clock(seen []byte, at int64) int64 {
+	const most = 1<<47 - 1
+	at = min(max(at, -most), most)
+	if len(seen) > 0 {
+		at = max(at, seenAt(seen[len(seen)-seenSize:]))
 	}
 	return at
 }
 
-// holds says whether an id is remembered from within the horizon.
-func (r *seen) holds(id uint64, at, horizon int64) bool {
-	for i := range r.events {
-		if r.events[i].id == id {
-			if r.events[i].at >= r.clock(at)-horizon {
-				return true
-			}
+func seenAt(item []byte) int64 {
+	return int64(binary.BigEndian.Uint64(item[seenSize-8:])<<16) >> 16
+}
+
+// hasSeen says whether an id is remembered from within the horizon.
+func (s *State) hasSeen(id uint64, at, horizon int64) bool {
+	items := s.parts.items(seen)
+	for i := 0; i+seenSize <= len(items); i += seenSize {
+		if binary.BigEndian.Uint64(items[i:]) == id && seenAt(items[i:i+seenSize]) >= clock(items, at)-horizon {
+			return true
 		}
 	}
 	return false
 }
 
-// add remembers an id. It takes the place of the oldest when that is beyond the horizon or there are limit already.
-func (r *seen) add(id uint64, at, horizon int64, limit int) {
-	at = r.clock(at)
-	if n := len(r.events); n >= limit || n > 0 && r.events[r.first].at < at-horizon {
-		r.events[r.first] = seenEvent{id, at}
-		r.first = (r.first + 1) % n
+// see remembers an id. Those beyond the horizon and those over the limit are forgotten.
+func (s *State) see(id uint64, at, horizon int64, limit int) {
+	items := s.parts.items(seen)
+	now, forgotten := clock(items, at), 0
+	for stale := items; len(stale) >= limit*seenSize || len(stale) > 0 && seenAt(stale) < now-horizon; stale = stale[seenSize:] {
+		forgotten++
+	}
+	var room [seenSize + 2]byte
+	item := binary.BigEndian.AppendUint64(room[:0], id)
+	item = binary.BigEndian.AppendUint64(item, uint64(now)<<16)[:seenSize]
+	if forgotten == 0 {
+		s.parts.add(seen, item)
 		return
 	}
-	r.unroll()
-	r.events = append(r.events, seenEvent{id, at})
-}
-
-// unroll puts the oldest first.
-func (r *seen) unroll() {
-	if r.first == 0 {
-		return
+	if forgotten > 1 {
+		s.parts.replace(seen, 0, (forgotten-1)*seenSize, nil, 1-forgotten)
+		items = s.parts.items(seen)
 	}
-	slices.Reverse(r.events[:r.first])
-	slices.Reverse(r.events[r.first:])
-	slices.Reverse(r.events)
-	r.first = 0
-}
-
-// fresh returns those within the horizon, the oldest first.
-func (r *seen) fresh(horizon int64) []seenEvent {
-	r.unroll()
-	for i := range r.events {
-		if r.events[i].at >= r.newest().at-horizon {
-			return r.events[i:]
-		}
-	}
-	return nil
+	copy(items, items[seenSize:])
+	copy(items[len(items)-seenSize:], item)
 }

@@ -1,36 +1,24 @@
 package account
 
 import (
-	"slices"
+	"encoding/binary"
+	"math/bits"
 	"strings"
 	"unicode/utf8"
 	"unsafe"
-
-	"github.com/pqlstream/pqlstream/pkg/checklist"
-	"github.com/pqlstream/pqlstream/pkg/usage"
 )
 
-// State is what is known of one account. There are many at a time, so it keeps small slices and shares what it can;
-// strings in it are its own or shared, never an event's.
+// State is what is known of one account. There are many at a time: all that varies in size lies in parts. It belongs to
+// no Engine, but to a definition: that of the Engine that made or loaded it.
 type State struct {
-	engine      *Engine
 	id          string
+	parts       parts
+	ordinal     uint32 // of the newest fact
 	incarnation int64
-	ordinal     int64 // of the newest fact
-	signedUpAt  int64 // ms; holds when signedUp
-	qualifiedAt int64 // ms; of the newest qualification, 0 before the first
-	rate        float64
+	isDone      [2]uint64 // a bit for each step of the checklist
 	standing    standing
 	flags       flags
-	isDone      [2]uint64 // a bit for each step of the checklist
-
-	properties []usage.Value // declared ones; the checklist's defaults, shared, until told is there
-	told       []int64       // event time that each was told at; notTold: it is the default
-	done       []evidence    // in the order that they were done
-	work       []work        // in the order that they were begun
-	users      []user
-	seen       seen
-	history    []moment // the oldest first
+	unjudged    bool // it was loaded, maybe under another definition than it was folded by, and no event came since
 }
 
 type flags uint8
@@ -47,43 +35,6 @@ const (
 
 func (s *State) has(f flags) bool { return s.flags&f != 0 }
 
-// evidence is a step done.
-type evidence struct {
-	step      uint16
-	partition int32
-	at        int64
-	offset    int64
-	count     float64
-	user      string
-	event     string
-	topic     string
-}
-
-// work is a step begun.
-type work struct {
-	step uint16
-	checklist.Work
-}
-
-// user is how active one user was.
-type user struct {
-	id       string
-	events   int64
-	lastSeen int64
-}
-
-// moment is a transition of the past.
-type moment struct {
-	at   int64
-	kind uint8 // index in types
-	step int16 // none: noStep
-}
-
-const noStep = -1
-
-// types are those of moments, in the order of the encoding: only append.
-var types = []Type{SignedUp, StepDone, Qualified, Requalified, Escalated, Disqualified, Converted, Churned}
-
 // AccountID is the account's id.
 func (s *State) AccountID() string { return s.id }
 
@@ -93,82 +44,71 @@ func (s *State) Incarnation() int64 { return s.incarnation }
 // Current says whether the account is a PQL.
 func (s *State) Current() bool { return s.has(qualified) }
 
+// Size is the memory that the state takes, in bytes, without the account's id, which its owner shares with it.
+func (s *State) Size() int { return int(unsafe.Sizeof(*s)) + cap(s.parts.b) }
+
 func (s *State) stepDone(step int) bool { return s.isDone[step>>6]&(1<<(step&63)) != 0 }
 
 func (s *State) setDone(step int) { s.isDone[step>>6] |= 1 << (step & 63) }
 
-// recompute brings the activation rate up to date: in the checklist's order, so that the order of events can't show
-// in its last digit.
-func (s *State) recompute() {
+func (s *State) stepsDone() int { return bits.OnesCount64(s.isDone[0]) + bits.OnesCount64(s.isDone[1]) }
+
+// rate is the activation rate: in the checklist's order, so that the order of events can't show in its last digit.
+func (e *Engine) rate(s *State) float64 {
 	var done float64
-	steps := s.engine.checklist.Steps()
+	steps := e.checklist.Steps()
 	for i := range steps {
 		if s.stepDone(i) {
 			done += steps[i].Weight
 		}
 	}
-	s.rate = done / s.engine.checklist.TotalWeight()
+	return done / e.checklist.TotalWeight()
 }
 
-// set takes over a property's value, whose text is the state's own, told at a time.
-func (s *State) set(property int, v usage.Value, at int64) {
-	if s.told == nil {
-		s.properties = slices.Clone(s.properties)
-		s.told = make([]int64, len(s.properties))
-		for i := range s.told {
-			s.told[i] = notTold
+// working returns a step's working set, which is empty when there is none, and where its item lies in its part; the
+// item's size is 0 when there is none.
+func (s *State) working(key uint32) (set []byte, at, size int) {
+	items := s.parts.items(work)
+	for at < len(items) {
+		length, n := binary.Varint(items[at+4:])
+		from := at + 4 + n
+		to := from + int(length)
+		if binary.BigEndian.Uint32(items[at:]) == key {
+			return items[from:to:to], at, to - at
 		}
+		at = to
 	}
-	s.properties[property], s.told[property] = v, at
+	return nil, at, 0
 }
 
-// userID returns a copy of a user's id that the state's parts share.
-func (s *State) userID(id string) string {
-	for i := range s.users {
-		if s.users[i].id == id {
-			return s.users[i].id
+// topic returns the place of a topic's name, which is added where it is new.
+func (s *State) topic(name string) int {
+	name = clip(name)
+	r := reader{b: s.parts.items(topics)}
+	n := 0
+	for ; len(r.b) > 0; n++ {
+		if string(r.text()) == name {
+			return n
 		}
 	}
-	for i := range s.done {
-		if s.done[i].user == id {
-			return s.done[i].user
-		}
-	}
-	return clip(id)
+	s.parts.add(topics, appendText(nil, name))
+	return n
 }
 
 // maxID is the longest id that is kept, in bytes.
 const maxID = 256
 
-// clip clones an id; what is over maxID is cut off.
+// clip cuts off what is over maxID.
 func clip(id string) string {
-	if len(id) > maxID {
-		n := maxID
-		for n > 0 && !utf8.RuneStart(id[n]) {
-			n--
-		}
-		id = id[:n]
+	if len(id) <= maxID {
+		return id
 	}
-	return strings.Clone(id)
+	n := maxID
+	for n > 0 && !utf8.RuneStart(id[n]) {
+		n--
+	}
+	return id[:n]
 }
 
-// Size is an estimate of the memory that the state takes, in bytes.
-func (s *State) Size() int {
-	const perString = 24 // what the allocator rounds up and the account's id takes, about
-	n := int(unsafe.Sizeof(*s)) + len(s.id) + perString +
-		cap(s.done)*int(unsafe.Sizeof(evidence{})) + cap(s.work)*int(unsafe.Sizeof(work{})) +
-		cap(s.users)*int(unsafe.Sizeof(user{})) + cap(s.history)*int(unsafe.Sizeof(moment{})) +
-		cap(s.seen.events)*int(unsafe.Sizeof(seenEvent{})) + cap(s.told)*(8+int(unsafe.Sizeof(usage.Value{})))
-	for i := range s.done {
-		n += len(s.done[i].user) + len(s.done[i].event) + perString
-	}
-	for i := range s.users {
-		n += len(s.users[i].id) + perString
-	}
-	for i := range s.work {
-		w := &s.work[i]
-		n += cap(w.Days) * int(unsafe.Sizeof(checklist.Day{}))
-		n += cap(w.IDs)*int(unsafe.Sizeof("")) + len(w.IDs)*perString
-	}
-	return n
-}
+// own returns a copy of an id, for what outlives the event.
+func own(id string) string { return strings.Clone(clip(id)) }

@@ -1,149 +1,129 @@
 package account
 
 import (
-	"math"
-	"strings"
+	"sync"
 
 	"github.com/pqlstream/pqlstream/pkg/checklist"
 	"github.com/pqlstream/pqlstream/pkg/usage"
 )
 
-// turn is the folding of one event.
+// turn is the folding of one event. Turns are used again for the memory that they hold.
 type turn struct {
 	engine   *Engine
 	state    *State
 	ev       *usage.Event
-	pos      Position
 	listener *checklist.Listener
+	source   Source // nil: pos it is
+	pos      Position
 	late     bool
 	changed  bool
+	judge    bool // something that decides on qualification has changed
 	facts    []Fact
+
+	read   bool // values are the account's properties now
+	values []usage.Value
+	work   checklist.Work
+	item   []byte // an item of a part, while it is being made
 }
 
-// notTold is the time of a property that no event has told.
-const notTold = math.MinInt64
+var turns = sync.Pool{New: func() any { return new(turn) }}
 
-// learn takes over the account properties that the event tells. The newest event by its own time is right, whichever
-// comes last: so disorder can't bring back an old value.
-func (t *turn) learn(sources []checklist.Source) {
-	s, learned := t.state, false
-	for i := range sources {
-		p := sources[i].Property
-		v, ok := t.engine.checklist.Properties()[p].Take(t.ev.Property(sources[i].Path))
-		if !ok || s.told != nil && t.ev.OccurredAt < s.told[p] {
-			continue
-		}
-		if v != s.properties[p] {
-			learned = true
-			if v.Kind() == usage.String {
-				v = usage.StringValue(strings.Clone(v.Str()))
-			}
-		} else if v = s.properties[p]; s.told != nil && t.ev.OccurredAt == s.told[p] {
-			continue
-		}
-		s.set(p, v, t.ev.OccurredAt)
-		t.changed = true
+// release gives a turn back, with nothing of the event or the state but room.
+func (t *turn) release() {
+	clear(t.values)
+	*t = turn{values: t.values[:0], work: t.work[:0], item: t.item[:0]}
+	turns.Put(t)
+}
+
+// fold does what Apply says, once the event is known to be no repeated one.
+func (t *turn) fold() {
+	l := t.listener
+	t.learn(l.Sources)
+	if len(l.Steps) > 0 || l.Signup != nil || l.Converted != nil {
+		t.noteUser()
 	}
-	if learned {
-		s.standing = t.engine.standing(s.properties)
+	t.signUp(l.Signup)
+	t.advance(l.Steps)
+	if t.judge {
+		t.disqualify()
+	}
+	t.convert(l.Converted)
+	if t.judge {
+		t.qualify()
+		t.escalate()
 	}
 }
 
-// noteUser keeps the newest users' activity: when there are too many, who was not seen for the longest time goes.
+// noteUser keeps the newest users' activity.
 func (t *turn) noteUser() {
-	s, id, limit := t.state, t.ev.UserID, t.engine.users
-	if limit == 0 || id == "" {
+	if t.engine.users == 0 || t.ev.UserID == "" {
 		return
 	}
 	t.changed = true
-	oldest := 0
-	for i := range s.users {
-		u := &s.users[i]
-		if u.id == id {
-			u.events++
-			u.lastSeen = max(u.lastSeen, t.ev.OccurredAt)
-			return
-		}
-		if u.lastSeen < s.users[oldest].lastSeen {
-			oldest = i
-		}
-	}
-	if len(s.users) > 0 {
-		s.flags |= severalUsers
-	}
-	u := user{id: s.userID(id), events: 1, lastSeen: t.ev.OccurredAt}
-	if len(s.users) < limit {
-		s.users = append(s.users, u)
-		return
-	}
-	s.users[oldest] = u
+	t.state.track(t.ev.UserID, t.ev.OccurredAt, t.engine.users)
 }
 
 func (t *turn) signUp(is checklist.Condition) {
-	s := t.state
-	if is == nil || s.has(signedUp) || !is(t.ev, s.properties) {
+	if is == nil || t.state.has(signedUp) || !is(t.ev, t.properties()) {
 		return
 	}
-	s.flags |= signedUp
-	s.signedUpAt = t.ev.OccurredAt
-	t.emit(SignedUp, noStep)
+	t.state.flags |= signedUp
+	t.transition(kindSignedUp)
 }
 
 // advance holds the event against the steps that listen to it and are not done.
 func (t *turn) advance(steps []int) {
 	s, all := t.state, t.engine.checklist.Steps()
 	for _, i := range steps {
-		step := &all[i]
-		if s.stepDone(i) || !step.Accepts(t.ev, s.properties) {
+		if s.stepDone(i) {
 			continue
 		}
-		w := s.begin(i)
-		changed, done := step.Update(&s.work[w].Work, t.ev)
-		if done {
-			t.finish(i, step.Count(&s.work[w].Work, true))
-			s.drop(w)
-		} else if !changed && s.work[w].untouched() {
-			s.drop(w)
+		step := &all[i]
+		if step.Filtered() && !step.Accepts(t.ev, t.properties()) {
+			continue
 		}
-		if t.changed = t.changed || changed; done {
-			t.emit(StepDone, i)
+		set, at, size := s.working(step.WorkKey)
+		t.work = append(t.work[:0], set...)
+		changed, done := step.Update(&t.work, t.ev)
+		switch {
+		case done:
+			if size > 0 {
+				s.parts.remove(work, at, size)
+			}
+			t.finish(i, step.Count(t.work, true))
+		case changed:
+			t.changed = true
+			t.keep(step.WorkKey, len(set), at, size)
 		}
 	}
 }
 
-// begin returns the index of a step's working set, a new one if there is none.
-func (s *State) begin(step int) int {
-	for i := range s.work {
-		if int(s.work[i].step) == step {
-			return i
-		}
-	}
-	s.work = append(s.work, work{step: uint16(step)})
-	return len(s.work) - 1
-}
-
-func (s *State) drop(i int) {
-	last := len(s.work) - 1
-	copy(s.work[i:], s.work[i+1:])
-	s.work[last] = work{}
-	if s.work = s.work[:last]; last == 0 && s.allDone() {
-		s.work = nil
+// keep puts the working set in the place of an item, of size 0 when there was none.
+func (t *turn) keep(key uint32, before, at, size int) {
+	p := &t.state.parts
+	switch {
+	case size == 0:
+		t.item = appendBytes(appendKey(t.item[:0], key), t.work)
+		p.replace(work, at, 0, t.item, 1)
+	case before == len(t.work):
+		p.replace(work, at+size-before, before, t.work, 0)
+	default:
+		t.item = appendBytes(appendKey(t.item[:0], key), t.work)
+		p.replace(work, at, size, t.item, 0)
 	}
 }
-
-func (s *State) allDone() bool { return len(s.done) == len(s.engine.checklist.Steps()) }
-
-func (w *work) untouched() bool { return w.Total == 0 && len(w.IDs) == 0 && len(w.Days) == 0 }
 
 func (t *turn) finish(step int, count float64) {
-	s := t.state
+	s, pos := t.state, t.position()
 	s.setDone(step)
-	s.done = append(s.done, evidence{
-		step: uint16(step), at: t.ev.OccurredAt, count: count,
-		user: s.userID(t.ev.UserID), event: clip(t.ev.ID),
-		topic: t.engine.topic(t.pos.Topic), partition: t.pos.Partition, offset: t.pos.Offset,
-	})
-	s.recompute()
+	e := entry{
+		kind: kindStepDone, at: t.ev.OccurredAt, key: t.engine.checklist.Steps()[step].Key, user: s.userPlace(t.ev.UserID),
+		event: parseEventID(clip(t.ev.ID)), topic: s.topic(pos.Topic), partition: pos.Partition, offset: pos.Offset, count: count,
+	}
+	t.item = appendStepDone(t.item[:0], &e, e.at-s.lastAt())
+	s.parts.add(log, t.item)
+	t.judge = true
+	t.emit(kindStepDone)
 }
 
 func (t *turn) disqualify() {
@@ -152,42 +132,54 @@ func (t *turn) disqualify() {
 		return
 	}
 	s.flags &^= qualified
-	t.emit(Disqualified, noStep).Reason = Excluded
+	t.transition(kindDisqualified)
 }
 
 func (t *turn) convert(is checklist.Condition) {
 	s := t.state
-	if is == nil || s.has(converted) || !is(t.ev, s.properties) {
+	if is == nil || s.has(converted) || !is(t.ev, t.properties()) {
 		return
 	}
 	s.flags = s.flags&^qualified | converted
-	t.emit(Converted, noStep)
+	t.transition(kindConverted)
 }
 
 func (t *turn) qualify() {
 	s := t.state
-	if s.has(qualified|converted) || s.standing.excluded || !reached(s.rate, t.tier().Threshold) {
+	if s.has(qualified|converted) || s.standing.excluded || !reached(t.engine.rate(s), t.tier().Threshold) {
 		return
 	}
-	kind := Qualified
+	kind := kindQualified
 	if s.has(wasQualified) {
-		kind = Requalified
+		kind = kindRequalified
 	}
 	s.flags = s.flags&^escalated | qualified | wasQualified
-	s.qualifiedAt = t.ev.OccurredAt
-	t.emit(kind, noStep)
+	t.transition(kind)
 }
 
 func (t *turn) escalate() {
 	s, bar := t.state, t.tier().EscalateAt
-	if !s.has(qualified) || s.has(escalated) || bar == 0 || !reached(s.rate, bar) {
+	if !s.has(qualified) || s.has(escalated) || bar == 0 || !reached(t.engine.rate(s), bar) {
 		return
 	}
 	s.flags |= escalated
-	t.emit(Escalated, noStep)
+	t.transition(kindEscalated)
+}
+
+func (t *turn) position() Position {
+	if t.source != nil {
+		return t.source.Position()
+	}
+	return t.pos
 }
 
 func (t *turn) tier() *checklist.Tier { return &t.engine.checklist.Tiers()[t.state.standing.tier] }
 
 // reached compares a rate with a bar; what weights such as 0.1 and 0.2 lose in their sum must not decide.
 func reached(rate, bar float64) bool { return rate >= bar-1e-9 }
+
+// transition notes what has just become of the state, other than a step done, and makes a fact of it.
+func (t *turn) transition(kind uint8) {
+	t.state.remember(kind, t.ev.OccurredAt)
+	t.emit(kind)
+}

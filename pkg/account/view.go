@@ -1,5 +1,7 @@
 package account
 
+import "github.com/pqlstream/pqlstream/pkg/checklist"
+
 // View is an account as people see it.
 type View struct {
 	Fact        // the standing at OccurredAt; what belongs to a single transition is empty
@@ -21,16 +23,17 @@ type Moment struct {
 // View describes an account at a time in ms since the Unix epoch, which decides how many users count as active.
 func (e *Engine) View(s *State, at int64) View {
 	v := View{
-		Fact: e.standingOf(s, at), Incarnation: s.incarnation, Ordinal: s.ordinal,
+		Fact: e.standingOf(s, at), Incarnation: s.incarnation, Ordinal: int64(s.ordinal),
 		Excluded: s.standing.excluded, Converted: s.has(converted), Escalated: s.has(escalated),
 	}
 	v.OccurredAt = at
-	for _, m := range s.history {
-		past := Moment{Type: types[m.kind], OccurredAt: m.at}
-		if m.step != noStep {
-			past.Step = e.checklist.Steps()[m.step].ID
+	for r, d := s.log(), (entry{}); r.next(&d); {
+		past := Moment{Type: types[d.kind], OccurredAt: d.at}
+		if d.kind == kindStepDone {
+			past.Step = e.checklist.Steps()[e.stepOf(d.key)].ID
 		}
 		v.History = append(v.History, past)
 	}
+	v.History = v.History[max(0, len(v.History)-checklist.History):]
 	return v
 }

@@ -10,23 +10,24 @@ const (
 	arrayBound    = 4       // count and end of an array of up to a million
 	textBound     = 2 + 256 // an id or a name
 	indexBound    = 3       // into an array of up to a million
-	dayBound      = 5 + 5   // of Work.Days
-	idBound       = 2 + 71  // of Work.IDs: a text up to maxKept, or a digest
-	workBound     = 4 + numberBound + 2*arrayBound
-	evidenceBound = 4 + varintBound + indexBound + 1 + textBound + indexBound + 5 + varintBound + numberBound +
-		2*textBound // the user's id and the topic in the table of names
-	headBound     = 1 + 7*varintBound + 8*arrayBound
+	dayBound      = 5       // a day of a working set
+	countedBound  = 5 + 5   // with its number of events
+	idBound       = 1 + 71  // a value of a distinct step: a text up to maxKept, or a digest
+	workBound     = 4 + 3   // the step and the size of its working set
+	momentBound   = 2 + varintBound
+	evidenceBound = 1 + varintBound + 4 + indexBound + 1 + textBound + indexBound + 5 + varintBound + numberBound +
+		2*textBound + 2 // the user and the topic
+	headBound     = 1 + 4*varintBound + 6*arrayBound
 	propertyBound = 4 + varintBound + 1 + textBound
-	userBound     = indexBound + 2*varintBound + textBound
-	seenBound     = 8 + varintBound
-	momentBound   = 1 + varintBound + indexBound
+	userBound     = textBound + 2*varintBound
+	seenBound     = 8 + 6
 
-	// History is how many of an account's newest transitions are kept.
+	// History is how many of an account's newest transitions are kept, beside its sign-up and the steps done.
 	History = 50
 )
 
 func (c *Checklist) stateBound() int {
-	n := headBound + History*momentBound + c.users*userBound + len(c.properties)*propertyBound
+	n := headBound + (History+1)*momentBound + c.users*userBound + len(c.properties)*propertyBound
 	if c.horizon > 0 {
 		n += c.remembered * seenBound
 	}

@@ -139,6 +139,9 @@ type Step struct {
 	begin  string // what is missing at the start, in words
 }
 
+// Filtered says whether the step has a filter: without one it accepts every event.
+func (s *Step) Filtered() bool { return s.where != nil }
+
 // Accepts says whether the step's filter lets an event pass. The event's name is the caller's business.
 func (s *Step) Accepts(ev *usage.Event, account []usage.Value) bool {
 	return s.where == nil || s.where(ev, account)
@@ -149,19 +152,26 @@ func (s *Step) Accepts(ev *usage.Event, account []usage.Value) bool {
 func (s *Step) Update(w *Work, ev *usage.Event) (changed, done bool) { return s.rule.update(w, ev) }
 
 // Count is what the step has counted, in its own unit: events, users, days, a sum. When done it is at least 1.
-func (s *Step) Count(w *Work, done bool) float64 {
+func (s *Step) Count(w Work, done bool) float64 {
 	if done && s.Kind == eventKind.Name {
 		return 1
 	}
-	return s.rule.count(w)
+	n, _ := s.rule.count(w)
+	return n
 }
 
-// Missing says how far the step is, from 0 to below 1, and what is missing, in words. A nil working set is its start.
-func (s *Step) Missing(w *Work) (progress float64, need string) {
-	if w == nil {
+// Valid says whether bytes are a working set of the step.
+func (s *Step) Valid(w Work) bool {
+	_, ok := s.rule.count(w)
+	return ok
+}
+
+// Missing says how far the step is, from 0 to below 1, and what is missing, in words. An empty working set is its start.
+func (s *Step) Missing(w Work) (progress float64, need string) {
+	if len(w) == 0 {
 		return 0, s.begin
 	}
-	have := min(s.rule.count(w), s.target)
+	have := min(s.Count(w, false), s.target)
 	// A definition that has just changed may find its target reached already: the next event will say so.
 	return min(have/s.target, 0.99), string(s.rule.appendNeed(make([]byte, 0, 128), have))
 }

@@ -37,8 +37,8 @@ func Kinds() []Kind { return append([]Kind(nil), kinds...) }
 type rule interface {
 	// update folds an event that passed the step's filter into the working set.
 	update(w *Work, ev *usage.Event) (changed, done bool)
-	// count is what the step has counted so far, in its own unit.
-	count(w *Work) float64
+	// count is what the step has counted so far, in its own unit; ok is false when the working set is malformed.
+	count(w Work) (n float64, ok bool)
 	// appendNeed appends what is missing, in words, after so much was counted.
 	appendNeed(b []byte, have float64) []byte
 	// traits are what the rule is to the rest: constant.
@@ -52,19 +52,9 @@ type traits struct {
 	bound  int     // bytes that the encoded working set can take at most
 }
 
-// Work is what a step keeps of one account until it is done: its working set. The zero Work is an account's start.
-// It fits every kind, so that states need no type switch; a kind uses the fields that its traits.shape implies.
-type Work struct {
-	Total float64
-	IDs   []string // ascending
-	Days  []Day    // ascending
-}
-
-// Day is what happened on one UTC day.
-type Day struct {
-	Day int32 // days since the Unix epoch
-	N   uint32
-}
+// Work is what a step keeps of one account until it is done: its working set, as encoded states hold it. The zero Work is
+// an account's start. What the bytes mean is up to the kind, which says so with its constructor; traits.shape names it.
+type Work []byte
 
 var (
 	eventField = Field{Name: "event", Doc: "the event's name, or a list of names of which any counts", Required: true}

@@ -1,6 +1,10 @@
 package checklist
 
-import "github.com/pqlstream/pqlstream/pkg/usage"
+import (
+	"encoding/binary"
+
+	"github.com/pqlstream/pqlstream/pkg/usage"
+)
 
 var countKind = Kind{
 	Name: "count",
@@ -19,17 +23,22 @@ var countKind = Kind{
 	},
 }
 
+// countRule keeps the number of events as an unsigned varint.
 type countRule struct {
 	target float64
 	events string
 }
 
 func (r *countRule) update(w *Work, _ *usage.Event) (changed, done bool) {
-	w.Total++
-	return true, w.Total >= r.target
+	before, _ := binary.Uvarint(*w)
+	*w = binary.AppendUvarint((*w)[:0], before+1)
+	return true, float64(before+1) >= r.target
 }
 
-func (r *countRule) count(w *Work) float64 { return w.Total }
+func (r *countRule) count(w Work) (float64, bool) {
+	n, size := binary.Uvarint(w)
+	return float64(n), size == len(w)
+}
 
 func (r *countRule) appendNeed(b []byte, have float64) []byte {
 	b = append(append(appendNumber(b, r.target-have), " more "...), r.events...)
@@ -37,9 +46,10 @@ func (r *countRule) appendNeed(b []byte, have float64) []byte {
 }
 
 func (r *countRule) traits() traits {
-	return traits{target: r.target, shape: "count", bound: workBound}
+	return traits{target: r.target, shape: "count", bound: workBound + 5}
 }
 
+// windowedCountRule keeps days with their numbers of events, see dayCount.
 type windowedCountRule struct {
 	target float64
 	within int
@@ -48,17 +58,21 @@ type windowedCountRule struct {
 
 func (r *windowedCountRule) update(w *Work, ev *usage.Event) (changed, done bool) {
 	day := dayOf(ev.OccurredAt)
-	w.Days, _ = addToDay(w.Days, day)
-	if events, _ := busiest(w.Days, day, r.within); float64(events) >= r.target {
-		return true, true
-	}
-	w.Days, changed = forgetDays(w.Days, day, r.within)
-	return changed, false
+	var room [dayRoom]dayCount
+	days, _ := appendDays(room[:0], *w, true)
+	days = addToDay(days, day)
+	events, _ := busiest(days, day, r.within)
+	days, changed = forgetDays(days, day, r.within)
+	*w = encodeDays((*w)[:0], days, true)
+	done = float64(events) >= r.target
+	return changed || done, done
 }
 
-func (r *windowedCountRule) count(w *Work) float64 {
-	events, _ := latest(w.Days, r.within)
-	return float64(events)
+func (r *windowedCountRule) count(w Work) (float64, bool) {
+	var room [dayRoom]dayCount
+	days, ok := appendDays(room[:0], w, true)
+	events, _ := latest(days, r.within)
+	return float64(events), ok
 }
 
 func (r *windowedCountRule) appendNeed(b []byte, have float64) []byte {
@@ -67,5 +81,5 @@ func (r *windowedCountRule) appendNeed(b []byte, have float64) []byte {
 }
 
 func (r *windowedCountRule) traits() traits {
-	return traits{target: r.target, shape: "count by day", bound: workBound + (r.within+rememberedDays)*dayBound}
+	return traits{target: r.target, shape: "count by day", bound: workBound + (r.within+rememberedDays)*countedBound}
 }

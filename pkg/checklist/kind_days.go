@@ -23,6 +23,7 @@ var daysKind = Kind{
 	},
 }
 
+// daysRule keeps the days, see dayCount.
 type daysRule struct {
 	target float64
 	within int // 0: the whole life
@@ -31,26 +32,31 @@ type daysRule struct {
 
 func (r *daysRule) update(w *Work, ev *usage.Event) (changed, done bool) {
 	day := dayOf(ev.OccurredAt)
-	if hasDay(w.Days, day) {
+	var room [dayRoom]dayCount
+	days, _ := appendDays(room[:0], *w, false)
+	if hasDay(days, day) {
 		return false, false
 	}
-	w.Days, _ = addToDay(w.Days, day)
+	days, changed = addToDay(days, day), true
 	if r.within == 0 {
-		return true, float64(len(w.Days)) >= r.target
+		done = float64(len(days)) >= r.target
+	} else {
+		_, active := busiest(days, day, r.within)
+		done = float64(active) >= r.target
+		days, changed = forgetDays(days, day, r.within)
 	}
-	if _, days := busiest(w.Days, day, r.within); float64(days) >= r.target {
-		return true, true
-	}
-	w.Days, changed = forgetDays(w.Days, day, r.within)
-	return changed, false
+	*w = encodeDays((*w)[:0], days, false)
+	return changed || done, done
 }
 
-func (r *daysRule) count(w *Work) float64 {
+func (r *daysRule) count(w Work) (float64, bool) {
+	var room [dayRoom]dayCount
+	days, ok := appendDays(room[:0], w, false)
 	if r.within == 0 {
-		return float64(len(w.Days))
+		return float64(len(days)), ok
 	}
-	_, days := latest(w.Days, r.within)
-	return float64(days)
+	_, active := latest(days, r.within)
+	return float64(active), ok
 }
 
 func (r *daysRule) appendNeed(b []byte, have float64) []byte {

@@ -1,10 +1,9 @@
 package checklist
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"slices"
-	"strings"
 
 	"github.com/pqlstream/pqlstream/pkg/usage"
 )
@@ -29,6 +28,7 @@ var distinctKind = Kind{
 	},
 }
 
+// distinctRule keeps the values in ascending order, each with its length in a byte before it.
 type distinctRule struct {
 	target float64
 	of     operand
@@ -40,12 +40,24 @@ func (r *distinctRule) update(w *Work, ev *usage.Event) (changed, done bool) {
 	if id == "" {
 		return false, false
 	}
-	at, seen := slices.BinarySearch(w.IDs, id)
-	if seen {
-		return false, false
+	at, before := 0, 0 // where it belongs, and how many values there are
+	for i, passed := 0, false; i < len(*w); before++ {
+		next := i + 1 + int((*w)[i])
+		if kept := (*w)[i+1 : next]; !passed {
+			if string(kept) == id {
+				return false, false
+			}
+			if passed = string(kept) > id; !passed {
+				at = next
+			}
+		}
+		i = next
 	}
-	w.IDs = slices.Insert(w.IDs, at, strings.Clone(id))
-	return true, float64(len(w.IDs)) >= r.target
+	*w = append(append(*w, 0), id...) // makes room
+	copy((*w)[at+1+len(id):], (*w)[at:])
+	(*w)[at] = byte(len(id))
+	copy((*w)[at+1:], id)
+	return true, float64(before+1) >= r.target
 }
 
 // maxKept is the longest value that a distinct step keeps as it is. A digest is longer, so no value looks like one.
@@ -59,7 +71,17 @@ func shortened(id string) string {
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
-func (r *distinctRule) count(w *Work) float64 { return float64(len(w.IDs)) }
+func (r *distinctRule) count(w Work) (n float64, ok bool) {
+	last := Work(nil)
+	for ; len(w) > 0; n++ {
+		size := int(w[0])
+		if size >= len(w) || size == 0 || bytes.Compare(last, w[1:1+size]) >= 0 {
+			return n, false
+		}
+		last, w = w[1:1+size], w[1+size:]
+	}
+	return n, true
+}
 
 func (r *distinctRule) appendNeed(b []byte, have float64) []byte {
 	if r.of.property == "" {

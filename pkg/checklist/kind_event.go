@@ -16,7 +16,7 @@ type eventRule struct{ missing string }
 
 func (r *eventRule) update(*Work, *usage.Event) (changed, done bool) { return true, true }
 
-func (r *eventRule) count(*Work) float64 { return 0 }
+func (r *eventRule) count(w Work) (float64, bool) { return 0, len(w) == 0 }
 
 func (r *eventRule) appendNeed(b []byte, _ float64) []byte { return append(b, r.missing...) }
 

@@ -1,6 +1,11 @@
 package checklist
 
-import "github.com/pqlstream/pqlstream/pkg/usage"
+import (
+	"encoding/binary"
+	"math"
+
+	"github.com/pqlstream/pqlstream/pkg/usage"
+)
 
 var sumKind = Kind{
 	Name: "sum",
@@ -19,6 +24,7 @@ var sumKind = Kind{
 	},
 }
 
+// sumRule keeps the sum, a double in little-endian order.
 type sumRule struct {
 	target float64
 	of     operand
@@ -30,11 +36,18 @@ func (r *sumRule) update(w *Work, ev *usage.Event) (changed, done bool) {
 	if !ok || !(v > 0) {
 		return false, false
 	}
-	w.Total += v
-	return true, w.Total >= r.target
+	before, _ := r.count(*w)
+	*w = binary.LittleEndian.AppendUint64((*w)[:0], math.Float64bits(before+v))
+	return true, before+v >= r.target
 }
 
-func (r *sumRule) count(w *Work) float64 { return w.Total }
+func (r *sumRule) count(w Work) (sum float64, ok bool) {
+	if len(w) != 8 {
+		return 0, len(w) == 0
+	}
+	sum = math.Float64frombits(binary.LittleEndian.Uint64(w))
+	return sum, sum > 0
+}
 
 func (r *sumRule) appendNeed(b []byte, have float64) []byte {
 	b = append(append(appendNumber(b, r.target-have), " more "...), r.of.name...)
@@ -42,5 +55,5 @@ func (r *sumRule) appendNeed(b []byte, have float64) []byte {
 }
 
 func (r *sumRule) traits() traits {
-	return traits{target: r.target, shape: "sum " + r.of.name, bound: workBound}
+	return traits{target: r.target, shape: "sum " + r.of.name, bound: workBound + 8}
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"slices"
 	"strings"
 	"testing"
 
@@ -64,17 +63,9 @@ func bounded(t *testing.T, step *Step) {
 		if _, done := step.Update(w, ev); done {
 			w = &Work{}
 		}
-		require.LessOrEqual(t, encodedSize(w), max(step.rule.traits().bound, workBound))
+		require.LessOrEqual(t, workBound+len(*w), max(step.rule.traits().bound, workBound))
+		require.True(t, step.Valid(*w))
 	}
-}
-
-// encodedSize is more than the encoding of a working set takes.
-func encodedSize(w *Work) int {
-	n := 4 + numberBound + 2*arrayBound + len(w.Days)*dayBound
-	for _, id := range w.IDs {
-		n += 2 + len(id)
-	}
-	return n
 }
 
 func replays(t *testing.T, step *Step) {
@@ -82,8 +73,8 @@ func replays(t *testing.T, step *Step) {
 		r, w := rand.New(rand.NewPCG(2, 2)), &Work{}
 		for i := range 500 {
 			changed, done := step.Update(w, randomEvent(r, i))
-			progress, need := step.Missing(w)
-			trace = append(trace, fmt.Sprint(changed, done, step.Count(w, done), progress, need))
+			progress, need := step.Missing(*w)
+			trace = append(trace, fmt.Sprint(changed, done, step.Count(*w, done), progress, need))
 			if done {
 				w = &Work{}
 			}
@@ -102,7 +93,7 @@ func survivesAnything(t *testing.T, step *Step) {
 					break
 				}
 			}
-			progress, need := step.Missing(w)
+			progress, need := step.Missing(*w)
 			assert.True(t, progress >= 0 && progress < 1, progress)
 			assert.NotEmpty(t, need)
 		}
@@ -127,7 +118,7 @@ func FuzzKinds(f *testing.F) {
 				if done {
 					break
 				}
-				if progress, _ := step.Missing(w); !(progress >= 0 && progress < 1) {
+				if progress, _ := step.Missing(*w); !(progress >= 0 && progress < 1) {
 					t.Fatalf("%s: progress %v", k.Name, progress)
 				}
 			}
@@ -268,7 +259,7 @@ func TestMissingSaysWhat(t *testing.T) {
 		for i := range c.events {
 			step.Update(w, &c.events[i])
 		}
-		progress, need := step.Missing(w)
+		progress, need := step.Missing(*w)
 		assert.Equal(t, c.progress, progress, c.step)
 		assert.Equal(t, c.need, need, c.step)
 		if c.events == nil {
@@ -278,11 +269,40 @@ func TestMissingSaysWhat(t *testing.T) {
 	}
 }
 
-func TestWorkingSetsStaySorted(t *testing.T) {
-	step, w := stepOf(t, "{id: a, kind: distinct, event: x, of: user_id, at_least: 100}"), &Work{}
-	for _, ev := range ofUsers("m", "a", "z", "b", "m") {
-		step.Update(w, &ev)
+func TestWorkingSetsAreWhatTheirKindSays(t *testing.T) {
+	for _, c := range []struct {
+		step   string
+		events []usage.Event
+		work   string
+	}{
+		{"{id: a, kind: count, event: x, at_least: 900}", make([]usage.Event, 300), "\xac\x02"},
+		{"{id: a, kind: count, event: x, at_least: 9, within: 7d}", onDays(3, 0, 3), "\xc0\xb8\x02\x01\x06\x02"},
+		{"{id: a, kind: days, event: x, at_least: 9}", onDays(3, 0, 3, 2), "\xc0\xb8\x02\x04\x02"},
+		{"{id: a, kind: distinct, event: x, of: user_id, at_least: 9}", ofUsers("m", "ab", "z", "a", "m"), "\x01a\x02ab\x01m\x01z"},
+		{"{id: a, kind: sum, event: x, of: quantity, at_least: 9}", ofQuantities(1.5), "\x00\x00\x00\x00\x00\x00\xf8\x3f"},
+	} {
+		step, w := stepOf(t, c.step), Work{}
+		for i := range c.events {
+			step.Update(&w, &c.events[i])
+		}
+		assert.Equal(t, c.work, string(w), c.step)
 	}
-	assert.True(t, slices.IsSorted(w.IDs))
-	assert.Len(t, w.IDs, 4)
+}
+
+func TestMalformedWorkingSetsAreNotValid(t *testing.T) {
+	for step, sets := range map[string][]string{
+		"{id: a, kind: event, event: x}":                                   {"\x00"},
+		"{id: a, kind: count, event: x, at_least: 900}":                    {"\x80", "\x01\x01"},
+		"{id: a, kind: count, event: x, at_least: 9, within: 7d}":          {"\x02", "\x02\x00", "\x02\x01\x00\x01", "\x02\x01\x01\x01"},
+		"{id: a, kind: days, event: x, at_least: 9}":                       {"\x80", "\x02\x00", "\x02\x01", "\xff\xff\xff\xff\x7f"},
+		"{id: a, kind: distinct, event: x, of: user_id, at_least: 9}":      {"\x00", "\x02a", "\x01b\x01a", "\x01a\x01a"},
+		"{id: a, kind: sum, event: x, of: quantity, at_least: 9}":          {"\x00", "\x00\x00\x00\x00\x00\x00\xf8\xbf", "\x00\x00\x00\x00\x00\x00\xf8\x7f"},
+		"{id: a, kind: days, event: x, at_least: 3, within: 7d}":           {"\x02\x01"},
+		"{id: a, kind: distinct, event: x, of: properties.p, at_least: 9}": {"\x05abcd"},
+	} {
+		for _, set := range sets {
+			assert.False(t, stepOf(t, step).Valid(Work(set)), "%s: %q", step, set)
+		}
+		assert.True(t, stepOf(t, step).Valid(nil))
+	}
 }

@@ -36,16 +36,40 @@ const backfillAge = 24 * 60 * 60 * 1000
 
 // Processor returns the processor of one task.
 func (a *Activation) Processor() stream.Processor {
-	return &activation{Activation: a, decoder: a.Input.Decoder(), gate: gate{clock: a.Now, tolerance: a.FutureTolerance}}
+	return &activation{
+		Activation: a, engine: a.engine(), decoder: a.Input.Decoder(), gate: gate{clock: a.Now, tolerance: a.FutureTolerance},
+	}
 }
 
 // activation is the processor of one task.
 type activation struct {
 	*Activation
+	engine  *account.Engine // makes only the facts that are published
 	decoder *codec.Decoder
-	events  []usage.Event // by slot
+	slots   []slot
+	source  source
 	gate    gate
 	buffer  []byte // a fact is encoded here, and then copied: what grows step by step wastes memory
+}
+
+// slot is a decoded record.
+type slot struct {
+	event    usage.Event
+	listener *checklist.Listener
+}
+
+// source tells where an event comes from. Reading that from a record's headers is put off until something is to say it.
+type source struct{ record *kgo.Record }
+
+func (s *source) Position() account.Position { return position(s.record) }
+
+// engine returns the engine without the facts that are for no topic. A fact is for Current when the account is a PQL, or
+// was one and may leave.
+func (a *Activation) engine() *account.Engine {
+	if a.Lifecycle != "" {
+		return a.Engine
+	}
+	return a.Engine.Wanting(a.leads, a.Current != "")
 }
 
 func (a *activation) NewState(key string, incarnation int64) stream.State {
@@ -56,13 +80,12 @@ func (a *activation) LoadState(key string, value []byte) (stream.State, error) {
 	return a.Engine.Load(key, value)
 }
 
-func (a *activation) Decode(slot int, r *kgo.Record) (stream.Route, error) {
-	for len(a.events) <= slot {
-		a.events = append(a.events, usage.Event{})
+func (a *activation) Decode(i int, r *kgo.Record) (stream.Route, error) {
+	for len(a.slots) <= i {
+		a.slots = append(a.slots, slot{})
 	}
-	ev := &a.events[slot]
-	listener, err := a.read(r.Value, ev)
-	if err != nil {
+	ev, err := &a.slots[i].event, error(nil)
+	if a.slots[i].listener, err = a.read(r.Value, ev); err != nil {
 		return stream.Route{}, decoded(r, err)
 	}
 	key := bytesOf(ev.AccountID)
@@ -73,7 +96,7 @@ func (a *activation) Decode(slot int, r *kgo.Record) (stream.Route, error) {
 					"a topic that is keyed otherwise needs the ingest stage", ev.AccountID, p, r.Partition)}
 		}
 	}
-	return stream.Route{Key: key, EventTime: ev.OccurredAt, Ignore: listener == nil}, nil
+	return stream.Route{Key: key, EventTime: ev.OccurredAt, Ignore: a.slots[i].listener == nil}, nil
 }
 
 // read decodes and validates what the checklist needs of an event: none of its properties where nothing listens. What is
@@ -91,24 +114,17 @@ func (a *activation) read(value []byte, ev *usage.Event) (*checklist.Listener, e
 	return l, a.gate.validate(ev)
 }
 
-func (a *activation) Fold(slot int, t *stream.Turn) error {
-	ev := &a.events[slot]
-	changed, facts := a.Engine.Apply(t.State.(*account.State), ev, position(t.Record), t.Watermark)
+func (a *activation) Fold(i int, t *stream.Turn) error {
+	s := &a.slots[i]
+	a.source.record = t.Record
+	changed, facts := a.engine.Fold(t.State.(*account.State), s.listener, &s.event, &a.source, t.Watermark)
 	if changed {
 		t.Changed()
 	}
 	for i := range facts {
-		if !a.wanted(&facts[i]) {
-			continue
-		}
 		a.publish(t, &facts[i], i == len(facts)-1)
 	}
 	return nil
-}
-
-// wanted says whether a fact is for any topic.
-func (a *activation) wanted(f *account.Fact) bool {
-	return a.Lifecycle != "" || a.leads(f.Type) || a.Current != "" && (f.Current || f.QualifiedAt != 0)
 }
 
 // publish emits one fact. Of several that one event led to, only the last says where the account stands now.
@@ -141,7 +157,7 @@ var schemaHeader = kgo.RecordHeader{Key: codec.HeaderSchema, Value: []byte("pql_
 var leaving = []account.Type{account.Disqualified, account.Converted, account.Churned}
 
 // leads says whether facts of a type are for those who act on leads.
-func (a *activation) leads(t account.Type) bool {
+func (a *Activation) leads(t account.Type) bool {
 	switch t {
 	case account.Qualified, account.Requalified, account.Disqualified, account.Converted:
 		return true

@@ -218,10 +218,10 @@ func TestWhatNobodyReadsMayBeAnything(t *testing.T) {
 		proc, r := stage(t).Processor().(*activation), unsound(t, event)
 		_, err := proc.Decode(0, r)
 		require.NoError(t, err, event)
-		require.Equal(t, want, proc.events[0].Properties, event)
-		require.Empty(t, proc.events[0].Source)
-		require.Equal(t, "e1", proc.events[0].ID)
-		require.InDelta(t, 2.5, proc.events[0].Quantity, 0)
+		require.Equal(t, want, proc.slots[0].event.Properties, event)
+		require.Empty(t, proc.slots[0].event.Source)
+		require.Equal(t, "e1", proc.slots[0].event.ID)
+		require.InDelta(t, 2.5, proc.slots[0].event.Quantity, 0)
 	}
 }
 

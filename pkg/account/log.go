@@ -1,0 +1,129 @@
+package account
+
+import (
+	"encoding/binary"
+
+	"github.com/pqlstream/pqlstream/pkg/checklist"
+)
+
+// entry is one of a state's log: a transition, which for a step done is the evidence for it. Its encoding tells its time as
+// the distance from the entry before: entries follow one another in the order of arrival, mostly closely.
+type entry struct {
+	kind uint8 // index in types
+	at   int64 // event time, ms
+
+	// of a step done:
+	key       uint32
+	user      int // place among the users, counted from 1; 0: unknown
+	event     eventID
+	topic     int // place among the topics
+	partition int32
+	offset    int64
+	count     float64
+
+	from, distanceFrom, distanceTo, to int // where it and its distance lie among the part's items
+	distance                           int64
+}
+
+// types are those of transitions, in the order of the encoding: only append.
+var types = [...]Type{SignedUp, StepDone, Qualified, Requalified, Escalated, Disqualified, Converted, Churned}
+
+// Places in types.
+const (
+	kindSignedUp uint8 = iota
+	kindStepDone
+	kindQualified
+	kindRequalified
+	kindEscalated
+	kindDisqualified
+	kindConverted
+)
+
+// logReader walks through a log, the oldest entry first.
+type logReader struct {
+	reader
+	size int
+	at   int64 // of the entry read last
+}
+
+func (s *State) log() logReader {
+	items := s.parts.items(log)
+	return logReader{reader: reader{b: items}, size: len(items)}
+}
+
+// next reads an entry; there is none after the last.
+func (r *logReader) next(e *entry) bool {
+	if len(r.b) == 0 {
+		return false
+	}
+	*e = entry{kind: kindStepDone, from: r.size - len(r.b)}
+	done := r.long() == branchDone
+	if !done {
+		e.kind = uint8(r.long())
+	}
+	e.distanceFrom = r.size - len(r.b)
+	e.distance = r.long()
+	e.distanceTo = r.size - len(r.b)
+	r.at += e.distance
+	if e.at = r.at; done {
+		e.key, e.user, e.event = r.key(), int(r.long()), r.eventID()
+		e.topic, e.partition, e.offset, e.count = int(r.long()), int32(r.long()), r.long(), r.number()
+	}
+	e.to = r.size - len(r.b)
+	return true
+}
+
+// lastAt is the time of the newest entry, 0 when there is none.
+func (s *State) lastAt() int64 {
+	r, e := s.log(), entry{}
+	for r.next(&e) {
+	}
+	return r.at
+}
+
+// remember notes a transition. Of those beyond checklist.History the oldest goes. Steps done stay, they are the evidence,
+// and so does the sign-up.
+func (s *State) remember(kind uint8, at int64) {
+	var room [16]byte
+	s.parts.add(log, appendTransition(room[:0], kind, at-s.lastAt()))
+	if s.parts.count(log) <= checklist.History {
+		return
+	}
+	r, e, oldest, transitions := s.log(), entry{}, entry{}, 0
+	for r.next(&e) {
+		if e.kind == kindStepDone || e.kind == kindSignedUp {
+			continue
+		}
+		if transitions++; transitions == 1 {
+			oldest = e
+		}
+	}
+	if transitions > checklist.History {
+		s.forget(&oldest)
+	}
+}
+
+// forget drops an entry. The one after it takes over its distance.
+func (s *State) forget(e *entry) {
+	r, after := s.log(), entry{}
+	for r.next(&after) && after.from != e.to {
+	}
+	if after.from == e.to {
+		var room [binary.MaxVarintLen64]byte
+		s.parts.replace(log, after.distanceFrom, after.distanceTo-after.distanceFrom, appendLong(room[:0], e.distance+after.distance), 0)
+	}
+	s.parts.remove(log, e.from, e.to-e.from)
+}
+
+// times returns the event times of sign-up and newest qualification; 0: there was none.
+func (s *State) times() (signedUpAt, qualifiedAt int64) {
+	for r, e := s.log(), (entry{}); r.next(&e); {
+		switch e.kind {
+		case kindSignedUp:
+			signedUpAt = e.at
+		case kindQualified, kindRequalified:
+			qualifiedAt = e.at
+		}
+	}
+	return signedUpAt, qualifiedAt
+}

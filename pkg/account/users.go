@@ -1,0 +1,130 @@
+package account
+
+import "encoding/binary"
+
+// user is one of a state's users: tracked, or there because an entry of the log refers to it.
+type user struct {
+	id       []byte // aliases the state
+	events   int64  // 0: not tracked
+	lastSeen int64
+
+	at, numbers, end int // among the part's items: where it begins, where events does, and where it ends
+}
+
+// userReader walks through a state's users.
+type userReader struct {
+	reader
+	size int
+}
+
+func (s *State) users() userReader {
+	items := s.parts.items(users)
+	return userReader{reader{b: items}, len(items)}
+}
+
+// next reads a user; there is none after the last.
+func (r *userReader) next(u *user) bool {
+	if len(r.b) == 0 {
+		return false
+	}
+	u.at, u.id = r.size-len(r.b), r.text()
+	u.numbers = r.size - len(r.b)
+	u.events, u.lastSeen = r.long(), r.long()
+	u.end = r.size - len(r.b)
+	return true
+}
+
+// track counts an event of a user. When there are too many, who was not seen for the longest time goes.
+func (s *State) track(id string, at int64, limit int) {
+	id = clip(id)
+	u, place := s.user(id)
+	if place > 0 && u.events > 0 {
+		s.setUser(&u, u.events+1, max(u.lastSeen, at))
+		return
+	}
+	if tracked := s.untrack(limit - 1); tracked > 0 {
+		s.flags |= severalUsers
+	}
+	s.userPlace(id)
+	u, _ = s.user(id)
+	s.setUser(&u, 1, at)
+}
+
+// user returns the user with an id and its place, counted from 1; 0: there is none. It looks at the numbers of no other.
+func (s *State) user(id string) (u user, place int) {
+	r := s.users()
+	for len(r.b) > 0 {
+		u.at = r.size - len(r.b)
+		u.id, place = r.text(), place+1
+		if string(u.id) == id {
+			u.numbers = r.size - len(r.b)
+			u.events, u.lastSeen = r.long(), r.long()
+			u.end = r.size - len(r.b)
+			return u, place
+		}
+		r.pass()
+		r.pass()
+	}
+	return user{}, 0
+}
+
+func (s *State) setUser(u *user, events, lastSeen int64) {
+	var room [2 * binary.MaxVarintLen64]byte
+	s.parts.replace(users, u.numbers, u.end-u.numbers, appendLong(appendLong(room[:0], events), lastSeen), 0)
+}
+
+// untrack leaves at most so many users tracked, and returns how many were.
+func (s *State) untrack(limit int) (before int) {
+	for {
+		tracked, oldest := 0, user{}
+		for r, u := s.users(), (user{}); r.next(&u); {
+			if u.events == 0 {
+				continue
+			}
+			if tracked++; tracked == 1 || u.lastSeen < oldest.lastSeen {
+				oldest = u
+			}
+		}
+		before = max(before, tracked)
+		if tracked <= limit {
+			return before
+		}
+		s.setUser(&oldest, 0, 0)
+	}
+}
+
+// userPlace returns the place of a user, counted from 1; 0 is nobody's. One that is new is added, untracked, in the place of
+// one that is neither tracked nor referred to, if there is one.
+func (s *State) userPlace(id string) int {
+	if id = clip(id); id == "" {
+		return 0
+	}
+	if _, place := s.user(id); place > 0 {
+		return place
+	}
+	var room [2 + maxID + 2]byte
+	item := appendLong(appendLong(appendText(room[:0], id), 0), 0)
+	if free, place := s.freeUser(); place > 0 {
+		s.parts.replace(users, free.at, free.end-free.at, item, 0)
+		return place
+	}
+	s.parts.add(users, item)
+	return s.parts.count(users)
+}
+
+// freeUser returns a user that is neither tracked nor referred to, and its place; 0: there is none.
+func (s *State) freeUser() (u user, place int) {
+	var needed [maxUsers/64 + 1]uint64
+	for r, e := s.log(), (entry{}); r.next(&e); {
+		needed[e.user>>6] |= 1 << (e.user & 63)
+	}
+	for r := s.users(); r.next(&u); {
+		if place++; u.events == 0 && needed[place>>6]&(1<<(place&63)) == 0 {
+			return u, place
+		}
+	}
+	return u, 0
+}
+
+// maxUsers is above the number of users that a state can have: those tracked, and one for each step done.
+const maxUsers = 512
