@@ -1,29 +1,50 @@
 package redisstate
 
 import (
+	"errors"
 	"fmt"
+	"math/rand/v2"
+	"os"
 	"strconv"
 	"testing"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/pqlstream/pqlstream/pkg/state"
 )
 
-// The benchmarks run against a redis-server of their own over TCP: 100,000 accounts with states of 300 bytes.
-const accounts = 100_000
+// The benchmarks run against a redis-server of their own over TCP, with one partition of so many accounts (thousands) that
+// have states of 300 bytes.
+var accounts = 100_000
+
+func init() {
+	if text := os.Getenv("BENCH_ACCOUNTS"); text != "" {
+		accounts, _ = strconv.Atoi(text)
+	}
+	if accounts = accounts / state.MaxChunk * state.MaxChunk; accounts == 0 {
+		panic("BENCH_ACCOUNTS is not a number of thousands")
+	}
+}
+
+// unbuilt returns a mirror that is empty and entries for it, in no order that buckets have.
+func unbuilt(b *testing.B, timer int64) (*mirror, []state.Entry) {
+	b.Helper()
+	entries, value := make([]state.Entry, accounts), make([]byte, 300)
+	for i := range entries {
+		entries[i] = state.Entry{Key: fmt.Sprintf("account-%08d", i), Value: value, Timer: timer}
+	}
+	rand.New(rand.NewPCG(1, 1)).Shuffle(accounts, func(i, j int) { entries[i], entries[j] = entries[j], entries[i] })
+	s, err := New(startRedis(b), Options{})
+	require.NoError(b, err)
+	return s.Open(partition, 1).(*mirror), entries
+}
 
 func benchmarked(b *testing.B, timer int64) (*mirror, []state.Entry) {
 	b.Helper()
-	entries := make([]state.Entry, accounts)
-	for i := range entries {
-		entries[i] = state.Entry{Key: fmt.Sprintf("account-%08d", i), Value: make([]byte, 300), Timer: timer}
-	}
-	s, err := New(startRedis(b), Options{})
-	require.NoError(b, err)
-	m := s.Open(partition, 1).(*mirror)
+	m, entries := unbuilt(b, timer)
 	require.NoError(b, m.Rebuild(b.Context(), 1, thousands(entries)))
 	return m, entries
 }
@@ -40,17 +61,19 @@ func thousands(entries []state.Entry) func(func([]state.Entry, error) bool) {
 
 func BenchmarkApply(b *testing.B) {
 	for name, timer := range map[string]int64{"without timers": 0, "with timers": 1_764_000_000_000} {
-		b.Run(name, func(b *testing.B) {
-			m, entries := benchmarked(b, timer)
-			position, before := int64(1), redisCPU(b, m)
-			for b.Loop() {
-				at := int(position) * state.MaxChunk % accounts
-				chunk := state.Chunk{From: position, To: position + 1, Entries: entries[at : at+state.MaxChunk]}
-				require.NoError(b, m.Apply(b.Context(), chunk))
-				position++
-			}
-			perKey(b, m, before, state.MaxChunk)
-		})
+		for _, n := range []int{10, 100, 1000} {
+			b.Run(fmt.Sprintf("%d %s", n, name), func(b *testing.B) {
+				m, entries := benchmarked(b, timer)
+				position, at, before := int64(1), 0, redisCPU(b, m)
+				for b.Loop() {
+					chunk := state.Chunk{From: position, To: position + 1, Entries: entries[at : at+n]}
+					require.NoError(b, m.Apply(b.Context(), chunk))
+					position++
+					at = (at + n) % accounts
+				}
+				perKey(b, m, before, n)
+			})
+		}
 	}
 }
 
@@ -73,13 +96,66 @@ func BenchmarkLoad(b *testing.B) {
 	}
 }
 
+// BenchmarkRebuild fills an empty Redis, first with a mirror, then with the same states and nothing that makes them one.
 func BenchmarkRebuild(b *testing.B) {
-	m, entries := benchmarked(b, 0)
-	before := redisCPU(b, m)
-	for b.Loop() {
-		require.NoError(b, m.Rebuild(b.Context(), 1, thousands(entries)))
+	for _, fill := range []struct {
+		name string
+		do   func(*testing.B, *mirror, []state.Entry)
+	}{
+		{"mirror", func(b *testing.B, m *mirror, entries []state.Entry) {
+			require.NoError(b, m.Rebuild(b.Context(), 1, thousands(entries)))
+		}},
+		{"limit of Redis", pour},
+	} {
+		b.Run(fill.name, func(b *testing.B) {
+			m, entries := unbuilt(b, 0)
+			client := m.store.client.(*redis.Client)
+			empty := redisInfo(b, m, "used_memory")
+			var cpu time.Duration
+			for b.Loop() {
+				b.StopTimer()
+				require.NoError(b, client.FlushAll(b.Context()).Err())
+				before := redisCPU(b, m)
+				b.StartTimer()
+				fill.do(b, m, entries)
+				b.StopTimer()
+				cpu += redisCPU(b, m) - before
+				b.StartTimer()
+			}
+			perKey(b, m, redisCPU(b, m)-cpu, accounts)
+			b.ReportMetric((redisInfo(b, m, "used_memory")-empty)/float64(accounts), "redis-B/account")
+		})
 	}
-	perKey(b, m, before, accounts)
+}
+
+// pour writes states to their buckets over two connections.
+func pour(b *testing.B, m *mirror, entries []state.Entry) {
+	ctx := b.Context()
+	slices := make(chan []state.Entry)
+	var group errgroup.Group
+	for range 2 {
+		group.Go(func() error {
+			var err error
+			for slice := range slices {
+				var w writer
+				w.arrange(m, slice)
+				_, failed := m.store.client.Pipelined(ctx, func(p redis.Pipeliner) error {
+					out := pipe{ctx: ctx, to: p, args: w.args[:0]}
+					for _, bucket := range w.touched {
+						out.states(&w.chains, m.names[bucket], bucket, slice)
+					}
+					return out.err
+				})
+				err = errors.Join(err, failed)
+			}
+			return err
+		})
+	}
+	for slice := range thousands(entries) {
+		slices <- slice
+	}
+	close(slices)
+	require.NoError(b, group.Wait())
 }
 
 func BenchmarkClaim(b *testing.B) {
@@ -103,13 +179,14 @@ func perKey(b *testing.B, m *mirror, before time.Duration, keys int) {
 // redisCPU is the CPU time that the server has used.
 func redisCPU(b *testing.B, m *mirror) time.Duration {
 	b.Helper()
+	return time.Duration((redisInfo(b, m, "used_cpu_user") + redisInfo(b, m, "used_cpu_sys")) * float64(time.Second))
+}
+
+func redisInfo(b *testing.B, m *mirror, field string) float64 {
+	b.Helper()
 	info, err := readInfo(b.Context(), m.store.client.(*redis.Client))
 	require.NoError(b, err)
-	var seconds float64
-	for _, field := range []string{"used_cpu_user", "used_cpu_sys"} {
-		s, err := strconv.ParseFloat(info[field], 64)
-		require.NoError(b, err)
-		seconds += s
-	}
-	return time.Duration(seconds * float64(time.Second))
+	f, err := strconv.ParseFloat(info[field], 64)
+	require.NoError(b, err)
+	return f
 }

@@ -93,3 +93,18 @@ func snapshot(t *testing.T, c *redis.Client) (restore func()) {
 		}
 	}
 }
+
+// A user who may do only this, and only to the deployment's keys, is enough.
+func TestBehaviourWithRestrictedUser(t *testing.T) {
+	admin := startRedis(t)
+	rules := []any{"ACL", "SETUSER", "mirror", "on", ">secret", "resetkeys", "~{pqlstream:*", "-@all", "+info",
+		"+eval", "+evalsha", "+watch", "+unwatch", "+multi", "+exec", "+time", "+unlink",
+		"+hget", "+hmget", "+hset", "+hdel", "+zadd", "+zrem", "+zcard", "+zscore", "+zrangebyscore"}
+	require.NoError(t, admin.Do(t.Context(), rules...).Err())
+	o := options(admin.Options().Addr)
+	o.Username, o.Password = "mirror", "secret"
+	c := redis.NewClient(o)
+	t.Cleanup(func() { _ = c.Close() })
+	statetest.Run(t, harness(c, admin, Options{}))
+	require.ErrorContains(t, c.Set(t.Context(), "{pqlstream:x}:0", "", 0).Err(), "NOPERM")
+}

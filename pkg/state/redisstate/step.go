@@ -77,9 +77,9 @@ func (m *mirror) try(ctx context.Context, tx *redis.Tx, s step, entries []state.
 	_, err = tx.TxPipelined(ctx, func(p redis.Pipeliner) error {
 		w := pipe{ctx: ctx, to: p, args: m.writer.args[:0]}
 		for _, bucket := range m.writer.touched {
-			w.states(m, bucket, entries)
+			w.states(&m.writer.chains, m.names[bucket], bucket, entries)
 		}
-		w.timers(m, entries, timers > 0)
+		w.timers(&m.writer.chains, m.timers, entries, timers > 0)
 		w.add("hset", m.meta, "token", m.token, "position", s.to, "updated", reply[0])
 		m.writer.args = w.args
 		return w.err
@@ -118,16 +118,15 @@ type pipe struct {
 }
 
 // states sets and removes the states of a bucket.
-func (w *pipe) states(m *mirror, bucket int, entries []state.Entry) {
-	c := &m.writer.chains
-	set := w.begin("hset", m.names[bucket])
+func (w *pipe) states(c *chains, name any, bucket int, entries []state.Entry) {
+	set := w.begin("hset", name)
 	for i := c.head[bucket]; i != 0; i = c.next[i-1] {
 		if e := &entries[i-1]; e.Value != nil {
 			w.args = append(w.args, &e.Key, (*value)(&e.Value))
 		}
 	}
 	w.end(set)
-	removed := w.begin("hdel", m.names[bucket])
+	removed := w.begin("hdel", name)
 	for i := c.head[bucket]; i != 0; i = c.next[i-1] {
 		if e := &entries[i-1]; e.Value == nil {
 			w.args = append(w.args, &e.Key)
@@ -137,10 +136,9 @@ func (w *pipe) states(m *mirror, bucket int, entries []state.Entry) {
 }
 
 // timers sets and removes timers. Unless there are some, nothing is to be removed.
-func (w *pipe) timers(m *mirror, entries []state.Entry, some bool) {
-	c := &m.writer.chains
+func (w *pipe) timers(c *chains, key string, entries []state.Entry, some bool) {
 	each := func(name string, wanted bool, add func(*state.Entry)) {
-		first := w.begin(name, m.timers)
+		first := w.begin(name, key)
 		for _, bucket := range c.touched {
 			for i := c.head[bucket]; i != 0; i = c.next[i-1] {
 				if e := &entries[i-1]; wanted == (e.Value != nil && e.Timer != 0) {
