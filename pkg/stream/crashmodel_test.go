@@ -143,7 +143,9 @@ func (m *model) takeOver() {
 	m.task.table.deadLetter = func(r *kgo.Record, reject *Reject) (Output, error) {
 		return Output{Topic: "dead", Key: bytes.Clone(r.Key), Value: []byte(reject.Code)}, nil
 	}
-	m.task.table.complete = m.token == 0
+	if m.token == 0 {
+		m.task.table.evicted = &keySet{}
+	}
 	mirror := m.store.Open(modelPartition, m.token)
 	status, err := mirror.Claim(ctx)
 	switch {

@@ -125,7 +125,6 @@ func (t *task) room(ctx context.Context, n int) error {
 func (t *task) load(ctx context.Context, records []*kgo.Record, eventTime int64) error {
 	t.missing = t.missing[:0]
 	t.mu.Lock()
-	complete := t.table.complete
 	for i := range t.slots {
 		s := &t.slots[i]
 		if len(s.route.Key) == 0 || s.route.Ignore || s.reject != nil || records[i].Offset < t.table.now.next {
@@ -135,8 +134,8 @@ func (t *task) load(ctx context.Context, records []*kgo.Record, eventTime int64)
 			continue
 		}
 		s.entity = t.table.put(string(s.route.Key))
-		s.entity.loading = !complete
-		if !complete {
+		if t.table.mayExist(s.route.Key) {
+			s.entity.loading = true
 			t.missing = append(t.missing, s.entity.key)
 		}
 	}

@@ -44,8 +44,8 @@ type table struct {
 	entities map[string]*entity
 	ring     []*entity // the same, in the order in which the evicting hand visits them
 	hand     int
-	size     int  // bytes that the states take, estimated
-	complete bool // every entity of the partition is here: what is not here does not exist
+	size     int     // bytes that the states take, estimated
+	evicted  *keySet // what is neither here nor among these does not exist; nil: it may
 
 	dirty   []*entity
 	emitted []*entity
@@ -84,6 +84,9 @@ func (t *table) get(key []byte) *entity {
 	}
 	return e
 }
+
+// mayExist says whether an entity that is not in memory may have a state.
+func (t *table) mayExist(key []byte) bool { return t.evicted == nil || t.evicted.has(key) }
 
 // put takes in an entity that has no state, or whose state is filled in later.
 func (t *table) put(key string) *entity {
@@ -311,7 +314,9 @@ func (t *table) evict(n, limit int) bool {
 			t.hand++
 			continue
 		}
-		t.complete = false
+		if t.evicted != nil && e.state != nil && !t.evicted.add(e.key) {
+			t.evicted = nil
+		}
 		t.size -= e.size
 		delete(t.entities, e.key)
 		last := len(t.ring) - 1

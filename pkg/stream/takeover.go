@@ -34,7 +34,9 @@ func (t *task) takeOver(ctx context.Context) error {
 	}
 	table := newTable(t.proc, t.input.name, t.partition, from)
 	table.deadLetter, table.disorder, table.maxValue = t.r.o.DeadLetter, t.r.o.Disorder.Milliseconds(), t.r.o.MaxRecord
-	table.complete = t.r.o.Store == nil || previous < 0
+	if t.r.o.Store == nil || previous < 0 { // it begins with nothing
+		table.evicted = &keySet{}
+	}
 	var writer *mirrorWriter
 	if t.r.o.Store != nil {
 		m, err := t.bringForward(ctx, token)
