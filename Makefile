@@ -114,6 +114,12 @@ bench: kafka ## end to end on a real broker and Redis: throughput, latency, CPU,
 bench-micro: ## the inner loops, without servers
 	go test -run '^$$' -bench . -benchmem ./pkg/...
 
+.PHONY: pgo
+pgo: kafka ## cmd/pqlstream/default.pgo, the profile that guides the compiler, from the job of `make bench`
+	OUT=$(CURDIR)/$(BUILD)/pgo go test -run '^$$' -bench '^BenchmarkProfile$$' -benchtime 1x -timeout 30m ./test/bench
+	go tool pprof -proto $(BUILD)/pgo/cpu.pprof > $(BUILD)/pgo/default.pgo
+	mv $(BUILD)/pgo/default.pgo cmd/pqlstream/default.pgo
+
 .PHONY: clean
 clean: ## remove what make made
 	rm -rf $(BUILD) bin
