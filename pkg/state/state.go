@@ -22,7 +22,8 @@ var ErrFenced = errors.New("a newer owner has claimed the mirror")
 // ErrForeign says that the keys hold the state of another cluster, topic or group.
 var ErrForeign = errors.New("the mirror belongs to another deployment")
 
-// MaxChunk is the number of entries that a Chunk may hold at most: more would pass the argument limit of a script.
+// MaxChunk is the number of entries that a Chunk may hold at most. States of 900,000 bytes keep it within the 1 GiB that
+// Redis takes for a transaction.
 const MaxChunk = 1000
 
 // Partition names a mirror and whose it is.
@@ -71,7 +72,7 @@ type Mirror interface {
 	// Claim makes the caller the owner and says what there is. ErrFenced, ErrForeign.
 	Claim(ctx context.Context) (Status, error)
 	// Load returns the values of keys, nil for those that have none, all as of one moment and at least as new as
-	// the position. ErrMismatch, ErrFenced.
+	// the position. The values are the caller's. ErrMismatch, ErrFenced.
 	Load(ctx context.Context, position int64, keys []string) ([][]byte, error)
 	// Apply moves the mirror on. Repeating an applied chunk succeeds. ErrMismatch, ErrFenced.
 	Apply(ctx context.Context, c Chunk) error

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -131,12 +132,12 @@ func BenchmarkRebuild(b *testing.B) {
 // pour writes states to their buckets over two connections.
 func pour(b *testing.B, m *mirror, entries []state.Entry) {
 	ctx := b.Context()
-	slices := make(chan []state.Entry)
+	handed := make(chan []state.Entry)
 	var group errgroup.Group
 	for range 2 {
 		group.Go(func() error {
 			var err error
-			for slice := range slices {
+			for slice := range handed {
 				var w writer
 				w.arrange(m, slice)
 				_, failed := m.store.client.Pipelined(ctx, func(p redis.Pipeliner) error {
@@ -151,10 +152,10 @@ func pour(b *testing.B, m *mirror, entries []state.Entry) {
 			return err
 		})
 	}
-	for slice := range thousands(entries) {
-		slices <- slice
+	for slice := range slices.Chunk(entries, state.MaxChunk) {
+		handed <- slice
 	}
-	close(slices)
+	close(handed)
 	require.NoError(b, group.Wait())
 }
 

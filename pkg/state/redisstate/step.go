@@ -31,9 +31,13 @@ func (m *mirror) Apply(ctx context.Context, c state.Chunk) error {
 	return m.advance(ctx, doing, step{ready: "1", from: c.From, to: c.To}, c.Entries)
 }
 
-// advance does a step. The keys that it touches are watched, then checked, then written to in a transaction: it does
-// nothing when any of them has changed since, whoever did it. The watch belongs to the connection. So a transaction that
-// arrives late, or after its reply was lost and the step was done again, does nothing either: the position has moved.
+// advance does a step. Meta is watched, everything that the step touches is checked, then written to in a transaction,
+// which does nothing where meta has changed since: every step, claim and rebuild, whoever does it, changes meta. The watch
+// belongs to the connection. So a transaction that arrives late, or after its reply was lost and the step was done again,
+// does nothing either.
+//
+// Buckets and timers are not watched, which would take the server the square of their number. One that is lost between
+// check and transaction is as if it were lost just after: what is written makes it anew, but without its sentinel.
 func (m *mirror) advance(ctx context.Context, doing string, s step, entries []state.Entry) error {
 	m.writer.arrange(m, entries)
 	defer m.writer.release()
@@ -44,7 +48,7 @@ func (m *mirror) advance(ctx context.Context, doing string, s step, entries []st
 			err := m.try(ctx, tx, s, entries)
 			done = err == nil
 			return err
-		}, m.writer.keys...)
+		}, m.meta)
 		if err == nil && done {
 			return nil
 		}

@@ -1,5 +1,5 @@
 -- KEYS: meta, timers, the buckets that a step touches. ARGV: identity, buckets, token, ready, generation ('' for any), from,
--- to. The caller watches the keys and writes in a transaction, which Redis refuses when one of them has changed since.
+-- to. The caller watches meta and then writes in a transaction, which Redis refuses when meta has changed since.
 -- Returns OK where the step has been done; else OK, the moment in ms and whether there are timers.
 -- A mirror that is being built goes the same way: it is not ready, and its position counts the steps of building.
 if ready ~= ARGV[4] or buckets ~= ARGV[2] or (ARGV[5] ~= '' and generation ~= ARGV[5]) then
