@@ -117,8 +117,8 @@ func (e *Engine) adopt(s *State) bool {
 		t.release()
 	}
 	s.untrack(e.users)
-	if n := s.parts.count(seen) - e.limit; n > 0 {
-		s.parts.replace(seen, 0, n*seenSize, nil, -n)
+	if e.limit == 0 {
+		s.parts.replace(seen, 0, len(s.parts.items(seen)), nil, -s.parts.count(seen))
 	}
 	return true
 }
@@ -218,15 +218,6 @@ func (r *reader) long() int64 {
 	}
 	r.b = r.b[n:]
 	return v
-}
-
-// pass skips a varint that is known to be well formed.
-func (r *reader) pass() {
-	n := 0
-	for r.b[n] >= 0x80 {
-		n++
-	}
-	r.b = r.b[n+1:]
 }
 
 func (r *reader) fail() { r.b, r.bad = nil, true }

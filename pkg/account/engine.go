@@ -105,12 +105,12 @@ func (e *Engine) fold(s *State, l *checklist.Listener, ev *usage.Event, source S
 		return false, nil
 	}
 	id := e.identify(ev)
-	if id != 0 && s.hasSeen(id, ev.OccurredAt, e.horizon) {
+	if id != 0 && s.hasSeen(id, ev.OccurredAt, e.horizon, e.limit) {
 		return false, nil
 	}
 	t := turns.Get().(*turn)
 	t.engine, t.state, t.ev, t.listener, t.source, t.pos = e, s, ev, l, source, pos
-	t.late, t.judge = ev.OccurredAt < watermark, s.unjudged
+	t.late, t.changed, t.judge = ev.OccurredAt < watermark, false, s.unjudged
 	s.unjudged = false
 	t.fold()
 	changed, facts = t.changed, t.facts

@@ -98,17 +98,15 @@ func (p *parts) replace(which part, at, drop int, with []byte, more int) {
 
 // splice puts bytes in the place of others at some place of b, which lies in a part.
 func (p *parts) splice(which part, at, drop int, with []byte) {
-	old, tail := p.b, at+len(with)
-	n := len(old) - drop + len(with)
-	moved := n > cap(old) || cap(old) > 2*n+roomy
-	if moved {
-		p.b = slices.Grow([]byte(nil), roomFor(n))[:n]
-		copy(p.b, old[:at])
-	} else {
-		p.b = old[:n]
-	}
-	if more := len(with) - drop; moved || more != 0 {
-		copy(p.b[tail:], old[at+drop:])
+	if more := len(with) - drop; more != 0 {
+		old, n := p.b, len(p.b)+more
+		if n > cap(old) || cap(old) > 2*n+roomy {
+			p.b = slices.Grow([]byte(nil), roomFor(n))[:n]
+			copy(p.b, old[:at])
+		} else {
+			p.b = old[:n]
+		}
+		copy(p.b[at+len(with):], old[at+drop:])
 		for i := int(which); i < len(p.ends); i++ {
 			p.ends[i] += uint32(more)
 		}

@@ -1,6 +1,9 @@
 package account
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"math/bits"
+)
 
 // The part seen remembers the newest events' ids, the oldest first, to count a repeated event once. An item is a hash of
 // the id and, in 6 bytes, the account's clock when the event was folded, both big-endian.
@@ -26,35 +29,34 @@ func seenAt(item []byte) int64 {
 	return int64(binary.BigEndian.Uint64(item[seenSize-8:])<<16) >> 16
 }
 
-// hasSeen says whether an id is remembered from within the horizon.
-func (s *State) hasSeen(id uint64, at, horizon int64) bool {
+// hasSeen says whether an id is among the newest of a limit, and from within the horizon.
+func (s *State) hasSeen(id uint64, at, horizon int64, limit int) bool {
 	items := s.parts.items(seen)
-	for i := 0; i+seenSize <= len(items); i += seenSize {
-		if binary.BigEndian.Uint64(items[i:]) == id && seenAt(items[i:i+seenSize]) >= clock(items, at)-horizon {
+	hash := bits.ReverseBytes64(id) // as it reads in little-endian order, which costs nothing
+	for rest := items[max(0, len(items)-limit*seenSize):]; len(rest) >= seenSize; rest = rest[seenSize:] {
+		if binary.LittleEndian.Uint64(rest) == hash && seenAt(rest) >= clock(items, at)-horizon {
 			return true
 		}
 	}
 	return false
 }
 
-// see remembers an id. Those beyond the horizon and those over the limit are forgotten.
+// see remembers an id. Those beyond the horizon and those over the limit are forgotten, some at a time: what is left has to
+// be moved for that.
 func (s *State) see(id uint64, at, horizon int64, limit int) {
 	items := s.parts.items(seen)
-	now, forgotten := clock(items, at), 0
-	for stale := items; len(stale) >= limit*seenSize || len(stale) > 0 && seenAt(stale) < now-horizon; stale = stale[seenSize:] {
-		forgotten++
+	now, n, stale := clock(items, at), len(items)/seenSize, 0
+	for stale < n && (n-stale >= limit || seenAt(items[stale*seenSize:]) < now-horizon) {
+		stale++
+	}
+	if stale > n/seenSlack {
+		s.parts.replace(seen, 0, stale*seenSize, nil, -stale)
 	}
 	var room [seenSize + 2]byte
 	item := binary.BigEndian.AppendUint64(room[:0], id)
 	item = binary.BigEndian.AppendUint64(item, uint64(now)<<16)[:seenSize]
-	if forgotten == 0 {
-		s.parts.add(seen, item)
-		return
-	}
-	if forgotten > 1 {
-		s.parts.replace(seen, 0, (forgotten-1)*seenSize, nil, 1-forgotten)
-		items = s.parts.items(seen)
-	}
-	copy(items, items[seenSize:])
-	copy(items[len(items)-seenSize:], item)
+	s.parts.add(seen, item)
 }
+
+// seenSlack is the part of those remembered that may be waiting to be forgotten: an eighth.
+const seenSlack = 8

@@ -73,10 +73,10 @@ func (t *turn) tell(key uint32, v usage.Value, at, size int) {
 		more = 1
 	}
 	t.state.parts.replace(told, at, size, t.item, more)
-	t.changed, t.read = true, false
+	t.changed = true
 }
 
-// properties returns the account's properties, valid until told changes.
+// properties returns the account's properties, once the turn has learned what there is to learn.
 func (t *turn) properties() []usage.Value {
 	if t.state.parts.count(told) == 0 {
 		return t.engine.checklist.Defaults()

@@ -30,8 +30,12 @@ var turns = sync.Pool{New: func() any { return new(turn) }}
 
 // release gives a turn back, with nothing of the event or the state but room.
 func (t *turn) release() {
-	clear(t.values)
-	*t = turn{values: t.values[:0], work: t.work[:0], item: t.item[:0]}
+	if len(t.values) > 0 {
+		clear(t.values)
+		t.values = t.values[:0]
+	}
+	t.read = false
+	t.engine, t.state, t.ev, t.listener, t.source, t.pos, t.facts = nil, nil, nil, nil, nil, Position{}, nil
 	turns.Put(t)
 }
 
@@ -93,24 +97,23 @@ func (t *turn) advance(steps []int) {
 			t.finish(i, step.Count(t.work, true))
 		case changed:
 			t.changed = true
-			t.keep(step.WorkKey, len(set), at, size)
+			t.keep(step.WorkKey, set, at, size)
 		}
 	}
 }
 
-// keep puts the working set in the place of an item, of size 0 when there was none.
-func (t *turn) keep(key uint32, before, at, size int) {
-	p := &t.state.parts
-	switch {
-	case size == 0:
-		t.item = appendBytes(appendKey(t.item[:0], key), t.work)
-		p.replace(work, at, 0, t.item, 1)
-	case before == len(t.work):
-		p.replace(work, at+size-before, before, t.work, 0)
-	default:
-		t.item = appendBytes(appendKey(t.item[:0], key), t.work)
-		p.replace(work, at, size, t.item, 0)
+// keep puts the working set in the place of the one before, whose item has the size 0 when there was none.
+func (t *turn) keep(key uint32, before []byte, at, size int) {
+	if size > 0 && len(before) == len(t.work) {
+		copy(before, t.work)
+		return
 	}
+	more := 0
+	if size == 0 {
+		more = 1
+	}
+	t.item = appendBytes(appendKey(t.item[:0], key), t.work)
+	t.state.parts.replace(work, at, size, t.item, more)
 }
 
 func (t *turn) finish(step int, count float64) {

@@ -50,20 +50,27 @@ func (s *State) track(id string, at int64, limit int) {
 	s.setUser(&u, 1, at)
 }
 
-// user returns the user with an id and its place, counted from 1; 0: there is none. It looks at the numbers of no other.
+// user returns the user with an id and its place, counted from 1; 0: there is none. Every event of a user looks here: the
+// numbers of others are passed over.
 func (s *State) user(id string) (u user, place int) {
-	r := s.users()
-	for len(r.b) > 0 {
-		u.at = r.size - len(r.b)
-		u.id, place = r.text(), place+1
-		if string(u.id) == id {
-			u.numbers = r.size - len(r.b)
-			u.events, u.lastSeen = r.long(), r.long()
-			u.end = r.size - len(r.b)
+	items := s.parts.items(users)
+	for at := 0; at < len(items); {
+		length, size := binary.Varint(items[at:])
+		from, to := at+size, at+size+int(length)
+		place++
+		if string(items[from:to]) == id {
+			r := reader{b: items[to:]}
+			u = user{id: items[from:to], events: r.long(), lastSeen: r.long(), at: at, numbers: to}
+			u.end = len(items) - len(r.b)
 			return u, place
 		}
-		r.pass()
-		r.pass()
+		for range 2 {
+			for items[to] >= 0x80 {
+				to++
+			}
+			to++
+		}
+		at = to
 	}
 	return user{}, 0
 }

@@ -29,7 +29,7 @@ const (
 func (c *Checklist) stateBound() int {
 	n := headBound + (History+1)*momentBound + c.users*userBound + len(c.properties)*propertyBound
 	if c.horizon > 0 {
-		n += c.remembered * seenBound
+		n += (c.remembered + c.remembered/8 + 1) * seenBound // those to be forgotten go some at a time
 	}
 	for i := range c.steps { // a step is either done or at work
 		n += max(evidenceBound, c.steps[i].rule.traits().bound)

@@ -1,0 +1,74 @@
+package account_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// TestANewDefinitionDecidesAtTheNextEvent also where that event by itself has no effect any more.
+func TestANewDefinitionDecidesAtTheNextEvent(t *testing.T) {
+	s := begin(t, life+"activity: {users: 0}\n")
+	assert.Equal(t, "step_done(a) step_done(c)", s.fold("a c"))
+	s.engine = engine(t, strings.Replace(life, "preset: simple", "tiers: [{name: all, threshold: 0.5}]", 1)+"activity: {users: 0}\n")
+	s.state = reload(t, s.engine, s.state)
+	assert.Equal(t, "qualified", s.fold("a"))
+	assert.Equal(t, "", s.fold("a"))
+}
+
+func TestFewerUsersAreKeptWhenTheDefinitionSaysSo(t *testing.T) {
+	s := begin(t, life)
+	s.fold("b/u1 a/u2 d/u3 d/u1")
+	for _, users := range []string{"2", "0"} {
+		s.engine = engine(t, life+"activity: {users: "+users+"}\n")
+		b, err := s.state.AppendBinary(nil)
+		require.NoError(t, err)
+		s.state, err = s.engine.Load("acme", b)
+		require.NoError(t, err)
+		var ids []string
+		for _, u := range s.engine.View(s.state, 0).Users {
+			ids = append(ids, u.ID)
+		}
+		assert.Equal(t, map[string][]string{"2": {"u1", "u3"}, "0": nil}[users], ids)
+		assert.Equal(t, "u2", s.engine.View(s.state, 0).StepsDone[0].UserID)
+	}
+}
+
+func TestOtherwiseEncodedStatesAreErrors(t *testing.T) {
+	e := engine(t, life)
+	s := begin(t, life)
+	s.fold("account_created?company_size=60 b")
+	good, err := s.state.AppendBinary(nil)
+	require.NoError(t, err)
+	head := []byte{4, 200, 1, 2, 2} // layout, incarnation 100, ordinal, flags
+	require.Equal(t, head, good[:len(head)])
+	for name, b := range map[string][]byte{
+		"a longer number":             append([]byte{4, 200, 1, 2, 0x82, 0}, good[5:]...),
+		"an ordinal below 0":          append([]byte{4, 200, 1, 1, 2}, good[5:]...),
+		"an unknown flag":             append([]byte{4, 200, 1, 2, 0x80, 1}, good[5:]...),
+		"a block with its size":       {4, 200, 1, 2, 2, 0, 1, 10, 8, 'n', 'a', 'm', 'e', 0, 0, 0, 0, 0},
+		"two blocks":                  {4, 200, 1, 2, 2, 0, 2, 2, 'a', 2, 2, 'b', 0, 0, 0, 0, 0},
+		"a longer end":                {4, 200, 1, 2, 2, 0, 2, 2, 'a', 0x80, 0, 0, 0, 0, 0},
+		"events below 0":              {4, 200, 1, 2, 2, 0, 0, 2, 2, 'a', 1, 0, 0, 0, 0, 0},
+		"a step done as a transition": {4, 200, 1, 2, 2, 0, 0, 0, 2, 0, 2, 0, 0, 0, 0},
+		"an unknown transition":       {4, 200, 1, 2, 2, 0, 0, 0, 2, 0, 16, 0, 0, 0, 0},
+		"an unknown user":             {4, 200, 1, 2, 2, 0, 2, 0, 0, 0, 2, 2, 0, 1, 2, 3, 4, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+		"ids out of order":            {4, 200, 1, 2, 2, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 1, 0},
+	} {
+		_, err := e.Load("acme", b)
+		assert.ErrorContains(t, err, "malformed account state", name)
+	}
+	for name, b := range map[string][]byte{
+		"as it was": good, "nothing": {4, 200, 1, 2, 2, 0, 0, 0, 0, 0, 0},
+		"ids in order":               {4, 200, 1, 2, 2, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 1, 0},
+		"a transition":               {4, 200, 1, 2, 2, 0, 0, 0, 2, 0, 4, 0, 0, 0, 0},
+		"a user":                     {4, 200, 1, 2, 2, 0, 0, 2, 2, 'a', 0, 0, 0, 0, 0, 0},
+		"a topic":                    {4, 200, 1, 2, 2, 0, 2, 2, 'a', 0, 0, 0, 0, 0},
+		"a step that is not its own": {4, 200, 1, 2, 2, 0, 0, 0, 0, 2, 1, 2, 3, 4, 2, 9, 0, 0},
+	} {
+		_, err := e.Load("acme", b)
+		assert.NoError(t, err, name)
+	}
+}
