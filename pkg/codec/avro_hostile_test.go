@@ -2,6 +2,7 @@ package codec
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -197,4 +198,29 @@ func requireSaneDecode(t *testing.T, fresh *Decoder, value []byte, got *usage.Ev
 	require.LessOrEqual(t, len(got.Properties), usage.MaxProperties)
 	require.Equal(t, fmt.Sprint(want), fmt.Sprint(*got)) // as text, where NaN equals NaN
 	_ = usage.Validate(got, math.MaxInt64, 0)
+}
+
+// Numbers are read eight bytes at a time where there are as many.
+func TestAvroNumbersOfEveryLength(t *testing.T) {
+	for shift := range 64 {
+		for _, n := range []int64{1 << shift, 1<<shift - 1, -1 << shift, math.MinInt64 >> shift, math.MaxInt64 >> shift} {
+			for more := range 10 {
+				b := binary.AppendVarint(nil, n)
+				length := len(b)
+				for range more {
+					b = append(b, 0xff)
+				}
+				r := avroReader{b: b}
+				got, err := r.long()
+				require.NoError(t, err)
+				require.Equal(t, n, got)
+				require.Equal(t, length, r.pos)
+				for cut := range length {
+					r := avroReader{b: b[:cut]}
+					_, err := r.long()
+					require.ErrorIs(t, err, errTruncated)
+				}
+			}
+		}
+	}
 }

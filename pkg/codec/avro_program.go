@@ -69,7 +69,10 @@ type avroRun struct {
 func runAvro(p program, body []byte, s *sink) error {
 	run := avroRun{avroReader: avroReader{b: body}, sink: s}
 	err := run.run(p)
-	if err == nil && run.pos < len(body) {
+	if err == nil {
+		if run.pos == len(body) {
+			return nil
+		}
 		err = errTrailing
 	}
 	return run.explain(err)
@@ -78,14 +81,14 @@ func runAvro(p program, body []byte, s *sink) error {
 // runAvroAt reads what lies at a position of a record that was read before.
 func runAvroAt(p program, body []byte, from int, s *sink) error {
 	run := avroRun{avroReader: avroReader{b: body, pos: from}, sink: s}
-	return run.explain(run.run(p))
+	if err := run.run(p); err != nil {
+		return run.explain(err)
+	}
+	return nil
 }
 
 // explain says where in the record the bytes are wrong.
 func (r *avroRun) explain(err error) error {
-	if err == nil {
-		return nil
-	}
 	if _, isReject := errors.AsType[*usage.Error](err); isReject {
 		return err
 	}
@@ -119,6 +122,9 @@ func (r *avroRun) run(p program) (err error) {
 			err = r.skipTexts(o.n)
 		case opSkip:
 			err = r.skip(o.n)
+		case opLater:
+			r.sink.later[o.target.slot()] = later{true, r.pos, o}
+			err = r.run(*o.program)
 		default:
 			err = r.step(o)
 		}
@@ -143,9 +149,6 @@ func (r *avroRun) step(o *op) (err error) {
 		return r.properties(o)
 	case opProperty:
 		return r.property(o)
-	case opLater:
-		r.sink.later[o.target.slot()] = later{from: r.pos, program: o.programs[0]}
-		return r.run(*o.program)
 	case opSkipLong:
 		return r.skipLong()
 	case opSkipBlocks:

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math"
+	"math/bits"
 	"unsafe"
 )
 
@@ -38,7 +39,28 @@ func (r *avroReader) long() (int64, error) {
 	return r.longLong()
 }
 
+// longLong reads one of several bytes.
 func (r *avroReader) longLong() (int64, error) {
+	if len(r.b)-r.pos < 8 {
+		return r.longAtEnd()
+	}
+	w := binary.LittleEndian.Uint64(r.b[r.pos:])
+	last := ^w & highs // the highest bit of the last byte is the lowest of these
+	if last == 0 {
+		return r.longAtEnd()
+	}
+	bit := bits.TrailingZeros64(last)
+	r.pos += bit/8 + 1
+	// Without what follows, and 7 bits of each byte moved together: by twos, fours, and all.
+	w &= 0x7f7f7f7f7f7f7f7f & (1<<bit - 1)
+	w = w&0x007f007f007f007f | w&0x7f007f007f007f00>>1
+	w = w&0x00003fff00003fff | w&0x3fff00003fff0000>>2
+	w = w&0x000000000fffffff | w&0x0fffffff00000000>>4
+	return int64(w>>1) ^ -int64(w&1), nil
+}
+
+// longAtEnd reads any.
+func (r *avroReader) longAtEnd() (int64, error) {
 	u, n := binary.Uvarint(r.b[r.pos:])
 	if n <= 0 {
 		if n == 0 {

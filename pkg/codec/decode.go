@@ -69,8 +69,8 @@ type Decoder struct {
 	body    []byte            // of the Avro record that Properties reads from
 	schemas map[int]*compiled // those of input that this decoder has met, to take no lock
 
-	lastID int // schema id of last
-	last   *compiled
+	last       *compiled // of the record before, which most often is of the same schema
+	lastHeader [headerSize]byte
 }
 
 // Decoder returns a new decoder of the input's records.
@@ -127,54 +127,62 @@ func (d *Decoder) Properties(wanted *usage.Selection) error {
 
 func (d *Decoder) readLater(slot int) error {
 	l := d.sink.later[slot]
-	if d.input.format != JSON {
-		return runAvroAt(l.program, d.body, l.from, &d.sink)
-	}
-	if l.from == 0 {
+	switch {
+	case !l.noted:
 		return nil
+	case d.input.format == JSON:
+		return d.json.readLater(l.from, slot)
 	}
-	return d.json.readLater(l.from, slot)
+	return runAvroAt(l.op.programs[0], d.body, l.from, &d.sink)
 }
 
 func (d *Decoder) decode(ctx context.Context, value []byte, core bool) error {
 	if d.input.format == JSON {
 		return d.json.decode(value, &d.sink, core)
 	}
-	id, body := bodySchemaID, value
-	if d.input.format == Avro {
-		var err error
-		if id, body, err = splitHeader(value); err != nil {
+	if !d.sameSchema(value) {
+		if err := d.schema(ctx, value); err != nil {
 			return err
 		}
 	}
-	c, err := d.schema(ctx, id)
-	if err != nil {
-		return err
+	if d.last.err != nil {
+		return d.last.err
 	}
-	if c.err != nil {
-		return c.err
+	if d.body = value; d.input.format == Avro {
+		d.body = value[headerSize:]
 	}
-	if d.body = body; core {
-		return runAvro(c.core, body, &d.sink)
+	if core {
+		return runAvro(d.last.core, d.body, &d.sink)
 	}
-	return runAvro(c.all, body, &d.sink)
+	return runAvro(d.last.all, d.body, &d.sink)
 }
 
-// schema returns what became of a writer schema.
-func (d *Decoder) schema(ctx context.Context, id int) (*compiled, error) {
-	if d.last != nil && d.lastID == id {
-		return d.last, nil
+// sameSchema says whether a record is of the same schema as the one before.
+func (d *Decoder) sameSchema(value []byte) bool {
+	return d.last != nil && (d.input.format == AvroBody || len(value) >= headerSize && [headerSize]byte(value) == d.lastHeader)
+}
+
+// schema makes a record's writer schema the last.
+func (d *Decoder) schema(ctx context.Context, value []byte) error {
+	d.last = nil
+	id := bodySchemaID
+	if d.input.format == Avro {
+		var err error
+		if id, err = schemaID(value); err != nil {
+			return err
+		}
+		d.lastHeader = [headerSize]byte(value)
 	}
 	c := d.schemas[id]
 	if c == nil {
 		var err error
 		if c, err = d.input.schema(ctx, id); err != nil {
-			return nil, err
+			return err
 		}
 		d.schemas[id] = c
 	}
-	d.lastID, d.last = id, c
-	return c, nil
+	d.last = c
+	return nil
 }
 
 // schema returns what became of a writer schema. Two decoders that meet a new one at the same time both fetch it: no

@@ -180,3 +180,26 @@ func TestJSONTakesWhatEncodingJSONTakes(t *testing.T) {
 	require.Greater(t, taken[true], 10_000)
 	require.Greater(t, taken[false], 10_000)
 }
+
+// Every byte in every place of a string, of an escape, and every depth around the deepest.
+func TestJSONTakesTheStringsAndDepthsThatEncodingJSONTakes(t *testing.T) {
+	d := jsonDecoder(t, nil)
+	for c := range 256 {
+		for at := range 20 {
+			text := []byte(`{"user_id":"01234567890123456789"}`)
+			text[12+at] = byte(c)
+			requireJSONTaken(t, d, text)
+		}
+		for at := range 6 {
+			text := []byte(`{"x":"\u0aF9"}`)
+			text[6+at] = byte(c)
+			requireJSONTaken(t, d, text)
+		}
+	}
+	for n := maxJSONDepth - 3; n < maxJSONDepth+3; n++ {
+		for _, place := range []string{`{"x":%s}`, `{"properties":{"a":1,"b":%s}}`, `{"properties":{},"x":{"a":[],"b":%s}}`} {
+			requireJSONTaken(t, d, fmt.Appendf(nil, place, strings.Repeat("[", n)+strings.Repeat("]", n)))
+			requireJSONTaken(t, d, fmt.Appendf(nil, place, strings.Repeat(`{"":`, n)+"0"+strings.Repeat("}", n)))
+		}
+	}
+}

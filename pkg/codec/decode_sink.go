@@ -26,6 +26,10 @@ var fieldNames = [...]string{
 	fieldSource: usage.FieldSource, fieldReceivedAt: usage.FieldReceivedAt, fieldProperties: usage.FieldProperties,
 }
 
+func (f field) isText() bool {
+	return f == fieldEventID || f == fieldAccountID || f == fieldUserID || f == fieldEvent || f == fieldSource
+}
+
 // target is where a source value goes.
 type target struct {
 	field  field
@@ -54,12 +58,20 @@ type namedWant struct {
 	*want
 }
 
-// named returns what is wanted under a name, nil when nothing.
-func (ws wants) named(name string) *want {
+// index returns which of them is wanted under a name, -1 when none is.
+func (ws wants) index(name string) int {
 	for i := range ws {
 		if ws[i].name == name {
-			return ws[i].want
+			return i
 		}
+	}
+	return -1
+}
+
+// named returns what is wanted under a name, nil when nothing.
+func (ws wants) named(name string) *want {
+	if i := ws.index(name); i >= 0 {
+		return ws[i].want
 	}
 	return nil
 }
@@ -129,8 +141,9 @@ type singleValue struct {
 
 // later is where in a record properties are that may be read once it is known whether anybody wants them.
 type later struct {
-	from    int     // the position, 0 for none in JSON
-	program program // Avro only
+	noted bool
+	from  int // the position
+	op    *op // opLater; Avro only
 }
 
 // sink collects the values of one record into an event. Values of the wrong kind don't come here: those who read know
@@ -147,8 +160,12 @@ func (s *sink) reset(into *usage.Event) {
 	properties := into.Properties[:0]
 	*into = usage.Event{Properties: properties}
 	s.event, s.only = into, nil
-	clear(s.single)
-	clear(s.later)
+	for i := range s.single {
+		s.single[i].set = false
+	}
+	for i := range s.later {
+		s.later[i].noted = false
+	}
 }
 
 // put stores a value, of which null is the same as none except for a property.

@@ -52,13 +52,19 @@ func undecodableJSON(err error) *usage.Error {
 
 // object reads the members that are wanted; of equal names the last wins.
 func (r *jsonReader) object(w *want) error {
+	seen := uint64(0) // of the first that are wanted
 	for more := r.open(); more; more = r.next() {
-		below := w.below.named(r.name())
-		if below == nil {
+		i := w.below.index(r.name())
+		if i < 0 {
 			r.skip()
 			continue
 		}
-		r.sink.clear(below)
+		below := w.below[i].want
+		if bit := uint64(1) << i; seen&bit != 0 || bit == 0 {
+			r.sink.clear(below)
+		} else {
+			seen |= bit
+		}
 		if err := r.value(below); err != nil {
 			return err
 		}
@@ -90,7 +96,7 @@ func (r *jsonReader) target(t target, kind byte) error {
 	switch t.field {
 	case fieldProperties, fieldSingle:
 		if r.core {
-			r.sink.later[t.slot()] = later{from: r.pos}
+			r.sink.later[t.slot()] = later{noted: true, from: r.pos}
 			r.skip()
 			return nil
 		}
@@ -102,6 +108,10 @@ func (r *jsonReader) target(t target, kind byte) error {
 			r.skip()
 			return nil
 		}
+	}
+	if kind == '"' && t.field.isText() {
+		r.sink.putText(t.field, r.text())
+		return nil
 	}
 	v, err := r.convert(t, kind)
 	r.sink.put(t, v)
@@ -130,8 +140,6 @@ func (r *jsonReader) convert(t target, kind byte) (usage.Value, error) {
 		return jsonDouble(token), nil
 	case t.field == fieldOccurredAt || t.field == fieldReceivedAt:
 		return r.moment(t, kind)
-	case kind == '"' && t.field != fieldQuantity:
-		return usage.StringValue(r.text()), nil
 	}
 	return usage.Value{}, r.wrongType(t, kind)
 }

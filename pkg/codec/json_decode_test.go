@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"strings"
@@ -66,6 +67,8 @@ func TestJSON(t *testing.T) {
 		{"the last of equal names", map[string]string{"user_id": "ctx.user", "source": "ctx.source", "properties.p": "ctx.p"},
 			`{"ctx":{"user":"u1","source":"s1","p":1},"properties":{"a":1,"b":2},"ctx":{"user":"u2","user":"u3"},"properties":{"a":3,"a":4}}`,
 			usage.Event{UserID: "u3", Properties: []usage.Property{{Key: "a", Value: usage.LongValue(4)}}}},
+		{"the last of equal names on the way", map[string]string{"properties": "ctx.all", "properties.p": "ctx.p", "user_id": "ctx.user"},
+			`{"ctx":{"all":{"a":1},"p":2,"user":"u1"},"ctx":{}}`, usage.Event{}},
 		{"paths", map[string]string{"account_id": "context.groupId", "properties": "context.traits", "properties.plan": "context.plan", "event": `type\.name`, "source": "context.traits.via"},
 			`{"account_id":"no","context":{"plan":"team","groupId":"acme","traits":{"plan":"old","via":"app"}},"type.name":"login"}`,
 			usage.Event{AccountID: "acme", Name: "login", Source: "app", Properties: []usage.Property{{Key: "plan", Value: str("team")}, {Key: "via", Value: str("app")}}}},
@@ -82,6 +85,24 @@ func TestJSON(t *testing.T) {
 			require.Equal(t, test.want, got)
 		})
 	}
+}
+
+// More names are wanted in one place than a decoder keeps count of.
+func TestJSONRepeatsAnyOfManyNames(t *testing.T) {
+	mapping, text := map[string]string{}, `{"occurred_at":1`
+	for i := range 100 {
+		mapping[fmt.Sprintf("properties.p%d", i)] = fmt.Sprintf("ctx.p%d.v", i)
+	}
+	text += `,"ctx":{`
+	for _, v := range []string{`{"v":1,"v":2}`, `{"w":3}`} {
+		for i := range 100 {
+			text += fmt.Sprintf(`"p%d":%s,`, i, v)
+		}
+	}
+	text += `"p5":{"v":5},"p98":{"v":98}}`
+	e, err := decodeJSONText(t, mapping, text+"}")
+	require.NoError(t, err)
+	require.Equal(t, usage.Event{OccurredAt: 1, Properties: []usage.Property{{Key: "p5", Value: usage.LongValue(5)}, {Key: "p98", Value: usage.LongValue(98)}}}, e)
 }
 
 func TestJSONRejects(t *testing.T) {

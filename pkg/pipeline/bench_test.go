@@ -113,8 +113,8 @@ func appendJob(b []byte, e *usage.Event) []byte {
 func BenchmarkDecodeJob(b *testing.B) {
 	for _, f := range []codec.Format{codec.Avro, codec.JSON} {
 		b.Run(string(f), func(b *testing.B) {
-			const batch = 1024
-			records := jobRecords(b, f, 16*batch)
+			const batch = 512
+			records := jobRecords(b, f, 8*batch)
 			records = records[:len(records)/batch*batch]
 			proc := jobStage(b, f).Processor()
 			size, ignored := 0, 0

@@ -38,54 +38,61 @@ func Validate(e *Event, now, futureTolerance int64) error {
 }
 
 func validateIDs(e *Event) error {
+	if plain(e.AccountID) && plain(e.Name) && plain(e.UserID) && plain(e.ID) && plain(e.Source) && e.AccountID != "" && e.Name != "" {
+		return nil
+	}
 	if e.AccountID == "" {
 		return &Error{CodeAccountIDMissing, FieldAccountID, errMissing}
 	}
 	if e.Name == "" {
 		return &Error{CodeEventMissing, FieldEvent, errMissing}
 	}
-	if err := validateText(FieldAccountID, e.AccountID); err != nil {
-		return err
-	}
-	if err := validateText(FieldEvent, e.Name); err != nil {
-		return err
-	}
-	if err := validateText(FieldUserID, e.UserID); err != nil {
-		return err
-	}
-	if err := validateText(FieldEventID, e.ID); err != nil {
-		return err
-	}
-	return validateText(FieldSource, e.Source)
-}
-
-// validateText returns an error, and not an *Error, so that nil is nil.
-func validateText(field, s string) error {
-	if len(s) > MaxIDBytes {
-		return &Error{TooLong(field), field, tooLong(len(s), MaxIDBytes)}
-	}
-	if !validUTF8(s) {
-		return &Error{CodeNotUTF8, field, errNotUTF8}
+	for _, id := range [...]struct{ field, text string }{
+		{FieldAccountID, e.AccountID}, {FieldEvent, e.Name}, {FieldUserID, e.UserID}, {FieldEventID, e.ID}, {FieldSource, e.Source},
+	} {
+		if len(id.text) > MaxIDBytes {
+			return &Error{TooLong(id.field), id.field, tooLong(len(id.text), MaxIDBytes)}
+		}
+		if !utf8.ValidString(id.text) {
+			return &Error{CodeNotUTF8, id.field, errNotUTF8}
+		}
 	}
 	return nil
 }
 
-// validUTF8 is utf8.ValidString, in a third of the time for what is short and ASCII, as most is.
-func validUTF8(s string) bool {
-	const high = 0x8080808080808080
-	if len(s) < 8 {
-		for i := range len(s) {
-			if s[i] >= utf8.RuneSelf {
-				return utf8.ValidString(s)
-			}
-		}
+// plain says whether a text is what most ids are: ASCII, and not too long.
+func plain(s string) bool {
+	n := len(s)
+	switch {
+	case n == 0:
 		return true
+	case n < 8:
+		return shortASCII(s)
+	case n <= 16:
+		return (eightBytes(s, 0)|eightBytes(s, n-8))&highBits == 0
+	case n <= 32:
+		return (eightBytes(s, 0)|eightBytes(s, 8)|eightBytes(s, n-16)|eightBytes(s, n-8))&highBits == 0
 	}
+	return n <= MaxIDBytes && longASCII(s)
+}
+
+const highBits = 0x8080808080808080
+
+func shortASCII(s string) bool {
+	all := byte(0)
+	for i := range len(s) {
+		all |= s[i]
+	}
+	return all < utf8.RuneSelf
+}
+
+// longASCII is for 8 bytes and more.
+func longASCII(s string) bool {
 	all := eightBytes(s, len(s)-8)
 	for i := 0; i < len(s)-8; i += 8 {
 		all |= eightBytes(s, i)
 	}
-	return all&high == 0 || utf8.ValidString(s)
+	return all&highBits == 0
 }
 
 // eightBytes returns 8 bytes of s; the compiler makes it one load.
@@ -93,6 +100,14 @@ func eightBytes(s string, at int) uint64 {
 	b := s[at : at+8]
 	return uint64(b[0]) | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24 |
 		uint64(b[4])<<32 | uint64(b[5])<<40 | uint64(b[6])<<48 | uint64(b[7])<<56
+}
+
+// validUTF8 is utf8.ValidString, which takes longer for what most texts are, ASCII.
+func validUTF8(s string) bool {
+	if len(s) < 8 {
+		return shortASCII(s) || utf8.ValidString(s)
+	}
+	return longASCII(s) || utf8.ValidString(s)
 }
 
 func validateTime(at, now, futureTolerance int64) error {

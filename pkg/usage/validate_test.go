@@ -97,8 +97,18 @@ func TestValidUTF8IsThatOfTheStandardLibrary(t *testing.T) {
 			for _, c := range parts {
 				for _, s := range []string{a + b + c, a + "0123456" + b + c, a + b + "0123456789abcdef" + c} {
 					require.Equal(t, utf8.ValidString(s), validUTF8(s), "%q", s)
+					require.Equal(t, !strings.ContainsFunc(s, func(r rune) bool { return r >= utf8.RuneSelf }), plain(s), "%q", s)
 				}
 			}
+		}
+	}
+}
+
+func TestPlainLooksAtEveryByte(t *testing.T) {
+	for n := range MaxIDBytes + 2 {
+		require.Equal(t, n <= MaxIDBytes, plain(strings.Repeat("x", n)))
+		for at := range min(n, 70) {
+			require.False(t, plain(strings.Repeat("x", at)+"\x80"+strings.Repeat("x", n-at-1)), "%d of %d", at, n)
 		}
 	}
 }
