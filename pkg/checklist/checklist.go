@@ -20,6 +20,7 @@ type Checklist struct {
 	defaults   []usage.Value
 	exclude    []Condition
 	listeners  map[string]*Listener
+	names      names     // the listeners again
 	anywhere   *Listener // for events that only "any event" concerns; nil: none
 	total      float64
 	horizon    int64
@@ -96,7 +97,7 @@ func (c *Checklist) StateBound() int { return c.bound }
 
 // Listener returns what to do with an event of a name, nil when nothing.
 func (c *Checklist) Listener(event string) *Listener {
-	if l := c.listeners[event]; l != nil {
+	if l := c.names.listener(event); l != nil {
 		return l
 	}
 	return c.anywhere

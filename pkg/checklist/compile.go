@@ -57,6 +57,7 @@ func Compile(def *Definition) (*Checklist, error) {
 		return nil, err
 	}
 	c.noteReads()
+	c.out.names = newNames(c.out.listeners)
 	if c.out.bound = c.out.stateBound(); c.out.bound > maxState {
 		c.add("steps", "an account's state could take %d bytes, over the limit of %d: lower at_least of distinct and days steps",
 			c.out.bound, maxState)
