@@ -25,7 +25,7 @@ SKIPPED := $(BUILD)/skipped
 
 .PHONY: help
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: ## the whole pipeline on sample data, in one process, without any service
@@ -106,9 +106,39 @@ $(BUILD)/kafka/%: test/servers/pom.xml
 kafka-if-possible:
 	@if command -v mvn > /dev/null && command -v java > /dev/null; then $(MAKE) --no-print-directory kafka; fi
 
+# Where results go, as JSON, for `make performance`. test/bench/doc.go says what the environment sets.
+OUT ?= $(BUILD)/bench
+
+# $(call measure,BENCHMARK): one round of a benchmark is one run of the servers, so none is repeated.
+measure = OUT=$(abspath $(OUT)) go test -run '^$$' -bench '^Benchmark($(1))$$' -benchtime 1x -timeout 60m ./test/bench
+
 .PHONY: bench
-bench: kafka ## end to end on a real broker and Redis: throughput, latency, CPU, memory
-	go test -run '^$$' -bench . -benchtime 1x -timeout 30m ./test/bench/...
+bench: kafka ## the program beside others on a real broker and Redis: catching up, live
+	$(call measure,CatchUp|Live)
+
+.PHONY: bench-accounts bench-processes bench-rebuild bench-start bench-rates bench-profile
+bench-accounts: kafka ## what an event costs with up to 5 million accounts
+	$(call measure,Accounts)
+bench-processes: kafka ## 1, 2 and 4 processes on the same cores
+	$(call measure,Processes)
+bench-rebuild: kafka ## filling an empty Redis, beside what Redis can take
+	$(call measure,Rebuild)
+bench-start: kafka ## from the start of the process to the first record
+	$(call measure,Start)
+bench-rates: kafka ## what an event costs at 1,000 to 100,000 events/s
+	$(call measure,Rates)
+bench-profile: kafka ## a CPU profile and its flame graph, docs/performance.svg
+	$(call measure,Profile)
+	go tool pprof -traces $(OUT)/cpu.pprof 2> /dev/null | go run ./test/bench/flame > docs/performance.svg
+	go tool pprof -top -nodecount=30 $(OUT)/cpu.pprof 2> /dev/null | sed '/^File:/d; /^Build ID:/d; /^Time:/d' > $(OUT)/profile.txt
+
+.PHONY: performance
+performance: ## write what was measured into docs/performance.md
+	go run ./test/bench/performance -results $(OUT)
+
+.PHONY: bench-budget
+bench-budget: ## write anew what an event may take in allocations and bytes, test/bench/budget.json
+	UPDATE_BUDGET=1 go test -count=1 -run '^TestBudget$$' ./test/bench
 
 .PHONY: bench-micro
 bench-micro: ## the inner loops, without servers

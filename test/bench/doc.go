@@ -1,7 +1,35 @@
-// Package bench measures the program from end to end, on a real broker and a real Redis of its own: `make bench`. It
-// prints a table and asserts that the PQLs are right, never how fast they came.
+// Package bench measures the program from end to end, on a real broker and Redis servers of its own. It asserts that the
+// PQLs are right, never how fast they came. `make help` lists the targets; docs/performance.md is made from what they
+// measure.
 //
-// Environment: EVENTS (2,000,000) and ACCOUNTS (100,000) of the backlog, RATE (20,000 events a second), WARMUP and
-// MEASURE (10s, 30s) and LIVE_ACCOUNTS (20,000) of the live load, RUNS (3) of each, SEED (1). OUTPUTS=all has the
-// program write pql.lifecycle and pql.current too, which the other implementations of the job don't have.
+// The job: events of accounts with six steps and three tiers (config/checklists/bench.yaml), in Avro of a schema of their
+// own (job/usage-event.avsc), on 8 partitions, compressed with snappy. The peers, two cores each:
+//
+//   - pqlstream: the program as `make build` makes it, exactly once.
+//   - go-redis (folder goredis): the job by hand on the same client library, goavro and Redis, at least once.
+//   - raw (folder raw): the client library reads, and events are decoded by hand. Nothing can be faster with it.
+//   - ks-eos and ks-eos-tuned: Kafka Streams, exactly once, plain and with ParallelGC, more memory, a larger cache and
+//     a commit a second. They are not in this repository: PEERS names the folder that has them, with streams/pom.xml and
+//     usage-event.avsc. They need Maven.
+//
+// The time of a peer runs from its READY until its group has committed the whole input and its store has what became of
+// it. Bytes written are those of the logs of its own topics after it has stopped; the broker does not compact meanwhile.
+// "other load" is what everything else on the machine used: figures taken where it is high are worth little.
+//
+// Environment, with defaults. Of all: RUNS (3) rounds, SEED (1), QUIET (10s), for how long a quiet machine is waited for,
+// OUT, the folder that results go to as JSON, OUTPUTS=all, which has the program write pql.lifecycle and pql.current too,
+// as the other peers don't.
+//
+//   - make bench, catching up: EVENTS (2,000,000), ACCOUNTS (100,000), PEERS.
+//   - make bench, live: RATE (20,000 events a second), WARMUP and MEASURE (10s, 30s), LIVE_ACCOUNTS (20,000), LIVE_RUNS (2).
+//   - make bench-rates: RATES (1000,10000,100000 events a second), and those of live.
+//   - make bench-accounts: ACCOUNT_COUNTS (100000,1000000,5000000), EVENTS (4,000,000) for each. The cache has room for
+//     200,000.
+//   - make bench-processes: PROCESSES (1,2,4), EVENTS (4,000,000), ACCOUNTS (100,000).
+//   - make bench-rebuild: REBUILD_ACCOUNTS (2,000,000).
+//   - make bench-start: STARTS (10), START_ACCOUNTS (100,000).
+//   - make bench-profile: EVENTS (8,000,000), ACCOUNTS (400,000), PROFILE_SECONDS (8), the first of which are profiled.
+//
+// TestBudget is the part of it that does not depend on the machine: what an event takes in allocations and leaves in
+// bytes, compared with budget.json.
 package bench

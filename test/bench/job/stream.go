@@ -1,4 +1,4 @@
-package bench
+package job
 
 import (
 	"encoding/binary"
@@ -6,14 +6,8 @@ import (
 	"iter"
 	"math"
 	"math/rand/v2"
-	"os"
 	"strconv"
-	"testing"
 
-	"github.com/stretchr/testify/require"
-
-	"github.com/pqlstream/pqlstream/pkg/account"
-	"github.com/pqlstream/pqlstream/pkg/checklist"
 	"github.com/pqlstream/pqlstream/pkg/usage"
 )
 
@@ -22,6 +16,9 @@ const (
 	spanMs  = 30 * 86_400_000
 	lateMs  = 5 * 60_000
 )
+
+// End is after the last event of any stream, ms since the Unix epoch.
+const End = startMs + spanMs
 
 // names are in order of frequency, each with the weight 1/rank. About half of the events belong to no step.
 var names = []string{"page_viewed", "session_started", "report_run", "feature_used", "storage_used", "project_updated",
@@ -46,22 +43,34 @@ var properties = []struct {
 	{"browser", []string{"chrome-141", "firefox-143", "safari-26"}},
 }
 
-// generator makes the job's events: sign-ups spread evenly over the first two thirds, older accounts busier, up to five
-// minutes out of order.
+// Stream yields the job's events: sign-ups spread evenly over the first two thirds, older accounts busier, up to five
+// minutes out of order. They are the same for the same arguments, and each is the receiver's own. With as many events as
+// accounts, they are nothing but sign-ups.
+func Stream(seed uint64, events, accounts int) iter.Seq[*usage.Event] {
+	return newGenerator(seed, events, accounts).all
+}
+
+// Established yields events of accounts that have signed up before.
+func Established(seed uint64, events, accounts int) iter.Seq[*usage.Event] {
+	g := newGenerator(seed, events, accounts)
+	g.signedUp = accounts
+	return g.all
+}
+
 type generator struct {
 	random           *rand.Rand
 	events, accounts int
 	made, signedUp   int
 }
 
-// stream yields the same events for the same arguments, each the receiver's own.
-func stream(seed uint64, events, accounts int) iter.Seq[*usage.Event] {
-	return func(yield func(*usage.Event) bool) {
-		g := generator{random: rand.New(rand.NewPCG(seed, 0x9e3779b97f4a7c15)), events: events, accounts: accounts}
-		for g.made < events {
-			if !yield(g.next()) {
-				return
-			}
+func newGenerator(seed uint64, events, accounts int) *generator {
+	return &generator{random: rand.New(rand.NewPCG(seed, 0x9e3779b97f4a7c15)), events: events, accounts: accounts}
+}
+
+func (g *generator) all(yield func(*usage.Event) bool) {
+	for g.made < g.events {
+		if !yield(g.next()) {
+			return
 		}
 	}
 }
@@ -123,58 +132,4 @@ func companySize(number int) int {
 	default:
 		return 500 + rest%9500
 	}
-}
-
-const checklistFile = "../../config/checklists/bench.yaml"
-
-// folder says which events qualify an account.
-type folder struct {
-	engine *account.Engine
-	states map[string]*account.State
-}
-
-func newFolder(tb testing.TB) *folder {
-	tb.Helper()
-	text, err := os.ReadFile(checklistFile)
-	require.NoError(tb, err)
-	definition, err := checklist.Parse(text)
-	require.NoError(tb, err)
-	compiled, err := checklist.Compile(definition)
-	require.NoError(tb, err)
-	return &folder{account.NewEngine(compiled), map[string]*account.State{}}
-}
-
-func (f *folder) qualifies(e *usage.Event) bool {
-	s := f.states[e.AccountID]
-	if s == nil {
-		s = f.engine.New(e.AccountID, 0)
-		f.states[e.AccountID] = s
-	}
-	_, facts := f.engine.Apply(s, e, account.Position{}, 0)
-	for i := range facts {
-		if facts[i].Type == account.Qualified {
-			return true
-		}
-	}
-	return false
-}
-
-func TestTheStreamIsTheSameEachTime(t *testing.T) {
-	const events, accounts = 20_000, 1_000
-	fold, n, pqls := newFolder(t), 0, 0
-	next, stop := iter.Pull(stream(1, events, accounts))
-	defer stop()
-	for e := range stream(1, events, accounts) {
-		again, ok := next()
-		require.True(t, ok)
-		require.Equal(t, e, again)
-		require.NoError(t, usage.Validate(e, startMs+spanMs, 0))
-		n++
-		if fold.qualifies(e) {
-			pqls++
-		}
-	}
-	require.Equal(t, events, n)
-	require.Len(t, fold.states, accounts)
-	require.Greater(t, pqls, accounts/50)
 }

@@ -1,0 +1,182 @@
+package bench
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/pqlstream/pqlstream/pkg/account"
+	"github.com/pqlstream/pqlstream/pkg/codec"
+	"github.com/pqlstream/pqlstream/test/servers"
+)
+
+const checklistFile = "../../config/checklists/bench.yaml"
+
+// deployment is a running pqlstream: one or more processes of one deployment.
+type deployment struct {
+	peer
+	addresses []string // of the processes' metrics
+}
+
+// appOptions say how pqlstream is run. The zero value of each means what the benchmarks have in common.
+type appOptions struct {
+	prefix    string
+	store     *servers.Redis // one of its own
+	program   []string       // in place of pqlstream
+	processes int            // 1
+	cores     int            // of each process; 2
+	logLevel  string         // warn
+	profiling bool           // serve profiles
+}
+
+const settings = `stages: [activation]
+prefix: %s
+checklist: %s
+kafka: {brokers: [%s], create_topics: true}
+redis: {addresses: [%s]}
+registry: {directory: %s}
+input: {sources: [{topic: %s, format: avro}]}
+output: {format: avro, lifecycle: %[7]t, current: %[7]t}
+http: {address: %[8]s, profiling: %[10]t}
+log: {level: %[9]s}
+`
+
+// startApp runs pqlstream and returns once it is ready.
+func (s *setup) startApp(o appOptions) *deployment {
+	s.tb.Helper()
+	a := s.launchApp(o)
+	a.await("it to be ready", poll, a.ready)
+	return a
+}
+
+// launchApp runs pqlstream and returns at once.
+func (s *setup) launchApp(o appOptions) *deployment {
+	s.tb.Helper()
+	if o.store == nil {
+		o.store = servers.StartRedis(s.tb)
+	}
+	if o.program == nil {
+		o.program = []string{s.binary, "run", "--print-ready"}
+	}
+	a := &deployment{peer: peer{s: s, name: o.prefix, store: o.store, output: o.prefix + ".events"}}
+	a.event = func(r *kgo.Record) (string, bool) { return eventInFact(s.tb, r) }
+	a.finished = a.done
+	for range max(o.processes, 1) {
+		address := freeAddress(s.tb)
+		a.addresses = append(a.addresses, address)
+		args := slices.Concat(o.program[1:], []string{"--config", s.configure(&o, address)})
+		a.run(command(either(o.cores, cores), o.program[0], args...)...)
+	}
+	return a
+}
+
+// configure writes a process's settings.
+func (s *setup) configure(o *appOptions, address string) (file string) {
+	s.tb.Helper()
+	rules, err := filepath.Abs(checklistFile)
+	require.NoError(s.tb, err)
+	file = filepath.Join(s.tb.TempDir(), "pqlstream.yaml")
+	text := fmt.Sprintf(settings, o.prefix, rules, s.kafka.Bootstrap(), o.store.Addr(), s.schemas, input, os.Getenv("OUTPUTS") == "all",
+		address, either(o.logLevel, "warn"), o.profiling)
+	require.NoError(s.tb, os.WriteFile(file, []byte(text), 0o600))
+	return file
+}
+
+func either[T comparable](v, otherwise T) T {
+	var zero T
+	if v == zero {
+		return otherwise
+	}
+	return v
+}
+
+func freeAddress(tb testing.TB) string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(tb, err)
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// done says whether the group has committed n records and Redis holds what became of them.
+func (a *deployment) done(n int64) bool {
+	if a.committed(a.name+".activation") < n {
+		return false
+	}
+	for _, address := range a.addresses {
+		if backlog, ok := scrape(address)[mirrorBacklog]; !ok || backlog > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// balanced says whether all partitions are owned, by all processes alike.
+func (a *deployment) balanced() bool {
+	for _, address := range a.addresses {
+		if owned, ok := scrape(address)[partitionsOwned]; !ok || int(owned) != partitions/len(a.addresses) {
+			return false
+		}
+	}
+	return true
+}
+
+// Metrics of the program.
+const (
+	recordsFolded   = "pqlstream_records_total"
+	statesLoaded    = "pqlstream_states_loaded_total"
+	partitionsOwned = "pqlstream_partitions_owned"
+	mirrorBacklog   = "pqlstream_mirror_backlog_commits"
+)
+
+// metric is a figure of all processes together, 0 where they don't have it.
+func (a *deployment) metric(name string) (sum float64) {
+	for _, address := range a.addresses {
+		sum += scrape(address)[name]
+	}
+	return sum
+}
+
+// scrape returns a process's metrics by name, without their labels; nil when it does not serve them.
+func scrape(address string) map[string]float64 {
+	resp, err := http.Get("http://" + address + "/metrics")
+	if err != nil {
+		return nil
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return nil
+	}
+	all := map[string]float64{}
+	for line := range strings.Lines(string(body)) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), " ")
+		name, _, _ = strings.Cut(name, "{")
+		if figure, err := strconv.ParseFloat(value, 64); err == nil {
+			all[name] = figure
+		}
+	}
+	return all
+}
+
+// eventInFact returns the event that qualified an account, from a PQL event.
+func eventInFact(tb testing.TB, r *kgo.Record) (id string, ok bool) {
+	if r.Attrs.IsControl() {
+		return "", false
+	}
+	f, _, err := codec.DecodeFact(r.Value)
+	if err != nil {
+		tb.Errorf("reading a PQL event: %v", err)
+		return "", false
+	}
+	return f.EventID, f.Type == account.Qualified
+}
