@@ -27,7 +27,7 @@ func (e *Engine) Load(accountID string, b []byte) (*State, error) {
 	s.ordinal = uint32(r.below(math.MaxUint32 + 1))
 	s.flags = flags(r.below(int64(allFlags) + 1))
 	if !r.bad {
-		s.parts.b = append([]byte(nil), r.b...)
+		s.parts.b = append([]byte(nil), r.b[r.at:]...)
 	}
 	if !s.parts.delimit() || !e.adopt(s) {
 		return nil, fmt.Errorf("loading account %s: %w", accountID, errMalformed)
@@ -52,10 +52,10 @@ func (p *parts) delimit() bool {
 			return false
 		}
 		if which < partCount-1 {
-			p.ends[which] = uint32(len(p.b) - len(r.b))
+			p.ends[which] = uint32(r.at)
 		}
 	}
-	return len(r.b) == 0
+	return !r.more()
 }
 
 // item passes over an item of a part and looks at its form; counts are the numbers of items of the parts up to it.
@@ -126,7 +126,7 @@ func (e *Engine) adopt(s *State) bool {
 func (e *Engine) adoptTold(s *State) bool {
 	var known uint64
 	for at := 0; at < len(s.parts.items(told)); {
-		r := reader{b: s.parts.items(told)[at:]}
+		r := reader{b: s.parts.items(told), at: at}
 		p := nextProperty(&r)
 		i := e.propertyOf(p.key)
 		if i < 0 {
@@ -166,19 +166,18 @@ func (e *Engine) adoptLog(s *State) bool {
 func (e *Engine) adoptWork(s *State) bool {
 	steps, known := e.checklist.Steps(), [2]uint64{}
 	for at := 0; at < len(s.parts.items(work)); {
-		r := reader{b: s.parts.items(work)[at:]}
-		size, key, set := len(r.b), r.key(), r.text()
-		size -= len(r.b)
+		r := reader{b: s.parts.items(work), at: at}
+		key, set := r.key(), r.text()
 		step := slices.IndexFunc(steps, func(s checklist.Step) bool { return s.WorkKey == key })
 		if step < 0 || s.stepDone(step) {
-			s.parts.remove(work, at, size)
+			s.parts.remove(work, at, r.at-at)
 			continue
 		}
 		if known[step>>6]&(1<<(step&63)) != 0 || !steps[step].Valid(set) {
 			return false
 		}
 		known[step>>6] |= 1 << (step & 63)
-		at += size
+		at = r.at
 	}
 	return true
 }
@@ -201,26 +200,29 @@ func (e *Engine) stepOf(key uint32) int {
 // reader takes apart Avro's binary encoding. After the first thing wrong it is bad and reads zeros.
 type reader struct {
 	b   []byte
+	at  int // what is read next
 	bad bool
 }
 
+func (r *reader) more() bool { return r.at < len(r.b) }
+
 // long reads a varint, which must be as short as it can be.
 func (r *reader) long() int64 {
-	if len(r.b) > 0 && r.b[0] < 0x80 {
-		c := int64(r.b[0])
-		r.b = r.b[1:]
+	if r.at < len(r.b) && r.b[r.at] < 0x80 { // most are
+		c := int64(r.b[r.at])
+		r.at++
 		return c>>1 ^ -(c & 1)
 	}
-	v, n := binary.Varint(r.b)
-	if n <= 0 || r.b[n-1] == 0 {
+	v, n := binary.Varint(r.b[r.at:])
+	if n <= 0 || r.b[r.at+n-1] == 0 {
 		r.fail()
 		return 0
 	}
-	r.b = r.b[n:]
+	r.at += n
 	return v
 }
 
-func (r *reader) fail() { r.b, r.bad = nil, true }
+func (r *reader) fail() { r.at, r.bad = len(r.b), true }
 
 // below returns a number from 0 to below a limit.
 func (r *reader) below(limit int64) int64 {
@@ -233,17 +235,16 @@ func (r *reader) below(limit int64) int64 {
 }
 
 func (r *reader) take(n int64) []byte {
-	if n < 0 || n > int64(len(r.b)) {
+	if n < 0 || n > int64(len(r.b)-r.at) {
 		r.fail()
 		return nil
 	}
-	b := r.b[:n]
-	r.b = r.b[n:]
-	return b
+	r.at += int(n)
+	return r.b[r.at-int(n) : r.at : r.at]
 }
 
 // count begins an array of at most one block and returns the number of its items, at most as many as there are bytes.
-func (r *reader) count() int64 { return r.below(int64(len(r.b))) }
+func (r *reader) count() int64 { return r.below(int64(len(r.b) - r.at)) }
 
 func (r *reader) key() uint32 {
 	if b := r.take(4); b != nil {

@@ -239,10 +239,9 @@ func (s *State) userNames() []string {
 func (s *State) topicNames() []string {
 	items := s.parts.items(topics)
 	names, all := make([]string, 0, s.parts.count(topics)), string(items)
-	for r := (reader{b: items}); len(r.b) > 0; {
+	for r := (reader{b: items}); r.more(); {
 		n := len(r.text())
-		end := len(items) - len(r.b)
-		names = append(names, all[end-n:end])
+		names = append(names, all[r.at-n:r.at])
 	}
 	return names
 }

@@ -42,34 +42,32 @@ const (
 // logReader walks through a log, the oldest entry first.
 type logReader struct {
 	reader
-	size int
-	at   int64 // of the entry read last
+	time int64 // of the entry read last
 }
 
 func (s *State) log() logReader {
-	items := s.parts.items(log)
-	return logReader{reader: reader{b: items}, size: len(items)}
+	return logReader{reader: reader{b: s.parts.items(log)}}
 }
 
 // next reads an entry; there is none after the last.
 func (r *logReader) next(e *entry) bool {
-	if len(r.b) == 0 {
+	if !r.more() {
 		return false
 	}
-	*e = entry{kind: kindStepDone, from: r.size - len(r.b)}
+	*e = entry{kind: kindStepDone, from: r.at}
 	done := r.long() == branchDone
 	if !done {
 		e.kind = uint8(r.long())
 	}
-	e.distanceFrom = r.size - len(r.b)
+	e.distanceFrom = r.at
 	e.distance = r.long()
-	e.distanceTo = r.size - len(r.b)
-	r.at += e.distance
-	if e.at = r.at; done {
+	e.distanceTo = r.at
+	r.time += e.distance
+	if e.at = r.time; done {
 		e.key, e.user, e.event = r.key(), int(r.long()), r.eventID()
 		e.topic, e.partition, e.offset, e.count = int(r.long()), int32(r.long()), r.long(), r.number()
 	}
-	e.to = r.size - len(r.b)
+	e.to = r.at
 	return true
 }
 
@@ -78,7 +76,7 @@ func (s *State) lastAt() int64 {
 	r, e := s.log(), entry{}
 	for r.next(&e) {
 	}
-	return r.at
+	return r.time
 }
 
 // remember notes a transition. Of those beyond checklist.History the oldest goes. Steps done stay, they are the evidence,

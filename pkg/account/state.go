@@ -86,7 +86,7 @@ func (s *State) topic(name string) int {
 	name = clip(name)
 	r := reader{b: s.parts.items(topics)}
 	n := 0
-	for ; len(r.b) > 0; n++ {
+	for ; r.more(); n++ {
 		if string(r.text()) == name {
 			return n
 		}

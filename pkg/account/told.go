@@ -17,17 +17,17 @@ type property struct {
 
 // nextProperty reads an item of told. A text value aliases the state: it is valid until told changes.
 func nextProperty(r *reader) (p property) {
-	before := len(r.b)
+	before := r.at
 	p.key, p.at, p.value = r.key(), r.long(), r.value()
-	p.size = before - len(r.b)
+	p.size = r.at - before
 	return p
 }
 
 // property returns what an event has told about a property and where the item lies; its size is 0 when none has.
 func (s *State) property(key uint32) (p property, at int) {
 	items := s.parts.items(told)
-	for r := (reader{b: items}); len(r.b) > 0; {
-		at = len(items) - len(r.b)
+	for r := (reader{b: items}); r.more(); {
+		at = r.at
 		if p = nextProperty(&r); p.key == key {
 			return p, at
 		}
@@ -91,7 +91,7 @@ func (t *turn) properties() []usage.Value {
 // are valid until told changes.
 func (e *Engine) properties(values []usage.Value, s *State) []usage.Value {
 	values = append(values, e.checklist.Defaults()...)
-	for r := (reader{b: s.parts.items(told)}); len(r.b) > 0; {
+	for r := (reader{b: s.parts.items(told)}); r.more(); {
 		p := nextProperty(&r)
 		if i := e.propertyOf(p.key); i >= 0 {
 			values[i] = p.value

@@ -12,25 +12,22 @@ type user struct {
 }
 
 // userReader walks through a state's users.
-type userReader struct {
-	reader
-	size int
-}
+type userReader struct{ reader }
 
 func (s *State) users() userReader {
-	items := s.parts.items(users)
-	return userReader{reader{b: items}, len(items)}
+	return userReader{reader{b: s.parts.items(users)}}
 }
 
 // next reads a user; there is none after the last.
 func (r *userReader) next(u *user) bool {
-	if len(r.b) == 0 {
+	if !r.more() {
 		return false
 	}
-	u.at, u.id = r.size-len(r.b), r.text()
-	u.numbers = r.size - len(r.b)
+	u.at = r.at
+	u.id = r.text()
+	u.numbers = r.at
 	u.events, u.lastSeen = r.long(), r.long()
-	u.end = r.size - len(r.b)
+	u.end = r.at
 	return true
 }
 
@@ -59,9 +56,9 @@ func (s *State) user(id string) (u user, place int) {
 		from, to := at+size, at+size+int(length)
 		place++
 		if string(items[from:to]) == id {
-			r := reader{b: items[to:]}
+			r := reader{b: items, at: to}
 			u = user{id: items[from:to], events: r.long(), lastSeen: r.long(), at: at, numbers: to}
-			u.end = len(items) - len(r.b)
+			u.end = r.at
 			return u, place
 		}
 		for range 2 {
