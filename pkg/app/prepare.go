@@ -53,6 +53,7 @@ func (w *wiring) checkFeatures(ctx context.Context) error {
 	if err := features.Check(); err != nil {
 		return err
 	}
+	w.consumerProtocol = kafka.UsesConsumerProtocol(w.app.c.Kafka, features)
 	w.group, err = kafka.GroupOptions(w.app.c.Kafka, features)
 	return err
 }

@@ -33,6 +33,8 @@ type wiring struct {
 	partitions map[string]int32 // of our own topics
 	group      []kgo.Opt        // how their clients join groups
 
+	consumerProtocol bool // it is by that of KIP-848
+
 	source codec.SchemaSource
 	own    codec.SchemaSource // of our own topics
 	ids    map[string]int     // of our own topics' schemas
@@ -155,6 +157,7 @@ func (w *wiring) options(s config.Stage) (stream.Options, error) {
 		CacheStates:  c.Runtime.CacheAccounts,
 		CacheBytes:   int(c.Runtime.CacheMemory),
 
+		ConsumerProtocol:   w.consumerProtocol,
 		Disorder:           c.Runtime.AllowedDisorder,
 		EmissionInterval:   c.Runtime.EmissionInterval,
 		FetchMaxWait:       c.Kafka.FetchMaxWait,

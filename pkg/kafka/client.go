@@ -73,6 +73,11 @@ func NewClient(c config.Kafka, log *slog.Logger, extra ...kgo.Opt) (*kgo.Client,
 	return client, nil
 }
 
+// UsesConsumerProtocol says whether a client joins its group by the protocol of KIP-848 on a cluster with the features.
+func UsesConsumerProtocol(c config.Kafka, f Features) bool {
+	return c.GroupProtocol != config.ProtocolClassic && f.ConsumerProtocol
+}
+
 // GroupOptions returns how a client joins a group on a cluster with the features: the protocol and the static
 // membership. An error says what to change.
 func GroupOptions(c config.Kafka, f Features) ([]kgo.Opt, error) {
@@ -80,7 +85,7 @@ func GroupOptions(c config.Kafka, f Features) ([]kgo.Opt, error) {
 	switch {
 	case c.GroupProtocol == config.ProtocolConsumer && !f.ConsumerProtocol:
 		return nil, errors.New("kafka.group_protocol: not every broker has the consumer protocol (KIP-848, Kafka 4.0); use classic or auto")
-	case c.GroupProtocol != config.ProtocolClassic && f.ConsumerProtocol:
+	case UsesConsumerProtocol(c, f):
 		// The client names the server's assignor after its balancer: sticky stands for uniform.
 		opts = append(opts, kgo.ServerSideBalancer(), kgo.Balancers(kgo.StickyBalancer()))
 	default:

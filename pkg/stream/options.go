@@ -34,6 +34,8 @@ type Options struct {
 	Client func(...kgo.Opt) (*kgo.Client, error)
 	// GroupOptions are added to the group's client: protocol, static membership.
 	GroupOptions []kgo.Opt
+	// ConsumerProtocol says that GroupOptions ask for the protocol of KIP-848, where the broker assigns partitions.
+	ConsumerProtocol bool
 	// InstanceID is the static member's, as in GroupOptions; empty for a dynamic one.
 	InstanceID string
 

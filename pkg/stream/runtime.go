@@ -169,8 +169,12 @@ func (r *Runtime) Run(ctx context.Context) error {
 	defer endFetches()
 	loops.Go(func() { r.fetcher.run(fetches) })
 	loops.Go(func() { r.watchGroup(work) })
+	if r.o.ConsumerProtocol {
+		loops.Go(func() { r.hasten(work) })
+	}
 	commits, endCommits := context.WithCancel(work)
 	defer endCommits()
+	loops.Go(func() { r.connect(commits) })
 	loops.Go(func() { r.commitLoop(commits) })
 	loops.Go(func() { r.watchTopics(work) })
 	select {
@@ -206,7 +210,7 @@ func (r *Runtime) stop(work context.Context) {
 		r.awaitMirrors(last)
 		cancel()
 	}
-	_ = r.group.LeaveGroupContext(ctx)
+	r.leave(ctx)
 	// Leaving waits for a join under way, which takes as long as the slowest member.
 	r.endGroup()
 	r.dropAll()

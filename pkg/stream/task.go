@@ -21,7 +21,7 @@ const (
 	longBacklog = 10_000
 	// queuedRecords bounds what a task has fetched and not folded, queuedBytes what all of them have; beyond it the
 	// partition is paused.
-	queuedRecords = 50_000
+	queuedRecords = 20_000
 	queuedBytes   = 256 << 20
 	// commitRecords and commitBytes bound the states and the outputs that one commit writes, over all tasks, so that it
 	// ends well before the transaction's timeout even on a slow machine.

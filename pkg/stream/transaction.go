@@ -65,6 +65,17 @@ func (p *producer) drop(timeout time.Duration) {
 	}
 }
 
+// connect prepares the producer while the process joins its group: the first claim need not wait for it.
+func (r *Runtime) connect(ctx context.Context) {
+	r.txn.Lock()
+	defer r.txn.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, r.o.TransactionTimeout)
+	defer cancel()
+	if client, err := r.producer.client(ctx); err == nil {
+		_, _, _ = client.ProducerID(ctx) // a commit that needs it says what is wrong
+	}
+}
+
 func (r *Runtime) dropProducer() {
 	timeout := r.o.TransactionTimeout / 2
 	if r.stopped.Load() {
