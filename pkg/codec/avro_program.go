@@ -122,6 +122,8 @@ func (r *avroRun) run(p program) (err error) {
 			err = r.skipTexts(o.n)
 		case opSkip:
 			err = r.skip(o.n)
+		case opUnion:
+			err = r.union(o)
 		case opLater:
 			r.sink.later[o.target.slot()] = later{true, r.pos, o}
 			err = r.run(*o.program)
@@ -155,18 +157,27 @@ func (r *avroRun) step(o *op) (err error) {
 		return r.skipBlocks(*o.program)
 	case opCall:
 		return r.run(*o.program)
-	case opUnion:
-		i, err := r.index(len(o.programs), errBranch)
-		if err != nil || len(o.programs[i]) == 0 {
-			return err
-		}
-		return r.run(o.programs[i])
 	case opEach:
 		return r.each(o.programs)
 	case opMap:
 		return r.mapEntries(o)
 	}
 	return o.reject
+}
+
+func (r *avroRun) union(o *op) error {
+	i, err := r.index(len(o.programs), errBranch)
+	if err != nil {
+		return err
+	}
+	switch p := o.programs[i]; {
+	case len(p) == 0:
+		return nil
+	case len(p) == 1 && p[0].code == opSkipText:
+		return r.skipText()
+	default:
+		return r.run(p)
+	}
 }
 
 // each reads the same value once for each of those that want it.
@@ -195,11 +206,19 @@ func (r *avroRun) skipTexts(n int) error {
 		if count > int64(len(r.b)-r.pos) { // each text has a byte at least; so count*n can't overflow
 			return errTruncated
 		}
+		b, pos := r.b, r.pos // in registers
 		for count *= int64(n); count > 0; count-- {
+			if pos < len(b) && b[pos]&0x81 == 0 && int(b[pos]>>1) < len(b)-pos { // as in skipText
+				pos += 1 + int(b[pos]>>1)
+				continue
+			}
+			r.pos = pos
 			if err := r.skipText(); err != nil {
 				return err
 			}
+			pos = r.pos
 		}
+		r.pos = pos
 	}
 }
 

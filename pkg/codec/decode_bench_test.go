@@ -82,6 +82,28 @@ func benchmarkDecode(b *testing.B, f Format, record []byte) {
 	}
 }
 
+// BenchmarkDecodeCore reads what every event needs, and what it takes to read one of its properties besides.
+func BenchmarkDecodeCore(b *testing.B) {
+	for format, record := range map[Format][]byte{Avro: benchRecord(b), JSON: benchJSON} {
+		for name, wanted := range map[string]*usage.Selection{"nothing": {}, "plan": {Keys: []string{"plan"}}} {
+			b.Run(string(format)+"/"+name, func(b *testing.B) {
+				d := benchDecoder(b, format)
+				var e usage.Event
+				b.ReportAllocs()
+				for b.Loop() {
+					err := d.DecodeCore(b.Context(), record, &e)
+					if err == nil && !wanted.Empty() {
+						err = d.Properties(wanted)
+					}
+					if err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+	}
+}
+
 func BenchmarkValidate(b *testing.B) {
 	var e usage.Event
 	require.NoError(b, benchDecoder(b, Avro).Decode(b.Context(), benchRecord(b), &e))

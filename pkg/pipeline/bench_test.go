@@ -16,7 +16,9 @@ import (
 	"github.com/pqlstream/pqlstream/pkg/checklist"
 	"github.com/pqlstream/pqlstream/pkg/codec"
 	"github.com/pqlstream/pqlstream/pkg/kafka"
+	"github.com/pqlstream/pqlstream/pkg/stream"
 	"github.com/pqlstream/pqlstream/pkg/usage"
+	"github.com/pqlstream/pqlstream/schemas"
 )
 
 // jobSchema is that of the benchmark job's usage events.
@@ -57,22 +59,35 @@ func jobEvents(n int) (events []usage.Event) {
 	return events
 }
 
-// jobStage is an activation stage that reads the benchmark job's records directly.
-func jobStage(tb testing.TB, f codec.Format) *Activation {
+// jobForms are how the benchmark job's events come to the activation stage: from their own topic, or through ingest.
+var jobForms = []struct {
+	name    string
+	format  codec.Format
+	mapping usage.Mapping
+	schema  schemas.Schema
+}{
+	{"avro", codec.Avro, usage.DefaultMapping(), schemas.Schema{LocalID: 1, Text: jobSchema}},
+	{"ingested", codec.Avro, usage.CanonicalMapping(), schemas.UsageEvent},
+	{"json", codec.JSON, usage.CanonicalMapping(), schemas.UsageEvent},
+}
+
+// jobProcessor is that of an activation stage with the benchmark job's rules.
+func jobProcessor(tb testing.TB, f codec.Format, m usage.Mapping, s schemas.Schema) stream.Processor {
 	text, err := os.ReadFile("../../config/checklists/bench.yaml")
 	require.NoError(tb, err)
 	definition, err := checklist.Parse(text)
 	require.NoError(tb, err)
 	rules, err := checklist.Compile(definition)
 	require.NoError(tb, err)
-	input, err := codec.NewInput(f, usage.DefaultMapping(), codec.Schemas{1: jobSchema})
+	input, err := codec.NewInput(f, m, codec.Schemas{s.LocalID: s.Text})
 	require.NoError(tb, err)
-	return &Activation{Engine: account.NewEngine(rules), Input: input, Partitions: partitions, Now: func() int64 { return epoch + day }}
+	a := &Activation{Engine: account.NewEngine(rules), Input: input, Partitions: partitions, Now: func() int64 { return epoch + day }}
+	return a.Processor()
 }
 
 // jobRecords are the benchmark job's records of one partition. They lie one after the other, as in a fetch.
-func jobRecords(tb testing.TB, f codec.Format, n int) (records []*kgo.Record) {
-	encoder, err := codec.NewEventEncoder(f, 1)
+func jobRecords(tb testing.TB, f codec.Format, s schemas.Schema, n int) (records []*kgo.Record) {
+	encoder, err := codec.NewEventEncoder(f, s.LocalID)
 	require.NoError(tb, err)
 	var all []byte
 	for _, e := range jobEvents(n * int(partitions)) {
@@ -80,7 +95,7 @@ func jobRecords(tb testing.TB, f codec.Format, n int) (records []*kgo.Record) {
 			continue
 		}
 		at := len(all)
-		if f == codec.Avro {
+		if s.Text == jobSchema {
 			all = appendJob(all, &e)
 		} else {
 			all = encoder.AppendUsage(all, &e)
@@ -111,12 +126,11 @@ func appendJob(b []byte, e *usage.Event) []byte {
 
 // BenchmarkDecodeJob decodes, validates and routes the benchmark job's events.
 func BenchmarkDecodeJob(b *testing.B) {
-	for _, f := range []codec.Format{codec.Avro, codec.JSON} {
-		b.Run(string(f), func(b *testing.B) {
+	for _, form := range jobForms {
+		b.Run(form.name, func(b *testing.B) {
 			const batch = 512
-			records := jobRecords(b, f, 8*batch)
-			records = records[:len(records)/batch*batch]
-			proc := jobStage(b, f).Processor()
+			records := jobRecords(b, form.format, form.schema, 8*batch)
+			proc := jobProcessor(b, form.format, form.mapping, form.schema)
 			size, ignored := 0, 0
 			b.ReportAllocs()
 			for i := 0; b.Loop(); i++ {
@@ -132,5 +146,26 @@ func BenchmarkDecodeJob(b *testing.B) {
 			b.SetBytes(int64(size / b.N))
 			b.ReportMetric(float64(ignored)/float64(b.N), "ignored/op")
 		})
+	}
+}
+
+// In the steady state decoding allocates nothing, whatever the form.
+func TestDecodingTheJobAllocatesNothing(t *testing.T) {
+	for _, form := range jobForms {
+		records := jobRecords(t, form.format, form.schema, 100)
+		proc := jobProcessor(t, form.format, form.mapping, form.schema)
+		heard := 0
+		require.Zero(t, testing.AllocsPerRun(10, func() {
+			for i, r := range records {
+				route, err := proc.Decode(i, r)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if !route.Ignore {
+					heard++
+				}
+			}
+		}), form.name)
+		require.Greater(t, heard, len(records))
 	}
 }
