@@ -39,6 +39,7 @@ version: 1
 name: test
 tiers: [{name: all, threshold: 1.0, playbook: call}]
 playbooks: [{name: call, action: Call them.}]
+properties: [{name: plan, type: string, from: [{event: one}]}]
 steps: [{id: one, kind: event, event: one}, {id: two, kind: event, event: two}]
 `
 

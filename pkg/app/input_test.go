@@ -90,7 +90,7 @@ func badAvro(w *writer) []bad {
 		{usage.CodeAccountIDMissing, w.encode("", map[string]any{"account_id": nil, "event": "one"})},
 		{"account_id_too_long", w.record(strings.Repeat("a", 257), "one")},
 		{usage.CodeTimestampInFuture, w.encode("acme", map[string]any{"account_id": "acme", "event": "one", "occurred_at": time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli()})},
-		{usage.CodePropertyWrongType, w.encode("acme", map[string]any{"account_id": "acme", "event": "one", "properties": map[string]any{"a": []int64{1}}})},
+		{usage.CodePropertyWrongType, w.encode("acme", map[string]any{"account_id": "acme", "event": "one", "properties": map[string]any{"plan": []int64{1}}})},
 	}
 }
 
@@ -105,7 +105,7 @@ func badJSON() []bad {
 		{"account_id_too_long", value(`"occurred_at":1750000000000,"account_id":"` + strings.Repeat("a", 257) + `"`)},
 		{usage.CodeTimestampInFuture, value(`"occurred_at":"2099-01-01T00:00:00Z","account_id":"acme"`)},
 		{usage.CodeTimestampOutOfRange, value(`"occurred_at":-5,"account_id":"acme"`)},
-		{usage.CodePropertyWrongType, value(`"occurred_at":1750000000000,"account_id":"acme","properties":{"a":{"b":1}}`)},
+		{usage.CodePropertyWrongType, value(`"occurred_at":1750000000000,"account_id":"acme","properties":{"plan":{"b":1}}`)},
 	}
 }
 
