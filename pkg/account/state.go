@@ -13,9 +13,9 @@ import (
 type State struct {
 	id          string
 	parts       parts
-	ordinal     uint32 // of the newest fact
 	incarnation int64
 	isDone      [2]uint64 // a bit for each step of the checklist
+	ordinal     uint32    // of the newest fact
 	standing    standing
 	flags       flags
 	unjudged    bool // it was loaded, maybe under another definition than it was folded by, and no event came since
