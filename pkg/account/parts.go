@@ -114,13 +114,17 @@ func (p *parts) splice(which part, at, drop int, with []byte) {
 	copy(p.b[at:], with)
 }
 
-// roomy is from how many bytes on there is room left to grow by. Smaller states get what the allocator rounds up to: there
-// are many, and most have grown to what they will be.
-const roomy = 512
+const (
+	// little is what parts are given at first: hardly any account stays below.
+	little = 64
+	// roomy is from how many bytes on there is room left to grow by. Smaller states get what the allocator rounds up to:
+	// there are many, and most have grown to what they will be.
+	roomy = 512
+)
 
 func roomFor(n int) int {
 	if n < roomy {
-		return n
+		return max(n, little)
 	}
 	return n + n/8
 }
