@@ -110,6 +110,26 @@ func TestApplyDoesNotAllocate(t *testing.T) {
 	}
 }
 
+// TestCountingDoesNotAllocate holds for events that change numbers only.
+func TestCountingDoesNotAllocate(t *testing.T) {
+	for _, step := range []string{
+		"kind: count, event: x, at_least: 1000000", "kind: count, event: x, at_least: 1000000, within: 7d",
+		"kind: sum, event: x, of: quantity, at_least: 1000000",
+	} {
+		e := engine(t, "version: 1\nname: one\ntiers: [{name: all, threshold: 1}]\ndedupe: {limit: 0}\nsteps: [{id: s, where: quantity > 0.5, "+step+"}]")
+		s, ev := e.New("acme", 0), &usage.Event{UserID: "ana", Quantity: 1, OccurredAt: 5, Name: "x"}
+		fold := func() {
+			if changed, _ := e.Apply(s, ev, account.Position{}, 0); !changed {
+				t.Fatal("not changed")
+			}
+		}
+		for range 200 { // numbers grow longer at first
+			fold()
+		}
+		require.Zero(t, testing.AllocsPerRun(1000, fold), step)
+	}
+}
+
 func stepEvent(t *testing.T, e *account.Engine) string {
 	for _, name := range []string{"premium_viewed", "report_run", "invite_accepted", "session_started", "storage_used"} {
 		if e.Checklist().Listens(name) {
