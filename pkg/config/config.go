@@ -63,7 +63,7 @@ func Default() *Config {
 			SessionTimeout: 45 * time.Second,
 			FetchMaxWait:   250 * time.Millisecond,
 		},
-		Redis: Redis{Buckets: 1024},
+		Redis: Redis{Buckets: 64},
 		Input: Input{Mode: ModeAuto, Start: Earliest, UsagePartitions: 8},
 		Output: Output{
 			Format:      Avro,
@@ -72,7 +72,7 @@ func Default() *Config {
 			Current:     true,
 		},
 		Runtime: Runtime{
-			EmissionInterval:   20 * time.Millisecond,
+			EmissionInterval:   5 * time.Millisecond,
 			CheckpointInterval: time.Second,
 			TransactionTimeout: 10 * time.Second,
 			CacheAccounts:      200_000,

@@ -49,6 +49,7 @@ func (c *count) AppendBinary(b []byte) ([]byte, error) {
 }
 
 func (c *count) Size() int        { return 64 + int(c.padding) }
+func (c *count) Touch() int       { return 0 }
 func (c *count) NextTimer() int64 { return c.due }
 
 func (c *counter) NewState(_ string, incarnation int64) State {

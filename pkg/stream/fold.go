@@ -139,6 +139,11 @@ func (t *task) load(ctx context.Context, records []*kgo.Record, eventTime int64)
 			t.missing = append(t.missing, s.entity.key)
 		}
 	}
+	for i := range t.slots {
+		if e := t.slots[i].entity; e != nil && e.state != nil {
+			t.touched += e.state.Touch()
+		}
+	}
 	watermark := t.table.watermark(max(t.table.now.eventTime, eventTime))
 	t.mu.Unlock()
 	if err := t.loadDue(ctx, watermark); err != nil {

@@ -47,7 +47,7 @@ type Options struct {
 
 	FetchMaxWait       time.Duration // for which a broker holds a fetch back that finds nothing; 250 ms
 	Disorder           time.Duration // by which events may come out of order without being late; 0
-	EmissionInterval   time.Duration // between commits that publish outputs; 20 ms
+	EmissionInterval   time.Duration // between commits that publish outputs; 5 ms
 	CheckpointInterval time.Duration // between commits that move the offset; 1 s
 	TransactionTimeout time.Duration // after which the broker aborts; 10 s
 	ShutdownTimeout    time.Duration // for the last checkpoint and leaving the group; 8 s
@@ -79,7 +79,7 @@ func (o *Options) setDefaults() error {
 	orDefault(&o.CacheBytes, defaultCacheBytes)
 	orDefault(&o.MaxRecord, defaultMaxRecord)
 	orDefault(&o.FetchMaxWait, 250*time.Millisecond)
-	orDefault(&o.EmissionInterval, 20*time.Millisecond)
+	orDefault(&o.EmissionInterval, 5*time.Millisecond)
 	orDefault(&o.CheckpointInterval, time.Second)
 	orDefault(&o.TransactionTimeout, 10*time.Second)
 	orDefault(&o.ShutdownTimeout, 8*time.Second)

@@ -42,6 +42,9 @@ type State interface {
 	AppendBinary(b []byte) ([]byte, error)
 	// Size is an estimate of the memory that the state takes, in bytes.
 	Size() int
+	// Touch reads a little of the memory that a fold will read, and returns something that depends on it. It is called for
+	// many entities in a row before any is folded: their memory is then fetched at the same time.
+	Touch() int
 }
 
 // Timed is a State with a timer.

@@ -83,6 +83,7 @@ type task struct {
 	records *recordReader
 	slots   []slot
 	missing []string
+	touched int       // so that it is not left out
 	log     topicInfo // the changelog with its leaders as last known
 	horizon int64     // timers of uncached entities that are due up to here are in the table's queue
 }
