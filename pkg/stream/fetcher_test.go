@@ -2,120 +2,13 @@ package stream
 
 import (
 	"context"
-	"encoding/binary"
-	"fmt"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kfake"
-	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
-
-// What a recordReader makes of an answer, span by span, is what the library makes of all of it at once: whatever the
-// compression, with transactions aborted and committed by turns and batches of any size.
-func TestRecordReaderAgreesWithTheLibrary(t *testing.T) {
-	t.Parallel()
-	for _, codec := range []kgo.CompressionCodec{kgo.NoCompression(), kgo.SnappyCompression(), kgo.Lz4Compression(), kgo.ZstdCompression(), kgo.GzipCompression()} {
-		w := newWorld(t, 1)
-		written := w.writeTransactions(codec, "in")
-		got := w.fetch("in", 0)
-		require.NotEmpty(t, got.AbortedTransactions)
-		whole, reached := kgo.ProcessFetchPartition(kgo.ProcessFetchPartitionOpts{
-			KeepControlRecords: true, IsolationLevel: kgo.ReadCommitted(), Topic: "in",
-		}, got, kgo.DefaultDecompressor(), nil)
-		require.NoError(t, whole.Err)
-		var committed []string
-		for _, r := range whole.Records {
-			if !r.Attrs.IsControl() {
-				committed = append(committed, string(r.Value))
-			}
-		}
-		require.Equal(t, written, committed, "the library has an idea of its own")
-
-		reader, set := newRecordReader("in", 0), newRecordSet(0, got)
-		require.Equal(t, reached, set.next)
-		at := 0
-		for spans := 0; len(set.batches) > 0; spans++ {
-			records, next, err := reader.read(&set, 20)
-			require.NoError(t, err)
-			for _, r := range records {
-				want := whole.Records[at]
-				require.Equal(t, [4]any{want.Offset, string(want.Key), string(want.Value), want.Attrs}, [4]any{r.Offset, string(r.Key), string(r.Value), r.Attrs})
-				require.Less(t, r.Offset, next)
-				at++
-			}
-			require.Less(t, spans, 1000)
-		}
-		require.Len(t, whole.Records, at)
-	}
-}
-
-// writeTransactions writes some of which every third is aborted, and returns the values of the others.
-func (w *world) writeTransactions(codec kgo.CompressionCodec, topic string) (committed []string) {
-	ctx := context.Background()
-	client, err := w.build(kgo.TransactionalID("writer"), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerBatchCompression(codec))
-	require.NoError(w.t, err)
-	defer client.Close()
-	for i := range 12 {
-		require.NoError(w.t, client.BeginTransaction())
-		var values []string
-		for j := range 1 + i*i/3 {
-			values = append(values, fmt.Sprintf("%d=%s", j, strings.Repeat(fmt.Sprint(i), j)))
-			client.Produce(ctx, &kgo.Record{Topic: topic, Key: fmt.Append(nil, i), Value: []byte(values[j])}, nil)
-		}
-		require.NoError(w.t, client.Flush(ctx))
-		require.NoError(w.t, client.EndTransaction(ctx, kgo.TransactionEndTry(i%3 != 1)))
-		if i%3 != 1 {
-			committed = append(committed, values...)
-		}
-	}
-	return committed
-}
-
-// A batch that is spoilt, wherever it is, is an error: never skipped, never half read.
-func TestRecordReaderRefusesWhatItCannotRead(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, 1)
-	w.send(0, "a=1", "b=2", "a=3")
-	spoil := map[string]func(b []byte){
-		"a bit":             func(b []byte) { b[len(b)-1] ^= 1 },
-		"more records":      func(b []byte) { binary.BigEndian.PutUint32(b[batchRecords:], 1000) },
-		"an unknown format": func(b []byte) { b[batchMagic] = 7 },
-	}
-	for name, do := range spoil {
-		got := w.fetch("in", 0)
-		do(got.RecordBatches)
-		set := newRecordSet(0, got)
-		_, _, err := newRecordReader("in", 0).read(&set, 1000)
-		require.ErrorContains(t, err, "in-0 at offset 0", name)
-	}
-}
-
-// What an answer is cut off in the middle of comes again.
-func TestRecordSetLeavesOutWhatIsNotWhole(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, 1)
-	w.send(0, "a=1", "b=2", "a=3")
-	w.send(0, "a=4")
-	got := w.fetch("in", 0)
-	size, _, _, _ := headOf(got.RecordBatches)
-	all := got.RecordBatches
-	for n := range len(all) + 1 {
-		got.RecordBatches = all[:n]
-		set := newRecordSet(0, got)
-		switch {
-		case n < size:
-			require.Equal(t, [2]int64{0, 0}, [2]int64{set.next, int64(set.records)})
-		case n < len(all):
-			require.Equal(t, [2]int64{3, 3}, [2]int64{set.next, int64(set.records)})
-		default:
-			require.Equal(t, [2]int64{4, 4}, [2]int64{set.next, int64(set.records)})
-		}
-	}
-}
 
 // The input's leader goes away for good while it is read; another broker leads then.
 func TestFetchingFollowsTheInputsLeader(t *testing.T) {

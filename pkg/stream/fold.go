@@ -34,10 +34,6 @@ func (t *task) fold(ctx context.Context, records []*kgo.Record) error {
 	defer t.mu.Unlock()
 	for i, r := range records {
 		s := &t.slots[i]
-		if r.Attrs.IsControl() {
-			t.table.skip(r.Offset)
-			continue
-		}
 		if err := t.table.fold(i, r, s.route, s.reject, s.entity); err != nil {
 			// No commit may take the table as it is now: it has passed the record by.
 			t.failure = fmt.Errorf("%w: folding offset %d: %w", errProcessing, r.Offset, err)
@@ -59,13 +55,9 @@ func (t *task) decode(ctx context.Context, records []*kgo.Record) (eventTime int
 	t.slots = t.slots[:0]
 	for i, r := range records {
 		var s slot
-		if !r.Attrs.IsControl() {
-			if s.route, err = t.decodeOne(ctx, i, r); err != nil {
-				var ok bool
-				if s.reject, ok = errors.AsType[*Reject](err); !ok {
-					return 0, err
-				}
-				s.route = Route{}
+		if s.route, err = t.proc.Decode(i, r); err != nil {
+			if s.route, s.reject, err = t.undecoded(ctx, i, r, err); err != nil {
+				return 0, err
 			}
 		}
 		eventTime = max(eventTime, s.route.EventTime)
@@ -74,25 +66,25 @@ func (t *task) decode(ctx context.Context, records []*kgo.Record) (eventTime int
 	return eventTime, nil
 }
 
-func (t *task) decodeOne(ctx context.Context, i int, r *kgo.Record) (Route, error) {
-	for tries := 0; ; tries++ {
-		route, err := t.proc.Decode(i, r)
-		if !errors.Is(err, ErrRetry) {
-			if tries > 0 {
-				t.wait("")
-			}
-			var reject *Reject
-			if err != nil && !errors.As(err, &reject) {
-				err = fmt.Errorf("%w: decoding offset %d: %w", errProcessing, r.Offset, err)
-			}
-			return route, err
-		}
+// undecoded handles an error of Decode: what is wrong with the record is a reject; what passes by itself is waited for.
+func (t *task) undecoded(ctx context.Context, i int, r *kgo.Record, err error) (route Route, reject *Reject, _ error) {
+	for tries := 0; errors.Is(err, ErrRetry); tries++ {
 		t.wait(err.Error())
 		backOff(ctx, tries)
 		if ctx.Err() != nil {
-			return Route{}, ctx.Err()
+			return Route{}, nil, ctx.Err()
+		}
+		if route, err = t.proc.Decode(i, r); !errors.Is(err, ErrRetry) {
+			t.wait("")
 		}
 	}
+	if err == nil {
+		return route, nil, nil
+	}
+	if reject, ok := errors.AsType[*Reject](err); ok {
+		return Route{}, reject, nil
+	}
+	return Route{}, nil, fmt.Errorf("%w: decoding offset %d: %w", errProcessing, r.Offset, err)
 }
 
 // room waits until the cache, the next commit and the mirror's backlog have room for n more entities.

@@ -156,8 +156,8 @@ func (t *table) forget(e *entity) {
 	e.state, e.size, e.applied, e.timer = nil, 0, 0, 0
 }
 
-// skip moves on over a record that no stage looks at, such as the marker of a transaction.
-func (t *table) skip(offset int64) { t.now.next = max(t.now.next, offset+1) }
+// skip moves on over records that no stage looks at: aborted ones, the markers of transactions.
+func (t *table) skip(next int64) { t.now.next = max(t.now.next, next) }
 
 // run calls the processor for one record or timer and takes in what it did.
 func (t *table) run(r *kgo.Record, e *entity, call func(*Turn) error) error {

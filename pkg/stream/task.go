@@ -246,11 +246,12 @@ func (t *task) foldSpan(ctx context.Context, set *recordSet) error {
 		if err := t.fold(ctx, chunk); err != nil {
 			return err
 		}
-		t.urge(set.end - chunk[len(chunk)-1].Offset)
+		t.urge(set.end - chunk[len(chunk)-1].Offset - 1)
 	}
 	t.mu.Lock()
-	t.table.skip(next - 1) // what lies behind the last record was aborted
+	t.table.skip(next) // what lies behind the last record was aborted, or a marker
 	t.mu.Unlock()
+	t.urge(set.end - next)
 	return nil
 }
 
@@ -284,7 +285,7 @@ func (t *task) next(ctx context.Context) (recordSet, error) {
 	}
 }
 
-// urge asks for a commit when there are outputs to publish and no long backlog to work off first, and for a checkpoint
+// urge takes in how many records are behind the position. It asks for a commit when there are outputs to publish and no long backlog to work off first, and for a checkpoint
 // once a long backlog has been worked off.
 func (t *task) urge(lag int64) {
 	t.mu.Lock()
@@ -292,7 +293,7 @@ func (t *task) urge(lag int64) {
 	t.lagged = t.lagged || t.behind
 	emission, _ := t.table.wants()
 	hurry := emission && !t.behind
-	if t.lagged && lag <= 1 {
+	if t.lagged && lag <= 0 {
 		t.lagged, t.urgent, hurry = false, true, true
 	}
 	t.mu.Unlock()
