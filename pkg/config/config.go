@@ -75,7 +75,7 @@ func Default() *Config {
 			EmissionInterval:   5 * time.Millisecond,
 			CheckpointInterval: time.Second,
 			TransactionTimeout: 10 * time.Second,
-			CacheAccounts:      200_000,
+			CacheAccounts:      1_000_000,
 			CacheMemory:        512 << 20,
 			AllowedDisorder:    5 * time.Minute,
 			FutureTolerance:    10 * time.Minute,

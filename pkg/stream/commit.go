@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,7 +34,9 @@ func (r *Runtime) commitLoop(ctx context.Context) {
 		if due && !r.anyDue(began) {
 			continue
 		}
-		r.commit(ctx, false)
+		if r.commit(ctx, false) {
+			signal(r.hurry)
+		}
 		pause(ctx, r.o.EmissionInterval-time.Since(began))
 	}
 }
@@ -44,18 +47,23 @@ func (r *Runtime) anyDue(now time.Time) bool {
 
 // commit makes one commit of what the tasks offer, if they offer anything: of those whose checkpoint is due, or of all,
 // a checkpoint. Where it is not confirmed, every partition in it is taken over again. Claims are a commit of their own: a
-// partition that can't be written to, and is claimed again and again, does not draw the others into that.
-func (r *Runtime) commit(ctx context.Context, all bool) {
+// partition that can't be written to, and is claimed again and again, does not draw the others into that. It says
+// whether there was more than goes into one commit.
+func (r *Runtime) commit(ctx context.Context, all bool) (more bool) {
 	r.txn.Lock()
 	defer r.txn.Unlock()
 	now := time.Now()
+	room := &room{bounds: bounds{commitRecords, commitBytes}}
 	var parts, claims []*part
-	for _, t := range r.sorted() {
-		p, err := t.cut(now, all)
+	tasks := r.sorted()
+	// Who was left out comes first.
+	slices.SortStableFunc(tasks, func(a, b *task) int { return cmp.Compare(b.leftOut, a.leftOut) })
+	for _, t := range tasks {
+		p, err := t.cut(now, all, room)
 		if err != nil {
 			r.fail(fmt.Errorf("partition %s-%d: %w", t.input.name, t.partition, err))
 			settle(append(parts, claims...), err) // what was taken out of the others is not committed
-			return
+			return false
 		}
 		switch {
 		case p == nil:
@@ -67,6 +75,25 @@ func (r *Runtime) commit(ctx context.Context, all bool) {
 	}
 	r.commitParts(ctx, parts)
 	r.commitParts(ctx, claims)
+	return room.lacked
+}
+
+// room is what a commit may still take in.
+type room struct {
+	bounds
+	used   bool
+	lacked bool // some task's checkpoint was left out
+}
+
+// take says whether there is room for a checkpoint; there is for the first, however large.
+func (r *room) take(records, bytes int) bool {
+	if r.used && (records > r.records || bytes > r.bytes) {
+		r.lacked = true
+		return false
+	}
+	r.used = true
+	r.records, r.bytes = r.records-records, r.bytes-bytes
+	return true
 }
 
 // commitParts makes one transaction of parts and tells their tasks the outcome. The caller holds the transaction's lock.
@@ -125,7 +152,7 @@ func (t *task) dueNow(now time.Time) bool {
 }
 
 // cut is the task's part of a commit, nil when it has none.
-func (t *task) cut(now time.Time, all bool) (*part, error) {
+func (t *task) cut(now time.Time, all bool, room *room) (*part, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	switch {
@@ -137,6 +164,11 @@ func (t *task) cut(now time.Time, all bool) (*part, error) {
 		return nil, nil
 	}
 	full := all || t.dueNow(now)
+	if full && !room.take(len(t.table.dirty)+len(t.table.outputs), t.table.written+t.table.output) {
+		t.leftOut++
+		return nil, nil // it stays due
+	}
+	t.leftOut = 0
 	if full {
 		t.urgent = false
 		if interval := t.r.o.CheckpointInterval; !now.Before(t.checkpointAt) {

@@ -199,7 +199,7 @@ func (m *model) commit(full bool) {
 		t.unowned = false
 	}
 	before, now := t.saved, t.now
-	p, err := m.task.cut(time.Time{}, full)
+	p, err := m.task.cut(time.Time{}, full, &room{})
 	if m.failed(err); p == nil || err != nil {
 		return
 	}

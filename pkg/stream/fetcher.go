@@ -17,7 +17,7 @@ import (
 const (
 	// fetchPartitionBytes and fetchBytes bound what one Fetch request brings for a partition and in all.
 	fetchPartitionBytes = 1 << 20
-	fetchBytes          = 16 << 20
+	fetchBytes          = 8 << 20
 	// busyWait is how long a broker may hold a request back while another of its partitions waits to be asked for.
 	busyWait = 20 * time.Millisecond
 )

@@ -92,18 +92,22 @@ func (t *task) room(ctx context.Context, n int) error {
 	for {
 		limits := t.r.share()
 		t.mu.Lock()
-		ok := t.table.evict(max(limits.states-n, 0), limits.bytes) && !t.table.full(limits.records, limits.written) &&
-			(t.mirror == nil || !t.mirror.full(unmirroredCommits, limits.bytes))
+		ok := t.table.evict(max(limits.states-n, 0), limits.bytes) && !t.table.full(limits.dirty, limits.outputs) &&
+			(t.mirror == nil || !t.mirror.full(unmirroredCommits, limits.unmirrored))
+		// Half full is when to begin: folding goes on while the commit is made.
+		hurry := !t.urgent && (!ok || t.table.full(limits.dirty.half(), limits.outputs.half()))
+		t.urgent = t.urgent || hurry
 		err := t.failure
-		t.urgent = t.urgent || !ok
 		t.mu.Unlock()
+		if hurry {
+			signal(t.r.hurry)
+		}
 		if err != nil {
 			return err
 		}
 		if ok {
 			return nil
 		}
-		signal(t.r.hurry)
 		select {
 		case <-ctx.Done():
 			return ctx.Err()

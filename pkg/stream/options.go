@@ -41,7 +41,7 @@ type Options struct {
 
 	Definition  string // hash of what the processors are configured with, for the commit record
 	StartAtEnd  bool   // at the very first start, begin with new records instead of the oldest
-	CacheStates int    // states in memory at most, over all tasks; 200,000
+	CacheStates int    // states in memory at most, over all tasks; 1,000,000
 	CacheBytes  int    // memory that they take at most, estimated; 512 MiB
 	MaxRecord   int    // bytes of a state's value at most; 900,000
 
@@ -57,7 +57,7 @@ type Options struct {
 }
 
 const (
-	defaultCacheStates = 200_000
+	defaultCacheStates = 1_000_000
 	defaultCacheBytes  = 512 << 20
 	defaultMaxRecord   = 900_000
 )

@@ -27,20 +27,21 @@ func TestCommitIsBoundedInBytes(t *testing.T) {
 		}
 		require.NoError(t, table.fold(0, r, route, nil, e))
 	}
+	full := func(records, bytes int) bool { return table.full(bounds{records, bytes}, bounds{records, bytes}) }
 	pad := "1,pad," + string(make([]byte, 1000))
 	fold(0, "a", pad)
-	require.False(t, table.full(10, 2000))
+	require.False(t, full(10, 2000))
 	fold(1, "a", pad) // it grows while it is dirty
-	require.True(t, table.full(10, 2000))
+	require.True(t, full(10, 2000))
 	fold(2, "a", pad) // the third: an output
 	fold(3, "b", pad)
 	_, err := table.cut(false)
 	require.NoError(t, err)
-	require.False(t, table.full(10, 2000), "a is written")
-	require.True(t, table.full(10, 1000), "b is not yet")
+	require.False(t, full(10, 2000), "a is written")
+	require.True(t, full(10, 1000), "b is not yet")
 	_, err = table.cut(true)
 	require.NoError(t, err)
-	require.False(t, table.full(1, 1))
+	require.False(t, full(1, 1))
 }
 
 // Commits wait for the mirror in memory, apart from the cache. Hot states come again in each of them.
@@ -68,4 +69,22 @@ func TestQueueIsBoundedInBytes(t *testing.T) {
 	_, err := task.next(t.Context())
 	require.NoError(t, err)
 	require.False(t, task.full())
+}
+
+// One commit takes the checkpoints of as many tasks as there is room for, and of one at least.
+func TestRoomOfACommit(t *testing.T) {
+	t.Parallel()
+	r := &room{bounds: bounds{10, 100}}
+	require.True(t, r.take(11, 1000), "the first")
+	require.False(t, r.lacked)
+	require.False(t, r.take(1, 1))
+	require.True(t, r.lacked)
+	r = &room{bounds: bounds{10, 100}}
+	require.True(t, r.take(4, 99))
+	require.True(t, r.take(6, 1))
+	require.False(t, r.take(1, 0))
+	r = &room{bounds: bounds{10, 100}}
+	require.True(t, r.take(1, 60))
+	require.False(t, r.take(1, 60))
+	require.True(t, r.take(1, 40), "a smaller one")
 }

@@ -206,7 +206,8 @@ func (r *Runtime) stop(work context.Context) {
 		// A store that is down must not use up the time for leaving: nobody would have the partitions until the
 		// group notices by itself.
 		last, cancel := context.WithTimeout(ctx, r.o.ShutdownTimeout*3/4)
-		r.commit(last, true)
+		for r.commit(last, true) && last.Err() == nil {
+		}
 		r.awaitMirrors(last)
 		cancel()
 	}
@@ -263,13 +264,20 @@ func (r *Runtime) publish() {
 	r.count.Store(int64(len(a)))
 }
 
-// limits are what one task may keep in memory and commit at once.
-type limits struct{ states, bytes, records, written, queued int }
+// limits are what one task may keep in memory, and what it may have for a commit.
+type limits struct {
+	states, bytes, queued, unmirrored int
+	dirty, outputs                    bounds
+}
 
-// share is one task's part of the process's limits.
+// share is one task's part of the process's limits. Dirty states are in the cache anyway: of them a task may have as many
+// as go into one commit.
 func (r *Runtime) share() limits {
 	n := max(int(r.count.Load()), 1)
-	return limits{max(r.o.CacheStates/n, 2*chunkRecords), r.o.CacheBytes / n, max(commitRecords/n, chunkRecords), commitBytes / n, queuedBytes / n}
+	return limits{
+		states: max(r.o.CacheStates/n, 2*chunkRecords), bytes: r.o.CacheBytes / n, queued: queuedBytes / n, unmirrored: unmirroredBytes / n,
+		dirty: bounds{commitRecords, commitBytes}, outputs: bounds{max(commitRecords/n, chunkRecords), commitBytes / n},
+	}
 }
 
 // Waiting says, by stage or task, what keeps the runtime from being ready; empty: it is.

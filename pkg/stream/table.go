@@ -51,7 +51,8 @@ type table struct {
 	emitted []*entity
 	outputs []Output
 	unowned bool // an output that no entity owns is among them
-	written int  // bytes that the outputs and the dirty states take, the latter as estimated
+	written int  // bytes that the dirty states take, as estimated
+	output  int  // bytes that the outputs take
 	encoded int  // bytes that an encoded state takes, about the most of late
 
 	now   checkpoint
@@ -152,7 +153,7 @@ func (t *table) fold(slot int, r *kgo.Record, route Route, reject *Reject, e *en
 
 // forget makes an entity one that has no state.
 func (t *table) forget(e *entity) {
-	t.size -= e.size
+	t.release(e)
 	e.state, e.size, e.applied, e.timer = nil, 0, 0, 0
 }
 
@@ -266,18 +267,38 @@ func (t *table) park(r *kgo.Record, reject *Reject) error {
 func (t *table) add(outputs ...Output) {
 	t.outputs = append(t.outputs, outputs...)
 	for i := range outputs {
-		t.written += len(outputs[i].Key) + len(outputs[i].Value)
+		t.output += len(outputs[i].Key) + len(outputs[i].Value)
 	}
 }
 
-// full says whether the next commit holds as much as one may.
-func (t *table) full(records, bytes int) bool {
-	return len(t.dirty) >= records || len(t.outputs) >= records || t.written >= bytes
+// bounds are how many states or outputs there may be for the next commit, and how many bytes they may take.
+type bounds struct{ records, bytes int }
+
+func (b bounds) half() bounds { return bounds{b.records / 2, b.bytes / 2} }
+
+// full says whether there is as much for the next commit as there may be.
+func (t *table) full(states, outputs bounds) bool {
+	return len(t.dirty) >= states.records || t.written >= states.bytes ||
+		len(t.outputs) >= outputs.records || t.output >= outputs.bytes
+}
+
+// entitySize is about what the table needs for an entity beside its state and its key, in bytes: itself, its places in
+// the map and the ring.
+const entitySize = 160
+
+// release takes an entity's memory off what the states take.
+func (t *table) release(e *entity) {
+	if e.size > 0 {
+		t.size -= e.size + entitySize + len(e.key)
+	}
 }
 
 // measure updates what depends on an entity's state: the memory it takes and its timer.
 func (t *table) measure(e *entity) {
 	size := e.state.Size()
+	if e.size == 0 {
+		t.size += entitySize + len(e.key)
+	}
 	t.size += size - e.size
 	if e.dirty {
 		t.written += size - e.size
@@ -317,7 +338,7 @@ func (t *table) evict(n, limit int) bool {
 		if t.evicted != nil && e.state != nil && !t.evicted.add(e.key) {
 			t.evicted = nil
 		}
-		t.size -= e.size
+		t.release(e)
 		delete(t.entities, e.key)
 		last := len(t.ring) - 1
 		t.ring[t.hand], t.ring[last] = t.ring[last], nil
@@ -375,7 +396,7 @@ func (t *table) cut(full bool) (*cut, error) {
 	} else {
 		t.dirty = stillDirty(t.dirty)
 	}
-	t.emitted, t.outputs, t.unowned, t.written = t.emitted[:0], nil, false, 0
+	t.emitted, t.outputs, t.unowned, t.written, t.output = t.emitted[:0], nil, false, 0, 0
 	for _, e := range t.dirty {
 		t.written += e.size
 	}

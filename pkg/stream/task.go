@@ -21,16 +21,18 @@ const (
 	longBacklog = 10_000
 	// queuedRecords bounds what a task has fetched and not folded, queuedBytes what all of them have; beyond it the
 	// partition is paused.
-	queuedRecords = 20_000
+	queuedRecords = 15_000
 	queuedBytes   = 256 << 20
-	// commitRecords and commitBytes bound the states and the outputs that one commit writes, over all tasks, so that it
-	// ends well before the transaction's timeout even on a slow machine.
+	// commitRecords and commitBytes bound what one commit writes, so that it ends well before the transaction's timeout
+	// even on a slow machine; but one task's part may always be in it.
 	commitRecords = 100_000
-	commitBytes   = 64 << 20
+	commitBytes   = 32 << 20
 	// backlogFactor is by how much the checkpoint interval is longer while a long backlog is worked off.
 	backlogFactor = 5
-	// unmirroredCommits bounds what the mirror may be behind before folding waits for it.
+	// unmirroredCommits, for each task, and unmirroredBytes, over all of them, bound what the mirrors may be behind before
+	// folding waits for them: it is in memory beside the cache.
 	unmirroredCommits = 64
+	unmirroredBytes   = 32 << 20
 )
 
 // errNotConfirmed sends a task through a takeover: a commit that it was part of may or may not have happened.
@@ -57,9 +59,10 @@ type task struct {
 	proc      Processor
 	cancel    context.CancelFunc
 
-	// committed is the changelog position after the newest commit record that is confirmed. The transaction's lock
-	// guards it.
+	// committed is the changelog position after the newest commit record that is confirmed; leftOut is how many commits
+	// had no room for the task's checkpoint, one after the other. The transaction's lock guards them.
 	committed int64
+	leftOut   int
 
 	mu           sync.Mutex
 	wake         chan struct{}
