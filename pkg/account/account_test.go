@@ -76,7 +76,7 @@ func (s *scenario) fold(words string) string {
 	var out []string
 	for _, word := range strings.Fields(words) {
 		s.offset++
-		_, facts := s.engine.Apply(s.state, s.event(word), account.Position{Topic: "usage", Partition: 1, Offset: s.offset}, 0)
+		_, facts := s.engine.Folder().Apply(s.state, s.event(word), account.Position{Topic: "usage", Partition: 1, Offset: s.offset}, 0)
 		for _, f := range facts {
 			w := string(f.Type)
 			if f.Step != "" {
@@ -216,7 +216,7 @@ func TestFactIDsDependOnAccountIncarnationAndOrdinal(t *testing.T) {
 	first := func(id string, incarnation int64, names ...string) (out string) {
 		s := e.New(id, incarnation)
 		for _, n := range names {
-			_, facts := e.Apply(s, &usage.Event{Name: n}, account.Position{}, 0)
+			_, facts := e.Folder().Apply(s, &usage.Event{Name: n}, account.Position{}, 0)
 			out = facts[len(facts)-1].ID
 		}
 		return out
@@ -229,7 +229,7 @@ func TestFactIDsDependOnAccountIncarnationAndOrdinal(t *testing.T) {
 }
 
 func TestFactIDsAreThoseOfTheStandard(t *testing.T) {
-	_, facts := engine(t, life).Apply(engine(t, life).New("acme", 258), &usage.Event{Name: "a"}, account.Position{}, 0)
+	_, facts := engine(t, life).Folder().Apply(engine(t, life).New("acme", 258), &usage.Event{Name: "a"}, account.Position{}, 0)
 	namespace := uuid.MustParse("6f0a3c52-8d1e-4f57-9a64-c1d7e2b85b90")
 	name := "acme\x00\x00\x00\x00\x00\x00\x00\x01\x02\x00\x00\x00\x00\x00\x00\x00\x01"
 	assert.Equal(t, uuid.NewSHA1(namespace, []byte(name)).String(), facts[0].ID)
@@ -238,7 +238,7 @@ func TestFactIDsAreThoseOfTheStandard(t *testing.T) {
 func TestLateFactsAreMarked(t *testing.T) {
 	e := engine(t, life)
 	for at, late := range map[int64]bool{999: true, 1000: false, 1001: false} {
-		_, facts := e.Apply(e.New("acme", 0), &usage.Event{Name: "a", OccurredAt: at}, account.Position{}, 1000)
+		_, facts := e.Folder().Apply(e.New("acme", 0), &usage.Event{Name: "a", OccurredAt: at}, account.Position{}, 1000)
 		assert.Equal(t, late, facts[0].Late, at)
 	}
 }
@@ -297,7 +297,7 @@ func TestNothingOfTheEventIsKept(t *testing.T) {
 		alias := func(from, to int) string { return unsafeString(buffer[len(name)+from : len(name)+to]) }
 		ev := &usage.Event{Name: unsafeString(buffer[:len(name)]), ID: alias(0, 6), UserID: alias(6, 9),
 			Properties: []usage.Property{{Key: "domain", Value: usage.StringValue(alias(16, 24))}}, OccurredAt: int64(i)}
-		_, more := e.Apply(s, ev, account.Position{Topic: alias(24, 29)}, 0)
+		_, more := e.Folder().Apply(s, ev, account.Position{Topic: alias(24, 29)}, 0)
 		facts = append(facts, more...)
 		for j := range buffer {
 			buffer[j] = '#'
@@ -314,7 +314,7 @@ func TestWhatChangesNothingIsNoChange(t *testing.T) {
 	e := benchEngine(t)
 	s := e.New("acme", 0)
 	fold := func(name string) bool {
-		changed, _ := e.Apply(s, &usage.Event{Name: name, UserID: "ana", OccurredAt: 5}, account.Position{}, 0)
+		changed, _ := e.Folder().Apply(s, &usage.Event{Name: name, UserID: "ana", OccurredAt: 5}, account.Position{}, 0)
 		return changed
 	}
 	assert.False(t, fold("page_viewed"))

@@ -139,7 +139,7 @@ func TestTheBenchmarkJobAgreesWithAPlainFold(t *testing.T) {
 		n, s := &naive{}, e.New("acme", 7)
 		for i, ev := range usageOf(r, 5+r.IntN(120)) {
 			want := n.apply(&ev)
-			_, facts := e.Apply(s, &ev, account.Position{Topic: "usage", Offset: int64(i)}, 0)
+			_, facts := e.Folder().Apply(s, &ev, account.Position{Topic: "usage", Offset: int64(i)}, 0)
 			got := slices.ContainsFunc(facts, func(f account.Fact) bool { return f.Type == account.Qualified })
 			require.Equal(t, want, got, "seed %d, event %d: %+v", seed, i, ev)
 			if got {

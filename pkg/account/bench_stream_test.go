@@ -133,6 +133,7 @@ func BenchmarkStream(b *testing.B) {
 func streamOnce(b *testing.B, e *account.Engine) {
 	m, states := newMix(), make([]*account.State, streamAccounts)
 	e = e.Wanting(func(t account.Type) bool { return t != account.SignedUp && t != account.StepDone }, false) // as the job
+	f := e.Folder()
 	folding, allocs, allocated := time.Duration(0), uint64(0), uint64(0)
 	for more := true; more; {
 		more = m.next()
@@ -143,7 +144,7 @@ func streamOnce(b *testing.B, e *account.Engine) {
 			if states[number] == nil {
 				states[number] = e.New(m.ids[number], int64(m.made))
 			}
-			e.Apply(states[number], &m.events[i],
+			f.Apply(states[number], &m.events[i],
 				account.Position{Topic: "usage-events", Partition: 3, Offset: int64(m.made-streamBatch+i) / 8}, 0)
 		}
 		folding += time.Since(start)

@@ -30,7 +30,7 @@ func BenchmarkApply(b *testing.B) {
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			e := engine(b, c.definition)
-			s := e.New("acme", 0)
+			f, s := e.Folder(), e.New("acme", 0)
 			var events []usage.Event
 			for i := range 1024 {
 				events = append(events, usage.Event{ID: fmt.Sprintf("event-%d", i), UserID: fmt.Sprintf("user-%d", i%17), Name: "x",
@@ -38,11 +38,11 @@ func BenchmarkApply(b *testing.B) {
 					Properties: []usage.Property{{Key: "source", Value: usage.StringValue("web")}, {Key: "plan", Value: usage.StringValue("free")}}})
 			}
 			for i := range events {
-				e.Apply(s, &events[i], account.Position{}, 0)
+				f.Apply(s, &events[i], account.Position{}, 0)
 			}
 			b.ReportAllocs()
 			for i := 0; b.Loop(); i++ {
-				e.Apply(s, &events[i&1023], account.Position{}, 0)
+				f.Apply(s, &events[i&1023], account.Position{}, 0)
 			}
 		})
 	}
@@ -51,6 +51,7 @@ func BenchmarkApply(b *testing.B) {
 // BenchmarkJob folds the benchmark job's events, facts included, and shows the size of the states.
 func BenchmarkJob(b *testing.B) {
 	e := benchEngine(b)
+	f := e.Folder()
 	r := rand.New(rand.NewPCG(1, 1))
 	lives := make([][]usage.Event, 256)
 	for i := range lives {
@@ -61,7 +62,7 @@ func BenchmarkJob(b *testing.B) {
 	for i := 0; b.Loop(); i++ {
 		s := e.New("acct-000001", 0)
 		for j := range lives[i&255] {
-			e.Apply(s, &lives[i&255][j], account.Position{Topic: "usage-events", Offset: int64(j)}, 0)
+			f.Apply(s, &lives[i&255][j], account.Position{Topic: "usage-events", Offset: int64(j)}, 0)
 			n++
 		}
 	}
@@ -72,7 +73,7 @@ func BenchmarkCodec(b *testing.B) {
 	e := benchEngine(b)
 	s := e.New("acct-000001", 0)
 	for j, ev := range usageOf(rand.New(rand.NewPCG(1, 1)), 100) {
-		e.Apply(s, &ev, account.Position{Topic: "usage-events", Offset: int64(j)}, 0)
+		e.Folder().Apply(s, &ev, account.Position{Topic: "usage-events", Offset: int64(j)}, 0)
 	}
 	encoded, err := s.AppendBinary(nil)
 	require.NoError(b, err)
@@ -97,12 +98,12 @@ func BenchmarkCodec(b *testing.B) {
 func TestApplyDoesNotAllocate(t *testing.T) {
 	for _, k := range checklist.Kinds() {
 		e := engine(t, "version: 1\nname: one\ntiers: [{name: all, threshold: 1}]\nsteps:\n  - "+k.Example)
-		s := e.New("acme", 0)
+		f, s := e.Folder(), e.New("acme", 0)
 		ev := &usage.Event{ID: "1", UserID: "ana", Quantity: 1, OccurredAt: 5, Name: stepEvent(t, e)}
-		e.Apply(s, ev, account.Position{}, 0)
+		f.Apply(s, ev, account.Position{}, 0)
 		for _, ev := range []*usage.Event{ev, {ID: "2", Name: "unheard"}} {
 			require.Zero(t, testing.AllocsPerRun(100, func() {
-				if changed, _ := e.Apply(s, ev, account.Position{}, 0); changed {
+				if changed, _ := f.Apply(s, ev, account.Position{}, 0); changed {
 					t.Fatal("changed")
 				}
 			}), k.Name)
@@ -117,9 +118,9 @@ func TestCountingDoesNotAllocate(t *testing.T) {
 		"kind: sum, event: x, of: quantity, at_least: 1000000",
 	} {
 		e := engine(t, "version: 1\nname: one\ntiers: [{name: all, threshold: 1}]\ndedupe: {limit: 0}\nsteps: [{id: s, where: quantity > 0.5, "+step+"}]")
-		s, ev := e.New("acme", 0), &usage.Event{UserID: "ana", Quantity: 1, OccurredAt: 5, Name: "x"}
+		f, s, ev := e.Folder(), e.New("acme", 0), &usage.Event{UserID: "ana", Quantity: 1, OccurredAt: 5, Name: "x"}
 		fold := func() {
-			if changed, _ := e.Apply(s, ev, account.Position{}, 0); !changed {
+			if changed, _ := f.Apply(s, ev, account.Position{}, 0); !changed {
 				t.Fatal("not changed")
 			}
 		}

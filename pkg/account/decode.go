@@ -35,13 +35,22 @@ func (e *Engine) Load(accountID string, b []byte) (*State, error) {
 	return s, nil
 }
 
-// delimit finds where each part of b ends, and says whether b is what parts are: with items that their readers can rely on.
+// most is how many items a part can have; 0: as many as there is room for. Whatever looks at each item once for each other
+// is held down by it.
+var most = [partCount]int64{
+	told: checklist.MaxProperties, users: maxUsers - 1, log: checklist.History + 1 + checklist.MaxSteps, work: checklist.MaxSteps,
+}
+
+// delimit finds where each part of b ends, and says whether b is what parts are: with items that their readers can rely on,
+// no more than there can be.
 func (p *parts) delimit() bool {
 	r := reader{b: p.b}
 	var counts [partCount]int64
 	for which := range partCount {
 		n := r.count()
-		counts[which] = n
+		if counts[which] = n; most[which] > 0 && n > most[which] {
+			return false
+		}
 		for range n {
 			r.item(which, &counts)
 		}
@@ -103,18 +112,12 @@ func (r *reader) entry(users, topics int64) {
 
 // adopt brings a loaded state under the engine's definition, and says whether it can be one of its.
 func (e *Engine) adopt(s *State) bool {
-	if s.parts.count(users) >= maxUsers {
-		return false
-	}
 	good := e.adoptTold(s) && e.adoptLog(s) && e.adoptWork(s) && s.seenInOrder()
 	if !good {
 		return false
 	}
 	if s.parts.count(told) > 0 {
-		t := turns.Get().(*turn)
-		t.engine, t.state = e, s
-		s.standing = e.standing(t.properties())
-		t.release()
+		s.standing = e.standing(e.properties(nil, s))
 	}
 	s.untrack(e.users)
 	if e.limit == 0 {

@@ -1,11 +1,17 @@
 package account_test
 
 import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/pqlstream/pqlstream/pkg/account"
+	"github.com/pqlstream/pqlstream/pkg/usage"
 )
 
 // TestANewDefinitionDecidesAtTheNextEvent also where that event by itself has no effect any more.
@@ -71,4 +77,53 @@ func TestOtherwiseEncodedStatesAreErrors(t *testing.T) {
 		_, err := e.Load("acme", b)
 		assert.NoError(t, err, name)
 	}
+}
+
+// TestStatesWithMoreThanThereCanBeAreRefused before anything is done for each of their items: one that looks at each for
+// each other would take minutes.
+func TestStatesWithMoreThanThereCanBeAreRefused(t *testing.T) {
+	e := engine(t, life)
+	unknown := func(i int) []byte { return binary.BigEndian.AppendUint32(nil, uint32(i)) } // keys of nothing
+	for name, part := range map[string]struct {
+		place, most int
+		item        func(i int) []byte
+	}{
+		"properties":   {0, 50, func(i int) []byte { return append(unknown(i), 0, 0, 1) }},
+		"users":        {2, 511, func(i int) []byte { return append([]byte{8}, fmt.Sprintf("%04d\x02\x02", i%10_000)...) }},
+		"transitions":  {3, 51 + 100, func(int) []byte { return []byte{0, 4, 0} }},
+		"steps done":   {3, 51 + 100, func(i int) []byte { return append(append([]byte{2, 0}, unknown(i)...), 0, 0, 0, 0, 0, 0, 0, 0) }},
+		"working sets": {4, 100, func(i int) []byte { return append(unknown(i), 0) }},
+	} {
+		load := func(items int) error {
+			b := []byte{4, 200, 1, 2, 2}
+			for place := range 6 {
+				switch {
+				case place == part.place:
+					b = binary.AppendVarint(b, int64(items))
+					for i := range items {
+						b = append(b, part.item(i)...)
+					}
+				case place == 1: // a topic, which steps done refer to
+					b = append(b, 2, 2, 'a')
+				}
+				b = append(b, 0)
+			}
+			_, err := e.Load("acme", b)
+			return err
+		}
+		assert.NoError(t, load(part.most), name)
+		assert.ErrorContains(t, load(part.most+1), "malformed account state", name)
+		assert.ErrorContains(t, load(900_000/len(part.item(0))), "malformed account state", name)
+	}
+}
+
+// TestMostOfAStateCanBeOfTheIDsRemembered which have no limit but the definition's, that may change.
+func TestMostOfAStateCanBeOfTheIDsRemembered(t *testing.T) {
+	b := append([]byte{4, 200, 1, 2, 2, 0, 0, 0, 0, 0}, binary.AppendVarint(nil, 60_000)...)
+	b = append(append(b, bytes.Repeat([]byte{1}, 60_000*14)...), 0)
+	e := engine(t, life)
+	s, err := e.Load("acme", b)
+	require.NoError(t, err)
+	e.Folder().Apply(s, &usage.Event{ID: "1", Name: "a", OccurredAt: 1}, account.Position{}, 0)
+	assert.Less(t, s.Size(), 10_000, "those over the limit are forgotten")
 }

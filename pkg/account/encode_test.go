@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -133,12 +134,12 @@ func randomLife(r *rand.Rand, n int) (events []usage.Event) {
 
 // foldAll folds events, with an encoding and decoding after those that reloads says.
 func foldAll(t testing.TB, e *account.Engine, events []usage.Event, reloads func(i int) bool) ([]account.Fact, []byte) {
-	s := e.New("acme", 5)
+	f, s := e.Folder(), e.New("acme", 5)
 	var all []account.Fact
 	for i := range events {
 		before, err := s.AppendBinary(nil)
 		require.NoError(t, err)
-		changed, facts := e.Apply(s, &events[i], account.Position{Topic: "usage", Offset: int64(i)}, 1_750_000_000_000+int64(i)*hour-5*hour)
+		changed, facts := f.Apply(s, &events[i], account.Position{Topic: "usage", Offset: int64(i)}, 1_750_000_000_000+int64(i)*hour-5*hour)
 		after, err := s.AppendBinary(nil)
 		require.NoError(t, err)
 		require.Equal(t, changed, string(before) != string(after), "changed lies at %+v", events[i])
@@ -179,6 +180,41 @@ func TestFoldingInPartsEqualsFoldingWhole(t *testing.T) {
 	}
 }
 
+// randomChecklist is everything without some of its steps and with other numbers.
+func randomChecklist(r *rand.Rand) string {
+	text := regexp.MustCompile(`(?m)^  - \{id: s[1-8].*\n`).ReplaceAllStringFunc(everything, func(step string) string {
+		if r.IntN(4) == 0 {
+			return ""
+		}
+		return step
+	})
+	for _, c := range [][]string{ // a pattern, and what may come in its place
+		{`, threshold: [0-9.]+`, ", threshold: 0.000001", ", threshold: 0.1", ", threshold: 0.3"},
+		{`escalate_at: [0-9.]+`, "escalate_at: 0", "escalate_at: 0.3", "escalate_at: 1"},
+		{`, weight: [0-9.]+`, "", ", weight: 0.000001", ", weight: 7"},
+		{`horizon: 6h, limit: 10`, "limit: 0", "horizon: 5d, limit: 1", "horizon: 1h, limit: 100"},
+		{`activity: \{users: 4`, "activity: {users: 0", "activity: {users: 1", "activity: {users: 100"},
+		{`at_least: [4-6](, within)`, "at_least: 2$1", "at_least: 30$1"},
+	} {
+		rule := regexp.MustCompile(c[0])
+		text = rule.ReplaceAllStringFunc(text, func(old string) string { return rule.ReplaceAllString(old, c[1+r.IntN(len(c)-1)]) })
+	}
+	return text
+}
+
+// TestLosingAStateFromMemoryChangesNothing whatever the checklist: what is decided must not depend on what a cache keeps.
+func TestLosingAStateFromMemoryChangesNothing(t *testing.T) {
+	for seed := range uint64(40) {
+		r := rand.New(rand.NewPCG(seed, 11))
+		definition := randomChecklist(r)
+		e, events := engine(t, definition), randomLife(r, 60)
+		facts, state := foldAll(t, e, events, func(int) bool { return false })
+		each, stateOfEach := foldAll(t, e, events, func(int) bool { return true })
+		require.Equal(t, facts, each, "seed %d: %s", seed, definition)
+		require.Equal(t, state, stateOfEach, "seed %d: %s", seed, definition)
+	}
+}
+
 func TestStatesStayUnderTheirBound(t *testing.T) {
 	e := engine(t, strings.ReplaceAll(everything, "at_least: 6, within: 2d", "at_least: 1000, within: 300d"))
 	s := e.New("acme", math.MaxInt64)
@@ -191,7 +227,7 @@ func TestStatesStayUnderTheirBound(t *testing.T) {
 		if i%9 == 4 { // keep the windows full
 			ev.OccurredAt, ev.Quantity = int64(i)*24*hour, 1
 		}
-		e.Apply(s, ev, account.Position{Topic: fmt.Sprint(i, "-", text)[:249], Partition: math.MaxInt32, Offset: math.MaxInt64}, 0)
+		e.Folder().Apply(s, ev, account.Position{Topic: fmt.Sprint(i, "-", text)[:249], Partition: math.MaxInt32, Offset: math.MaxInt64}, 0)
 		if i%500 == 0 {
 			b, err := s.AppendBinary(nil)
 			require.NoError(t, err)
@@ -256,7 +292,7 @@ func FuzzLoad(f *testing.F) {
 			return
 		}
 		for i, ev := range randomLife(rand.New(rand.NewPCG(1, 1)), 30) {
-			e.Apply(s, &ev, account.Position{Offset: int64(i)}, 0)
+			e.Folder().Apply(s, &ev, account.Position{Offset: int64(i)}, 0)
 		}
 		b, err = s.AppendBinary(nil)
 		require.NoError(t, err)

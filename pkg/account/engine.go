@@ -14,8 +14,8 @@ import (
 	"github.com/pqlstream/pqlstream/pkg/usage"
 )
 
-// Engine folds usage events into the states of accounts by the rules of a checklist. It is safe for concurrent use; a
-// State is not.
+// Engine makes and reads the states of accounts by the rules of a checklist; its Folders fold usage events into them. It is
+// safe for concurrent use; a State is not.
 type Engine struct {
 	checklist *checklist.Checklist
 	ref       ChecklistRef
@@ -69,56 +69,7 @@ func (e *Engine) standing(properties []usage.Value) standing {
 // New returns the state of an account that nothing is known of. The incarnation is the input offset of its first
 // record. The state keeps accountID.
 func (e *Engine) New(accountID string, incarnation int64) *State {
-	return &State{id: accountID, incarnation: incarnation, parts: newParts(), standing: e.start}
-}
-
-// Source says where an event's record lies. It is asked at most once for each step done and each fact.
-type Source interface {
-	Position() Position
-}
-
-// Apply folds an event into its account's state: Fold with the listener looked up.
-func (e *Engine) Apply(s *State, ev *usage.Event, pos Position, watermark int64) (changed bool, facts []Fact) {
-	l := e.checklist.Listener(ev.Name)
-	if l == nil {
-		return false, nil
-	}
-	return e.fold(s, l, ev, nil, pos, watermark)
-}
-
-// Fold folds an event into its account's state; the listener is the checklist's for the event's name. Nothing but the
-// state, the event, its position and the watermark (ms since the Unix epoch) decides what comes of it. It keeps nothing
-// of the event that it does not clone.
-//
-// Facts come in the order: signed up, steps done, disqualified, converted, qualified or requalified, escalated. So an
-// event that converts an account does not qualify it as well. An event whose id is remembered changes nothing.
-//
-// Only events that had an effect are remembered: one that had none may come again and count then, once.
-func (e *Engine) Fold(s *State, l *checklist.Listener, ev *usage.Event, source Source, watermark int64) (changed bool, facts []Fact) {
-	return e.fold(s, l, ev, source, Position{}, watermark)
-}
-
-func (e *Engine) fold(s *State, l *checklist.Listener, ev *usage.Event, source Source, pos Position, watermark int64) (
-	changed bool, facts []Fact,
-) {
-	if e.idle(s, l, ev) {
-		return false, nil
-	}
-	id := e.identify(ev)
-	if id != 0 && s.hasSeen(id, ev.OccurredAt, e.horizon, e.limit) {
-		return false, nil
-	}
-	t := turns.Get().(*turn)
-	t.engine, t.state, t.ev, t.listener, t.source, t.pos = e, s, ev, l, source, pos
-	t.late, t.changed, t.judge = ev.OccurredAt < watermark, false, s.unjudged
-	s.unjudged = false
-	t.fold()
-	changed, facts = t.changed, t.facts
-	t.release()
-	if changed && id != 0 {
-		s.see(id, ev.OccurredAt, e.horizon, e.limit)
-	}
-	return changed, facts
+	return &State{id: accountID, incarnation: incarnation, parts: newParts(), standing: e.start, unjudged: true}
 }
 
 // idle says whether an event can't change the state any more: many are for steps that are done.

@@ -103,6 +103,19 @@ func TestUsersThatNothingNeedsMakeRoom(t *testing.T) {
 	require.Zero(t, s.userPlace(""))
 }
 
+// TestRememberedIDsStayUnderTheirBound also where the limit is large: package checklist counts on an eighth more, at most.
+func TestRememberedIDsStayUnderTheirBound(t *testing.T) {
+	for _, limit := range []int{1, 7, 8, 256, 4096} {
+		s, biggest := &State{parts: newParts()}, 0
+		for id := range uint64(3 * limit) {
+			s.see(id, 1000, 100, limit)
+			biggest = max(biggest, s.parts.count(seen))
+		}
+		require.LessOrEqual(t, biggest, limit+limit/8+1, "limit %d", limit)
+		require.GreaterOrEqual(t, biggest, limit)
+	}
+}
+
 func TestOfTheIDsRememberedTheNewestCount(t *testing.T) {
 	const limit, horizon = 40, 100
 	s := &State{parts: newParts()}

@@ -49,7 +49,7 @@ func (s *State) see(id uint64, at, horizon int64, limit int) {
 	for stale < n && (n-stale >= limit || seenAt(items[stale*seenSize:]) < now-horizon) {
 		stale++
 	}
-	if stale > n/seenSlack {
+	if stale > (n-stale)/seenSlack {
 		s.parts.replace(seen, 0, stale*seenSize, nil, -stale)
 	}
 	var room [seenSize + 2]byte
@@ -58,5 +58,5 @@ func (s *State) see(id uint64, at, horizon int64, limit int) {
 	s.parts.add(seen, item)
 }
 
-// seenSlack is the part of those remembered that may be waiting to be forgotten: an eighth.
+// seenSlack bounds those that wait to be forgotten: there is at most one for each eight that are remembered.
 const seenSlack = 8

@@ -18,7 +18,7 @@ type State struct {
 	ordinal     uint32    // of the newest fact
 	standing    standing
 	flags       flags
-	unjudged    bool // it was loaded, maybe under another definition than it was folded by, and no event came since
+	unjudged    bool // it is new or was loaded, maybe under another definition than it was folded by, and no event came since
 }
 
 type flags uint8

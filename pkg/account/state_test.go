@@ -20,7 +20,7 @@ func TestSizesAreReal(t *testing.T) {
 	for i := range states {
 		states[i] = e.New("acme", 1)
 		for j, ev := range randomLife(r, 1+r.IntN(60)) {
-			e.Apply(states[i], &ev, account.Position{Topic: "usage", Offset: int64(j)}, 0)
+			e.Folder().Apply(states[i], &ev, account.Position{Topic: "usage", Offset: int64(j)}, 0)
 		}
 		if i%2 == 0 {
 			b, err := states[i].AppendBinary(nil)

@@ -1,13 +1,11 @@
 package account
 
 import (
-	"sync"
-
 	"github.com/pqlstream/pqlstream/pkg/checklist"
 	"github.com/pqlstream/pqlstream/pkg/usage"
 )
 
-// turn is the folding of one event. Turns are used again for the memory that they hold.
+// turn is the folding of one event. It is used again for the memory that it holds.
 type turn struct {
 	engine   *Engine
 	state    *State
@@ -26,17 +24,14 @@ type turn struct {
 	item   []byte // an item of a part, while it is being made
 }
 
-var turns = sync.Pool{New: func() any { return new(turn) }}
-
-// release gives a turn back, with nothing of the event or the state but room.
+// release lets go of the event and the state, but not of the room.
 func (t *turn) release() {
 	if len(t.values) > 0 {
 		clear(t.values)
 		t.values = t.values[:0]
 	}
 	t.read = false
-	t.engine, t.state, t.ev, t.listener, t.source, t.pos, t.facts = nil, nil, nil, nil, nil, Position{}, nil
-	turns.Put(t)
+	t.state, t.ev, t.listener, t.source, t.pos, t.facts = nil, nil, nil, nil, Position{}, nil
 }
 
 // fold does what Apply says, once the event is known to be no repeated one.

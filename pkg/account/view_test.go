@@ -61,8 +61,8 @@ func TestForgottenIDsMakeRoom(t *testing.T) {
 	s.fold("b")
 	small := s.state.Size()
 	for i := range 300 {
-		s.engine.Apply(s.state, s.event(fmt.Sprintf("viewed@%d", i*48)), account.Position{}, 0)
-		s.engine.Apply(s.state, s.event(fmt.Sprintf("enriched?domain=%d@%d", i, i*48)), account.Position{}, 0)
+		s.engine.Folder().Apply(s.state, s.event(fmt.Sprintf("viewed@%d", i*48)), account.Position{}, 0)
+		s.engine.Folder().Apply(s.state, s.event(fmt.Sprintf("enriched?domain=%d@%d", i, i*48)), account.Position{}, 0)
 	}
 	assert.Less(t, s.state.Size(), small+500, "ids beyond the horizon take memory")
 }

@@ -32,9 +32,9 @@ func TestWhatNobodyWantsChangesNothing(t *testing.T) {
 		s, some, pqls := all.New("acme", 5), all.New("acme", 5), all.New("acme", 5)
 		for i, ev := range randomLife(rand.New(rand.NewPCG(seed, 3)), 150) {
 			pos := account.Position{Topic: "usage", Offset: int64(i)}
-			changed, facts := all.Apply(s, &ev, pos, 0)
-			someChanged, someFacts := all.Wanting(leads, false).Apply(some, &ev, pos, 0)
-			_, pqlFacts := all.Wanting(none, true).Apply(pqls, &ev, pos, 0)
+			changed, facts := all.Folder().Apply(s, &ev, pos, 0)
+			someChanged, someFacts := all.Wanting(leads, false).Folder().Apply(some, &ev, pos, 0)
+			_, pqlFacts := all.Wanting(none, true).Folder().Apply(pqls, &ev, pos, 0)
 			require.Equal(t, changed, someChanged)
 			var wanted, ofPQLs []account.Fact
 			for _, f := range facts {
@@ -62,7 +62,7 @@ func TestPositionsAreAskedForWhenSomethingTellsThem(t *testing.T) {
 	fold := func(e *account.Engine, s *account.State, name string) int {
 		from := &at{position: account.Position{Topic: "usage", Offset: 7}}
 		ev := &usage.Event{Name: name, OccurredAt: 1}
-		e.Fold(s, e.Checklist().Listener(name), ev, from, 0)
+		e.Folder().Fold(s, e.Checklist().Listener(name), ev, from, 0)
 		return from.asked
 	}
 	none := e.Wanting(func(account.Type) bool { return false }, false)

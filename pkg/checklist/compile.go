@@ -13,14 +13,18 @@ import (
 
 // Bounds of a definition.
 const (
-	maxSteps     = 100
+	// MaxSteps is how many steps a checklist can have.
+	MaxSteps = 100
+	// MaxProperties is how many account properties a checklist can declare.
+	MaxProperties = 50
+
 	maxTiers     = 20
-	maxDeclared  = 50 // account properties
 	maxPlaybooks = 100
 	maxExclude   = 100
 	maxEvents    = 100 // names, for one step or moment
 	maxText      = 1000
 	maxWeight    = 1e6
+	minThreshold = 1e-6 // below, rounding would let accounts qualify that have done nothing
 	maxUsers     = 200
 	maxDedupe    = 4096
 
@@ -90,11 +94,11 @@ func (c *compiler) compileHead() {
 	if c.def.Preset != "" && presets[c.def.Preset] == nil {
 		c.add("preset", "%q is none of simple, mid, complex", c.def.Preset)
 	}
-	c.atMost("properties", len(c.def.Properties), maxDeclared)
+	c.atMost("properties", len(c.def.Properties), MaxProperties)
 	c.atMost("playbooks", len(c.def.Playbooks), maxPlaybooks)
 	c.atMost("exclude", len(c.def.Exclude), maxExclude)
 	c.atMost("tiers", len(c.def.Tiers), maxTiers)
-	c.atMost("steps", len(c.def.Steps), maxSteps)
+	c.atMost("steps", len(c.def.Steps), MaxSteps)
 }
 
 func (c *compiler) compileLife() {
@@ -155,8 +159,8 @@ func (c *compiler) compileTier(path string, d *TierDef, last bool, seen map[stri
 	switch v := d.Threshold; {
 	case v == nil:
 		c.add(path+".threshold", "is missing")
-	case !(*v > 0 && *v <= 1):
-		c.add(path+".threshold", "%v is not between 0 and 1", *v)
+	case !(*v >= minThreshold && *v <= 1):
+		c.add(path+".threshold", "%v is not from 0.000001 to 1", *v)
 	default:
 		t.Threshold = *v
 	}

@@ -9,22 +9,34 @@ func (c *compiler) compileSteps() {
 	if len(c.def.Steps) == 0 {
 		c.add("steps", "is missing: name at least one step")
 	}
-	seen, keys := map[string]bool{}, map[uint32]string{}
+	seen, keys, workKeys := map[string]bool{}, keysOf{}, keysOf{}
 	for i := range c.def.Steps {
 		d, path := &c.def.Steps[i], fmt.Sprintf("steps[%d]", i)
 		c.checkName(path+".id", d.ID, seen)
 		s := Step{ID: d.ID, Kind: d.Kind, Weight: c.weight(path, d), Key: key("step", d.ID)}
-		if other, taken := keys[s.Key]; taken && other != d.ID {
-			c.add(path+".id", "%q can't be told from %q in encoded states: choose another", d.ID, other)
-		}
-		keys[s.Key] = d.ID
 		c.compileStep(path, d, &s)
+		if !c.takeKey(keys, s.Key, path+".id", d.ID) && s.rule != nil {
+			c.takeKey(workKeys, s.WorkKey, path+".id", d.ID)
+		}
 		for _, l := range c.listenAll(path, d.Event) {
 			l.Steps = append(l.Steps, i)
 		}
 		c.out.total += s.Weight
 		c.out.steps = append(c.out.steps, s)
 	}
+}
+
+// keysOf are the names that keys of encoded states stand for.
+type keysOf map[uint32]string
+
+// takeKey says whether the key of a name is another's, and complains then.
+func (c *compiler) takeKey(keys keysOf, key uint32, path, name string) (taken bool) {
+	other, taken := keys[key]
+	if taken = taken && other != name; taken {
+		c.add(path, "%q can't be told from %q in encoded states: choose another", name, other)
+	}
+	keys[key] = name
+	return taken
 }
 
 // compileStep fills in what the step's kind makes of its fields.

@@ -55,7 +55,7 @@ activity: {users: 1000}
 		`exclude[0]: line 1, column 1: undeclared reference to 'properties'`,
 		`playbooks[0].name: "" is not a name of 1 to 64 letters, digits, dots, dashes or underscores`,
 		`tiers[0].when: is missing: without it no tier after this one can fit`,
-		`tiers[0].threshold: 1.4 is not between 0 and 1`,
+		`tiers[0].threshold: 1.4 is not from 0.000001 to 1`,
 		`tiers[0].playbook: there is no playbook "call"`,
 		`tiers[1].name: "large" is taken already`,
 		`tiers[1].when: line 1, column 8: undefined field 'siez'`,
@@ -239,6 +239,52 @@ func TestPropertiesTakeWhatReadsAsTheirType(t *testing.T) {
 		assert.Equal(t, c.out.Kind() != usage.Null, ok, "%+v", c)
 		if ok {
 			assert.Equal(t, c.out, got)
+		}
+	}
+}
+
+// collision returns two names that fit a pattern and have the same key by a function.
+func collision(pattern string, key func(name string) uint32) (a, b string) {
+	names := map[uint32]string{}
+	for i := 0; ; i++ {
+		b = fmt.Sprintf(pattern, uint32(i)*2_654_435_761) // names that follow one another hardly ever collide
+		if a = names[key(b)]; a != "" {
+			return a, b
+		}
+		names[key(b)] = b
+	}
+}
+
+// TestNamesThatEncodedStatesCannotTellApartAreRefused whatever the key is of: a working set that another step read would be
+// nonsense to it.
+func TestNamesThatEncodedStatesCannotTellApartAreRefused(t *testing.T) {
+	compile := func(text string, names ...any) error {
+		def, err := Parse([]byte("version: 1\nname: x\ntiers: [{name: all, threshold: 1}]\n" + fmt.Sprintf(text, names...)))
+		require.NoError(t, err)
+		_, err = Compile(def)
+		return err
+	}
+	const steps = "steps: [{id: %s, kind: event, event: e}, {id: %s, kind: count, event: e, at_least: 3}]\n"
+	a, b := collision("s%d", func(name string) uint32 { return key("step", name) })
+	require.ErrorContains(t, compile(steps, a, b), fmt.Sprintf("steps[1].id: %q can't be told from %q", b, a))
+	a, b = collision("s%d", func(name string) uint32 { return key("work", name, "count") })
+	require.ErrorContains(t, compile(strings.Replace(steps, "kind: event, event: e", "kind: count, event: e, at_least: 2", 1), a, b),
+		fmt.Sprintf("steps[1].id: %q can't be told from %q", b, a))
+	a, b = collision("p%d", func(name string) uint32 { return key("property", name, "long") })
+	const properties = "properties: [{name: %s, type: long, from: [{event: e}]}, {name: %s, type: long, from: [{event: e}]}]\n" +
+		"steps: [{id: a, kind: event, event: e}]\n"
+	require.ErrorContains(t, compile(properties, a, b), fmt.Sprintf("properties[1].name: %q can't be told from %q", b, a))
+	require.NoError(t, compile(properties, "p", "q"))
+}
+
+func TestThresholdsThatRoundingWouldDecideAreRefused(t *testing.T) {
+	for threshold, right := range map[string]bool{"0.000001": true, "1e-9": false, "1e-320": false} {
+		def, err := Parse([]byte("version: 1\nname: x\ntiers: [{name: all, threshold: " + threshold + "}]\nsteps: [{id: a, kind: event, event: e}]\n"))
+		require.NoError(t, err)
+		if _, err = Compile(def); right {
+			require.NoError(t, err, threshold)
+		} else {
+			require.ErrorContains(t, err, "is not from 0.000001 to 1", threshold)
 		}
 	}
 }

@@ -6,6 +6,9 @@ import (
 	"github.com/pqlstream/pqlstream/pkg/usage"
 )
 
+// maxCount bounds what a count step counts to.
+const maxCount = 1_000_000_000
+
 var countKind = Kind{
 	Name: "count",
 	Doc: "Done when the event has happened a number of times, over the account's whole life or within some number of " +
@@ -15,7 +18,7 @@ var countKind = Kind{
 		{Name: "at_least", Doc: "how many times, a whole number up to 1,000,000,000", Required: true}, withinField},
 	Example: "{id: heavy_reports, kind: count, event: report_run, at_least: 5, within: 7d}",
 	build: func(d *StepDef, p *problems, path string) rule {
-		n, within := d.atLeast(p, path, 1e9, false), d.withinDays(p, path)
+		n, within := d.atLeast(p, path, maxCount, false), d.withinDays(p, path)
 		if within == 0 {
 			return &countRule{target: n, events: d.events()}
 		}
@@ -30,14 +33,20 @@ type countRule struct {
 }
 
 func (r *countRule) update(w *Work, _ *usage.Event) (changed, done bool) {
-	before, _ := binary.Uvarint(*w)
-	*w = binary.AppendUvarint((*w)[:0], before+1)
-	return true, float64(before+1) >= r.target
+	before, _ := r.count(*w)
+	*w = binary.AppendUvarint((*w)[:0], uint64(before)+1)
+	return true, before+1 >= r.target
 }
 
 func (r *countRule) count(w Work) (float64, bool) {
-	n, size := binary.Uvarint(w)
-	return float64(n), size == len(w)
+	if len(w) == 0 {
+		return 0, true
+	}
+	v, size := uvarint(w)
+	if size != len(w) || v == 0 || v > maxCount {
+		return 0, false
+	}
+	return float64(v), true
 }
 
 func (r *countRule) appendNeed(b []byte, have float64) []byte {

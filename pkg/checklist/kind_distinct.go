@@ -43,6 +43,10 @@ func (r *distinctRule) update(w *Work, ev *usage.Event) (changed, done bool) {
 	at, before := 0, 0 // where it belongs, and how many values there are
 	for i, passed := 0, false; i < len(*w); before++ {
 		next := i + 1 + int((*w)[i])
+		if next > len(*w) { // no working set ends like this: what is left of it is none
+			*w = (*w)[:i]
+			break
+		}
 		if kept := (*w)[i+1 : next]; !passed {
 			if string(kept) == id {
 				return false, false
@@ -63,6 +67,9 @@ func (r *distinctRule) update(w *Work, ev *usage.Event) (changed, done bool) {
 // maxKept is the longest value that a distinct step keeps as it is. A digest is longer, so no value looks like one.
 const maxKept = 64
 
+// maxDigest is the length of a digest.
+const maxDigest = len("sha256:") + 2*sha256.Size
+
 func shortened(id string) string {
 	if len(id) <= maxKept {
 		return id
@@ -75,7 +82,7 @@ func (r *distinctRule) count(w Work) (n float64, ok bool) {
 	last := Work(nil)
 	for ; len(w) > 0; n++ {
 		size := int(w[0])
-		if size >= len(w) || size == 0 || bytes.Compare(last, w[1:1+size]) >= 0 {
+		if size >= len(w) || size == 0 || size > maxDigest || bytes.Compare(last, w[1:1+size]) >= 0 {
 			return n, false
 		}
 		last, w = w[1:1+size], w[1+size:]

@@ -45,8 +45,10 @@ func (r *sumRule) count(w Work) (sum float64, ok bool) {
 	if len(w) != 8 {
 		return 0, len(w) == 0
 	}
-	sum = math.Float64frombits(binary.LittleEndian.Uint64(w))
-	return sum, sum > 0
+	if sum = math.Float64frombits(binary.LittleEndian.Uint64(w)); !(sum > 0 && sum <= math.MaxFloat64) {
+		return 0, false
+	}
+	return sum, true
 }
 
 func (r *sumRule) appendNeed(b []byte, have float64) []byte {

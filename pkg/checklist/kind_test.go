@@ -291,12 +291,15 @@ func TestWorkingSetsAreWhatTheirKindSays(t *testing.T) {
 
 func TestMalformedWorkingSetsAreNotValid(t *testing.T) {
 	for step, sets := range map[string][]string{
-		"{id: a, kind: event, event: x}":                                   {"\x00"},
-		"{id: a, kind: count, event: x, at_least: 900}":                    {"\x80", "\x01\x01"},
-		"{id: a, kind: count, event: x, at_least: 9, within: 7d}":          {"\x02", "\x02\x00", "\x02\x01\x00\x01", "\x02\x01\x01\x01"},
-		"{id: a, kind: days, event: x, at_least: 9}":                       {"\x80", "\x02\x00", "\x02\x01", "\xff\xff\xff\xff\x7f"},
-		"{id: a, kind: distinct, event: x, of: user_id, at_least: 9}":      {"\x00", "\x02a", "\x01b\x01a", "\x01a\x01a"},
-		"{id: a, kind: sum, event: x, of: quantity, at_least: 9}":          {"\x00", "\x00\x00\x00\x00\x00\x00\xf8\xbf", "\x00\x00\x00\x00\x00\x00\xf8\x7f"},
+		"{id: a, kind: event, event: x}":                {"\x00"},
+		"{id: a, kind: count, event: x, at_least: 900}": {"\x80", "\x01\x01", "\x00", "\x81\x00", "\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"},
+		"{id: a, kind: count, event: x, at_least: 9, within: 7d}": {"\x02", "\x02\x00", "\x02\x01\x00\x01", "\x02\x01\x01\x01",
+			"\x82\x00\x01", "\x02\x81\x00", "\x02\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"},
+		"{id: a, kind: days, event: x, at_least: 9}": {"\x80", "\x02\x00", "\x02\x01", "\xff\xff\xff\xff\x7f", "\x82\x00",
+			"\xfe\xff\xff\xff\xff\xff\xff\xff\xff\x01"},
+		"{id: a, kind: distinct, event: x, of: user_id, at_least: 9}": {"\x00", "\x02a", "\x01b\x01a", "\x01a\x01a", "\x48" + strings.Repeat("a", 72)},
+		"{id: a, kind: sum, event: x, of: quantity, at_least: 9}": {"\x00", "\x00\x00\x00\x00\x00\x00\xf8\xbf", "\x00\x00\x00\x00\x00\x00\xf8\x7f",
+			"\x00\x00\x00\x00\x00\x00\xf0\x7f"},
 		"{id: a, kind: days, event: x, at_least: 3, within: 7d}":           {"\x02\x01"},
 		"{id: a, kind: distinct, event: x, of: properties.p, at_least: 9}": {"\x05abcd"},
 	} {
@@ -304,5 +307,25 @@ func TestMalformedWorkingSetsAreNotValid(t *testing.T) {
 			assert.False(t, stepOf(t, step).Valid(Work(set)), "%s: %q", step, set)
 		}
 		assert.True(t, stepOf(t, step).Valid(nil))
+	}
+}
+
+// TestAnyBytesCanBeCountedOn feeds the kinds what is no working set of theirs: what comes of it is one.
+func TestAnyBytesCanBeCountedOn(t *testing.T) {
+	r := rand.New(rand.NewPCG(4, 4))
+	for _, k := range Kinds() {
+		step := stepOf(t, k.Example)
+		for i := range 3000 {
+			w := make(Work, r.IntN(20))
+			for j := range w {
+				w[j] = byte(r.IntN(256) >> r.IntN(8))
+			}
+			before := string(w)
+			ev := randomEvent(r, i)
+			if changed, done := step.Update(&w, ev); changed && !done {
+				assert.True(t, step.Valid(w) || !step.Valid(Work(before)), "%s: %q became %q", k.Name, before, w)
+			}
+			step.Missing(w)
+		}
 	}
 }

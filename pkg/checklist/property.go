@@ -45,7 +45,7 @@ var propertyKinds = map[string]usage.Kind{
 }
 
 func (c *compiler) compileProperties() {
-	seen := map[string]bool{}
+	seen, keys := map[string]bool{}, keysOf{}
 	for i := range c.def.Properties {
 		d, path := &c.def.Properties[i], fmt.Sprintf("properties[%d]", i)
 		c.checkName(path+".name", d.Name, seen)
@@ -55,6 +55,7 @@ func (c *compiler) compileProperties() {
 		} else if d.Default != nil {
 			p.Default = c.defaultValue(path, d, &p)
 		}
+		c.takeKey(keys, p.Key, path+".name", d.Name)
 		if len(d.From) == 0 {
 			c.add(path+".from", "is missing: name the events that tell it")
 		}

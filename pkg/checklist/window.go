@@ -14,6 +14,9 @@ const (
 	rememberedDays = 30
 
 	dayMillis = 86_400_000
+
+	// Days beyond count as these, so that distances between days fit an int32.
+	minDay, maxDay = math.MinInt32 / 2, math.MaxInt32 / 2
 )
 
 // dayOf returns the UTC day of a time in ms since the Unix epoch.
@@ -22,7 +25,15 @@ func dayOf(ms int64) int32 {
 	if ms%dayMillis < 0 {
 		d--
 	}
-	return int32(min(max(d, math.MinInt32/2), math.MaxInt32/2))
+	return int32(min(max(d, minDay), maxDay))
+}
+
+// uvarint reads a varint, which must be as short as it can be; otherwise its size is 0.
+func uvarint(w Work) (n uint64, size int) {
+	if n, size = binary.Uvarint(w); size <= 0 || size > 1 && w[size-1] == 0 {
+		return 0, 0
+	}
+	return n, size
 }
 
 // dayCount is what happened on one UTC day. Working sets hold them in ascending order as varints: the day as the distance
@@ -41,7 +52,8 @@ func appendDays(days []dayCount, w Work, counted bool) (_ []dayCount, ok bool) {
 	for first := true; len(w) > 0; first = false {
 		distance, size := int64(w[0]>>1)^-int64(w[0]&1), 1 // most take a byte
 		if w[0] >= 0x80 {
-			distance, size = binary.Varint(w)
+			u, n := uvarint(w)
+			distance, size = int64(u>>1)^-int64(u&1), n
 		}
 		if size <= 0 || !first && distance <= 0 {
 			return days, false
@@ -49,12 +61,12 @@ func appendDays(days []dayCount, w Work, counted bool) (_ []dayCount, ok bool) {
 		day += distance
 		n := uint64(1)
 		if w = w[size:]; counted {
-			if n, size = binary.Uvarint(w); size <= 0 || n == 0 || n > math.MaxUint32 {
+			if n, size = uvarint(w); size <= 0 || n == 0 || n > math.MaxUint32 {
 				return days, false
 			}
 			w = w[size:]
 		}
-		if day != int64(int32(day)) || distance != int64(int32(distance)) {
+		if day < minDay || day > maxDay {
 			return days, false
 		}
 		days = append(days, dayCount{int32(day), uint32(n)})

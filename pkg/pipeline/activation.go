@@ -37,14 +37,14 @@ const backfillAge = 24 * 60 * 60 * 1000
 // Processor returns the processor of one task.
 func (a *Activation) Processor() stream.Processor {
 	return &activation{
-		Activation: a, engine: a.engine(), decoder: a.Input.Decoder(), gate: gate{clock: a.Now, tolerance: a.FutureTolerance},
+		Activation: a, folder: a.engine().Folder(), decoder: a.Input.Decoder(), gate: gate{clock: a.Now, tolerance: a.FutureTolerance},
 	}
 }
 
 // activation is the processor of one task.
 type activation struct {
 	*Activation
-	engine  *account.Engine // makes only the facts that are published
+	folder  *account.Folder // makes only the facts that are published
 	decoder *codec.Decoder
 	slots   []slot
 	source  source
@@ -117,7 +117,7 @@ func (a *activation) read(value []byte, ev *usage.Event) (*checklist.Listener, e
 func (a *activation) Fold(i int, t *stream.Turn) error {
 	s := &a.slots[i]
 	a.source.record = t.Record
-	changed, facts := a.engine.Fold(t.State.(*account.State), s.listener, &s.event, &a.source, t.Watermark)
+	changed, facts := a.folder.Fold(t.State.(*account.State), s.listener, &s.event, &a.source, t.Watermark)
 	if changed {
 		t.Changed()
 	}

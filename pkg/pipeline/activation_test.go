@@ -130,6 +130,10 @@ func TestEvidenceNamesTheSourceRecord(t *testing.T) {
 	}{
 		"read directly":    {"", account.Position{Topic: "in", Partition: 2, Offset: 7}},
 		"through ingest":   {"web.clicks:3:1234567890123", account.Position{Topic: "web.clicks", Partition: 3, Offset: 1234567890123}},
+		"no text":          {"web\xff:3:1", account.Position{Topic: "in", Partition: 2, Offset: 7}},
+		"no topic":         {":3:1", account.Position{Topic: "in", Partition: 2, Offset: 7}},
+		"too long a topic": {strings.Repeat("a", 250) + ":3:1", account.Position{Topic: "in", Partition: 2, Offset: 7}},
+		"a long topic":     {strings.Repeat("a", 249) + ":3:1", account.Position{Topic: strings.Repeat("a", 249), Partition: 3, Offset: 1}},
 		"a foreign header": {"somewhere else", account.Position{Topic: "in", Partition: 2, Offset: 7}},
 	} {
 		r := event(t, 7, "acme", "one")

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -110,10 +111,14 @@ func formatPosition(r *kgo.Record) []byte {
 	return fmt.Appendf(nil, "%s:%d:%d", r.Topic, r.Partition, r.Offset)
 }
 
+// maxTopic is the longest name of a topic that Kafka takes, in bytes.
+const maxTopic = 249
+
+// parsePosition reads what formatPosition wrote. Whoever produces a record may have put anything there.
 func parsePosition(s string) (p account.Position, ok bool) {
 	topic, rest, _ := strings.Cut(s, ":")
 	partition, offset, ok := strings.Cut(rest, ":")
-	if !ok {
+	if !ok || topic == "" || len(topic) > maxTopic || !utf8.ValidString(topic) {
 		return p, false
 	}
 	n, err := strconv.ParseInt(partition, 10, 32)

@@ -70,7 +70,7 @@ func TestTheJobByHandAgreesWithTheEngine(t *testing.T) {
 		if states[e.AccountID] == nil {
 			states[e.AccountID] = engine.New(e.AccountID, 0)
 		}
-		_, facts := engine.Apply(states[e.AccountID], e, account.Position{}, 0)
+		_, facts := engine.Folder().Apply(states[e.AccountID], e, account.Position{}, 0)
 		found := false
 		for i := range facts {
 			found = found || facts[i].Type == account.Qualified

@@ -132,7 +132,7 @@ func TestEngineAgreesWithOracle(t *testing.T) {
 			if s == nil {
 				s = e.New(ev.AccountID, offset)
 			}
-			changed, made := e.Apply(s, ev, account.Position{}, newest-300_000)
+			changed, made := e.Folder().Apply(s, ev, account.Position{}, newest-300_000)
 			if changed {
 				states[ev.AccountID] = s
 			}

@@ -1,0 +1,62 @@
+package account
+
+import (
+	"github.com/pqlstream/pqlstream/pkg/checklist"
+	"github.com/pqlstream/pqlstream/pkg/usage"
+)
+
+// Folder folds usage events into states by an Engine's rules. It holds the memory that folding takes, so it is for one
+// goroutine at a time; it keeps nothing of what it has folded.
+type Folder struct{ turn turn }
+
+// Folder returns a Folder of its own for whoever folds.
+func (e *Engine) Folder() *Folder { return &Folder{turn{engine: e}} }
+
+// Source says where an event's record lies. It is asked at most once for each step done and each fact.
+type Source interface {
+	Position() Position
+}
+
+// Apply folds an event into its account's state: Fold with the listener looked up.
+func (f *Folder) Apply(s *State, ev *usage.Event, pos Position, watermark int64) (changed bool, facts []Fact) {
+	l := f.turn.engine.checklist.Listener(ev.Name)
+	if l == nil {
+		return false, nil
+	}
+	return f.fold(s, l, ev, nil, pos, watermark)
+}
+
+// Fold folds an event into its account's state; the listener is the checklist's for the event's name. Nothing but the
+// state, the event, its position and the watermark (ms since the Unix epoch) decides what comes of it. It keeps nothing
+// of the event that it does not clone.
+//
+// Facts come in the order: signed up, steps done, disqualified, converted, qualified or requalified, escalated. So an
+// event that converts an account does not qualify it as well. An event whose id is remembered changes nothing.
+//
+// Only events that had an effect are remembered: one that had none may come again and count then, once.
+func (f *Folder) Fold(s *State, l *checklist.Listener, ev *usage.Event, source Source, watermark int64) (changed bool, facts []Fact) {
+	return f.fold(s, l, ev, source, Position{}, watermark)
+}
+
+func (f *Folder) fold(s *State, l *checklist.Listener, ev *usage.Event, source Source, pos Position, watermark int64) (
+	changed bool, facts []Fact,
+) {
+	t, e := &f.turn, f.turn.engine
+	if e.idle(s, l, ev) {
+		return false, nil
+	}
+	id := e.identify(ev)
+	if id != 0 && s.hasSeen(id, ev.OccurredAt, e.horizon, e.limit) {
+		return false, nil
+	}
+	t.state, t.ev, t.listener, t.source, t.pos = s, ev, l, source, pos
+	t.late, t.changed, t.judge = ev.OccurredAt < watermark, false, s.unjudged
+	s.unjudged = false
+	t.fold()
+	changed, facts = t.changed, t.facts
+	t.release()
+	if changed && id != 0 {
+		s.see(id, ev.OccurredAt, e.horizon, e.limit)
+	}
+	return changed, facts
+}
