@@ -36,11 +36,11 @@ build: ## the program, to bin/pqlstream
 	CGO_ENABLED=0 go build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/pqlstream ./cmd/pqlstream
 
 .PHONY: test
-test: checks kafka-if-possible ## format, lint, generated files, and all tests, on real servers where the machine has them
+test: checks budget kafka-if-possible ## format, lint, generated files, and all tests, on real servers where the machine has them
 	$(TEST) -timeout 9m $(PACKAGES) | tee $(BUILD)/test.json | go run ./test/report -also-skipped $(SKIPPED)
 
 .PHONY: test-slow
-test-slow: checks kafka kafka-3.9 ## the tests, and those that take long: soaks, many seeds, Kafka 3.9
+test-slow: checks budget kafka kafka-3.9 ## the tests, and those that take long: soaks, many seeds, Kafka 3.9
 	$(TEST) -tags slow -timeout 60m $(PACKAGES) | tee $(BUILD)/test.json | go run ./test/report -also-skipped $(SKIPPED)
 
 .PHONY: checks
@@ -48,6 +48,11 @@ checks: skips-none format vet lint-if-installed generated
 ifeq ($(RACE),)
 	@echo 'the race detector: there is no C compiler: install one (Debian: apt-get install gcc libc6-dev)' >> $(SKIPPED)
 endif
+
+# Apart from the other tests: the race detector changes what is allocated.
+.PHONY: budget
+budget: ## fail when an event takes more, or less, than test/bench/budget.json says
+	go test -count=1 -run '^TestBudget$$' ./test/bench
 
 .PHONY: skips-none
 skips-none:
@@ -143,12 +148,6 @@ bench-budget: ## write anew what an event may take in allocations and bytes, tes
 .PHONY: bench-micro
 bench-micro: ## the inner loops, without servers
 	go test -run '^$$' -bench . -benchmem ./pkg/...
-
-.PHONY: pgo
-pgo: kafka ## cmd/pqlstream/default.pgo, the profile that guides the compiler, from the job of `make bench`
-	OUT=$(CURDIR)/$(BUILD)/pgo go test -run '^$$' -bench '^BenchmarkProfile$$' -benchtime 1x -timeout 30m ./test/bench
-	go tool pprof -proto $(BUILD)/pgo/cpu.pprof > $(BUILD)/pgo/default.pgo
-	mv $(BUILD)/pgo/default.pgo cmd/pqlstream/default.pgo
 
 .PHONY: clean
 clean: ## remove what make made
