@@ -37,6 +37,8 @@ type appOptions struct {
 	cores     int            // of each process; 2
 	logLevel  string         // warn
 	profiling bool           // serve profiles
+	all       bool           // write pql.lifecycle and pql.current, too
+	cache     int            // accounts; the program's default
 }
 
 const settings = `stages: [activation]
@@ -68,7 +70,7 @@ func (s *setup) launchApp(o appOptions) *deployment {
 	if o.program == nil {
 		o.program = []string{s.binary, "run", "--print-ready"}
 	}
-	a := &deployment{peer: peer{s: s, name: o.prefix, store: o.store, output: o.prefix + ".events"}}
+	a := &deployment{peer: peer{s: s, name: o.prefix, store: o.store, output: o.prefix + ".events", marks: partitions}}
 	a.event = func(r *kgo.Record) (string, bool) { return eventInFact(s.tb, r) }
 	a.finished = a.done
 	for range max(o.processes, 1) {
@@ -86,10 +88,24 @@ func (s *setup) configure(o *appOptions, address string) (file string) {
 	rules, err := filepath.Abs(checklistFile)
 	require.NoError(s.tb, err)
 	file = filepath.Join(s.tb.TempDir(), "pqlstream.yaml")
-	text := fmt.Sprintf(settings, o.prefix, rules, s.kafka.Bootstrap(), o.store.Addr(), s.schemas, input, os.Getenv("OUTPUTS") == "all",
+	text := fmt.Sprintf(settings, o.prefix, rules, s.kafka.Bootstrap(), o.store.Addr(), s.schemas, input, o.all || allOutputs(),
 		address, either(o.logLevel, "warn"), o.profiling)
+	if o.cache > 0 {
+		text += fmt.Sprintf("runtime: {cache_accounts: %d}\n", o.cache)
+	}
 	require.NoError(s.tb, os.WriteFile(file, []byte(text), 0o600))
 	return file
+}
+
+// allOutputs says whether the environment asks for what is off here, as the other peers don't write it, and on by default.
+func allOutputs() bool { return os.Getenv("OUTPUTS") == "all" }
+
+// outputs is what titles say of that.
+func outputs() string {
+	if allOutputs() {
+		return "pql.events, pql.lifecycle and pql.current are written"
+	}
+	return "of the outputs only pql.events is written"
 }
 
 func either[T comparable](v, otherwise T) T {

@@ -3,22 +3,25 @@
 // measure.
 //
 // The job: events of accounts with six steps and three tiers (config/checklists/bench.yaml), in Avro of a schema of their
-// own (job/usage-event.avsc), on 8 partitions, compressed with snappy. The peers, two cores each:
+// own (job/usage-event.avsc), on 8 partitions, compressed with snappy. The peers, two cores each; the broker may use all there are:
 //
-//   - pqlstream: the program as `make build` makes it, exactly once.
-//   - go-redis (folder goredis): the job by hand on the same client library, goavro and Redis, at least once.
+//   - pqlstream: the program as `make build` makes it, exactly once, without pql.lifecycle and pql.current, which no other peer
+//     writes; pqlstream-all, when catching up, with them, as is the default.
+//   - go-redis (folder goredis): the job by hand on the same client library, goavro (which decodes into maps) and Redis, at
+//     least once.
 //   - raw (folder raw): the client library reads, and events are decoded by hand. Nothing can be faster with it.
 //   - ks-eos and ks-eos-tuned: Kafka Streams, exactly once, plain and with ParallelGC, more memory, a larger cache and
 //     a commit a second. They are not in this repository: PEERS names the folder that has them, with streams/pom.xml and
-//     usage-event.avsc. They need Maven.
+//     usage-event.avsc. They need Maven. The memory of ks-eos-tuned is what -Xms2g and -Xmn1g have it take at its start.
 //
-// The time of a peer runs from its READY until its group has committed the whole input and its store has what became of
-// it. Bytes written are those of the logs of its own topics after it has stopped; the broker does not compact meanwhile.
-// "other load" is what everything else on the machine used: figures taken where it is high are worth little.
+// The time of a peer that catches up runs from the moment at which the backlog, a transaction, is ended, the peer being
+// READY before, until its group has committed the whole input and its store has what became of it. Bytes written are those
+// of the logs of its own topics after it has stopped; the broker does not compact meanwhile. "other load" is what
+// everything else on the machine used: figures taken where it is high are worth little.
 //
 // Environment, with defaults. Of all: RUNS (3) rounds, SEED (1), QUIET (10s), for how long a quiet machine is waited for,
-// OUT, the folder that results go to as JSON, OUTPUTS=all, which has the program write pql.lifecycle and pql.current too,
-// as the other peers don't.
+// OUT, the folder that results go to as JSON, OUTPUTS=all, which has the program write pql.lifecycle and pql.current in
+// every benchmark.
 //
 //   - make bench, catching up: EVENTS (2,000,000), ACCOUNTS (100,000), PEERS.
 //   - make bench, live: RATE (20,000 events a second), WARMUP and MEASURE (10s, 30s), LIVE_ACCOUNTS (20,000), LIVE_RUNS (2).

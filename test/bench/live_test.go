@@ -48,7 +48,7 @@ func BenchmarkRates(b *testing.B) {
 func liveTable(tb testing.TB, name, target, of, title string) *results.Table {
 	t := newTable(name, target)
 	warmUp, measured := liveTimes(tb)
-	t.Title, t.Of = fmt.Sprintf("%s, %v each, measured after %v.", title, measured, warmUp), of
+	t.Title, t.Of = fmt.Sprintf("%s, %v each, measured after %v; %s.", title, measured, warmUp, outputs()), of
 	t.Columns = slices.Concat([]results.Column{{Key: results.Rate, Name: "events/s"}, {Key: "pqls", Name: "PQLs"}, {Key: "p50", Name: "p50 ms", Decimals: 1, Spread: true},
 		{Key: "p90", Name: "p90 ms", Decimals: 1}, {Key: "p99", Name: "p99 ms", Decimals: 1, Spread: true}, {Key: "max", Name: "max ms", Decimals: 1}},
 		costColumns("event"), writtenColumns)

@@ -22,6 +22,7 @@ type peer struct {
 	output    string                                 // topic; empty when it has none
 	event     func(*kgo.Record) (id string, ok bool) // that qualified an account, from a record of the output
 	finished  func(events int64) bool                // whether it is done with so many events
+	marks     int64                                  // of a transaction over all partitions that its group commits as if they were records
 	every     time.Duration                          // to ask whether it is finished; 0: poll
 	exit      int                                    // its code when it is stopped
 }

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -39,6 +40,11 @@ func (s *setup) contenders() []contender {
 			}})
 	}
 	return all
+}
+
+// everything returns the program as it is by default: it writes what no other peer does, too.
+func (s *setup) everything() contender {
+	return contender{results.AllOutputs, func(name string) *peer { return &s.startApp(appOptions{prefix: name, all: true}).peer }}
 }
 
 // limit returns the peer that only reads and decodes.
@@ -81,7 +87,7 @@ func (s *setup) buildStreams(folder string) string {
 func (s *setup) startStreams(classes, name string, jvm []string, settings ...string) *peer {
 	p := &peer{s: s, name: name, output: "pql-events", event: eventInJSON, exit: 143} // Java's way of ending on SIGTERM
 	s.createTopic(p.output)
-	args := append([]string{"java", "-Xmx2g"}, jvm...)
+	args := append([]string{"java", "-Xmx2g", fmt.Sprintf("-XX:ActiveProcessorCount=%d", cores)}, jvm...)
 	args = append(args, "-Dorg.slf4j.simpleLogger.defaultLogLevel=error", "-cp", classes, "bench.App",
 		"id="+name, "brokers="+s.kafka.Bootstrap(), "state="+s.tb.TempDir())
 	p.run(append(args, settings...)...)

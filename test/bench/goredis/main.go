@@ -53,7 +53,7 @@ func run(o options) error {
 	w := &workers{codec: codec, store: store, byPartition: map[int32]*worker{}}
 	client, err := kgo.NewClient(
 		kgo.SeedBrokers(o.brokers), kgo.ConsumerGroup(o.group), kgo.ConsumeTopics(o.input), kgo.DefaultProduceTopic(o.output),
-		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.AutoCommitMarks(), kgo.AutoCommitInterval(100*time.Millisecond),
 		kgo.BlockRebalanceOnPoll(), kgo.OnPartitionsAssigned(w.assigned), kgo.OnPartitionsRevoked(w.revoked), kgo.OnPartitionsLost(w.finish),
 	)

@@ -59,7 +59,7 @@ func (t *Table) Median(row, column string) (float64, bool) {
 	if r < 0 || c < 0 || len(t.Rows[r].Runs) == 0 {
 		return 0, false
 	}
-	m := Quantile(t.Rows[r].column(c), 0.5)
+	m := median(t.Rows[r].column(c))
 	return m, m != 0
 }
 
@@ -93,11 +93,11 @@ func (c *Column) cell(figures []float64) string {
 	if least == 0 && most == 0 {
 		return "–"
 	}
-	median := Number(Quantile(figures, 0.5), c.Decimals)
+	middle := Number(median(figures), c.Decimals)
 	if !c.Spread || len(figures) == 1 {
-		return median
+		return middle
 	}
-	return fmt.Sprintf("%s (%s–%s)", median, Number(least, c.Decimals), Number(most, c.Decimals))
+	return fmt.Sprintf("%s (%s–%s)", middle, Number(least, c.Decimals), Number(most, c.Decimals))
 }
 
 // Number writes a figure with commas between thousands.
@@ -116,18 +116,20 @@ func Number(f float64, decimals int) string {
 	return whole
 }
 
-// Quantile returns the value that a share of all does not exceed, 0 when there are none. Half-way between two it takes
-// their mean.
+// Quantile returns the least of all values that a share of them does not exceed, 0 when there are none. The share is above
+// 0 and at most 1.
 func Quantile(all []float64, share float64) float64 {
 	if len(all) == 0 {
 		return 0
 	}
+	rank := math.Ceil(share*float64(len(all)) - 1e-9) // what the product loses must not make it one more
+	return slices.Sorted(slices.Values(all))[max(int(rank), 1)-1]
+}
+
+// median returns the value in the middle, or between the two in the middle. There has to be one.
+func median(all []float64) float64 {
 	sorted := slices.Sorted(slices.Values(all))
-	at := share * float64(len(sorted)-1)
-	if below := int(at); at-float64(below) == 0.5 {
-		return (sorted[below] + sorted[below+1]) / 2
-	}
-	return sorted[int(at)]
+	return (sorted[(len(sorted)-1)/2] + sorted[len(sorted)/2]) / 2
 }
 
 // Save writes the table to its file in a folder, which is made.
