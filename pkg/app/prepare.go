@@ -13,15 +13,20 @@ import (
 )
 
 // prepare makes sure that all that the process needs is there and fit to be relied on. It looks at everything at once: a
-// start takes as long as the slowest, and what is wrong with one is not kept back by waiting for another.
-func (a *App) prepare(ctx context.Context) (*wiring, error) {
+// start takes as long as the slowest, and what is wrong with one is not kept back by waiting for another. The checklist
+// comes first, before anything is created for it.
+func (a *App) prepare(ctx context.Context) (_ *wiring, err error) {
+	if a.c.Runs(config.Activation) {
+		if a.rules, err = LoadChecklist(a.c.Checklist); err != nil {
+			return nil, err
+		}
+	}
 	w := &wiring{app: a, names: a.c.TopicNames()}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return w.openKafka(ctx) })
 	group.Go(func() error { return w.openSchemas(ctx) })
 	if a.c.Runs(config.Activation) {
 		group.Go(func() error { return a.openStore(ctx) })
-		group.Go(func() (err error) { a.rules, err = LoadChecklist(a.c.Checklist); return err })
 	}
 	return w, group.Wait()
 }
@@ -36,10 +41,10 @@ func (w *wiring) openKafka(ctx context.Context) (err error) {
 		return err
 	}
 	return a.await(ctx, "kafka", outOfReach, func(ctx context.Context) error {
-		group, ctx := errgroup.WithContext(ctx)
-		group.Go(func() error { return w.checkFeatures(ctx) })
-		group.Go(func() error { return w.checkTopics(ctx) })
-		return group.Wait()
+		if err := w.checkFeatures(ctx); err != nil {
+			return err // an unfit cluster is left as it is
+		}
+		return w.checkTopics(ctx)
 	})
 }
 
@@ -66,8 +71,7 @@ func (w *wiring) checkTopics(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	w.partitions = plan.Partitions()
-	if a.c.Kafka.CreateTopics {
+	if a.c.Kafka.CreateTopics && !plan.Complete() {
 		created, err := topics.Create(ctx, plan)
 		if err != nil {
 			return err
@@ -75,7 +79,12 @@ func (w *wiring) checkTopics(ctx context.Context) error {
 		if len(created) > 0 {
 			a.log.Info("created topics", "topics", created)
 		}
+		// Somebody else may have created them, with other settings than ours.
+		if plan, err = topics.Plan(ctx, a.c); err != nil {
+			return err
+		}
 	}
+	w.partitions = plan.Partitions()
 	warnings, err := topics.Check(ctx, plan)
 	for _, warning := range warnings {
 		a.log.Warn(warning)

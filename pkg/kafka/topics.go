@@ -44,6 +44,11 @@ func (p *Plan) Partitions() map[string]int32 {
 	return counts
 }
 
+// Complete says whether all topics were there when the plan was made.
+func (p *Plan) Complete() bool {
+	return !slices.ContainsFunc(p.Specs, func(s Spec) bool { return p.found[s.Name].Err != nil || len(p.found[s.Name].Partitions) == 0 })
+}
+
 func (p *Plan) names() []string {
 	names := make([]string, len(p.Specs))
 	for i, s := range p.Specs {

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -20,6 +21,13 @@ const (
 	fetchBytes          = 8 << 20
 	// busyWait is how long a broker may hold a request back while another of its partitions waits to be asked for.
 	busyWait = 20 * time.Millisecond
+	// smallAnswer is the size up to which what came for a partition is copied, so that it does not keep the whole answer
+	// in memory until its task has come to it.
+	smallAnswer = fetchPartitionBytes / 4
+	// refreshTimeout bounds how long looking the leaders up may take.
+	refreshTimeout = 10 * time.Second
+	// loggedFailures is how many requests fail in a row for one line in the log.
+	loggedFailures = 100
 )
 
 // fetcher reads the inputs of a process: of each broker by one Fetch request at a time, for all partitions led by it
@@ -33,7 +41,7 @@ type fetcher struct {
 
 	mu      sync.Mutex
 	cursors map[topicPartition]*cursor
-	turn    int                     // the cursor that goes first in the next request, so that none is left out for good
+	topics  map[string]topicInfo    // as last looked up
 	brokers map[int32]chan struct{} // wakes each broker's loop; nil after the end
 	start   func(broker int32, wake chan struct{})
 	stale   chan struct{} // some leader is not known, or not the leader any more
@@ -56,7 +64,7 @@ type cursor struct {
 func newFetcher(client *kgo.Client, maxWait time.Duration, log *slog.Logger, fail func(error)) *fetcher {
 	return &fetcher{
 		client: client, maxWait: maxWait, log: log, fail: fail,
-		cursors: map[topicPartition]*cursor{}, brokers: map[int32]chan struct{}{}, stale: make(chan struct{}, 1),
+		cursors: map[topicPartition]*cursor{}, topics: map[string]topicInfo{}, brokers: map[int32]chan struct{}{}, stale: make(chan struct{}, 1),
 	}
 }
 
@@ -85,14 +93,20 @@ func (f *fetcher) run(ctx context.Context) {
 
 // add begins to fetch a task's partition.
 func (f *fetcher) add(t *task, offset int64) {
-	c := &cursor{
-		task: t, topic: t.input, tp: t.tp(), offset: offset, epoch: -1,
-		leader: t.input.leaders[t.partition], term: t.input.epochs[t.partition],
-	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	c := &cursor{task: t, topic: t.input, tp: t.tp(), offset: offset, epoch: -1}
+	c.follow(t.input)
+	if now, ok := f.topics[t.input.name]; ok && now.id == t.input.id {
+		c.follow(now)
+	}
 	f.cursors[c.tp] = c
 	f.wake(c)
+}
+
+// follow takes over who leads the partition.
+func (c *cursor) follow(t topicInfo) {
+	c.leader, c.term = t.leaders[c.tp.partition], t.epochs[c.tp.partition]
 }
 
 // remove ends the fetching of a task's partition. When it returns, nothing more is offered to the task.
@@ -133,11 +147,12 @@ func (f *fetcher) wake(c *cursor) {
 
 // loop asks one broker, again and again.
 func (f *fetcher) loop(ctx context.Context, broker int32, wake chan struct{}) {
-	for ctx.Err() == nil {
-		asked, busy, resting := f.wanted(broker)
+	fails := 0
+	for turn := 0; ctx.Err() == nil; turn++ {
+		asked, busy, resting := f.wanted(broker, turn)
 		if len(asked) == 0 {
 			var again <-chan time.Time
-			if resting {
+			if busy || resting {
 				again = time.After(retryPause)
 			}
 			select {
@@ -151,11 +166,17 @@ func (f *fetcher) loop(ctx context.Context, broker int32, wake chan struct{}) {
 		if busy || resting {
 			wait = min(wait, busyWait)
 		}
-		if err := f.ask(ctx, broker, asked, wait); err != nil && ctx.Err() == nil {
-			f.log.Warn("fetching fails", "broker", broker, "error", err)
-			signal(f.stale)
-			pause(ctx, retryPause)
+		err := f.ask(ctx, broker, asked, wait)
+		if err == nil || ctx.Err() != nil {
+			fails = 0
+			continue
 		}
+		if fails%loggedFailures == 0 {
+			f.log.Warn("fetching fails", "broker", broker, "error", err)
+		}
+		fails++
+		signal(f.stale)
+		pause(ctx, retryPause)
 	}
 }
 
@@ -166,9 +187,10 @@ type question struct {
 	epoch, term int32
 }
 
-// wanted returns what to ask a broker for. busy: some tasks have no room now; resting: some partitions are not asked
+// wanted returns what to ask a broker for, each time beginning with the next: what does not go into an answer is not
+// always the same. busy: some tasks have no room now; resting: some partitions are not asked
 // for because of an error.
-func (f *fetcher) wanted(broker int32) (asked []question, busy, resting bool) {
+func (f *fetcher) wanted(broker int32, turn int) (asked []question, busy, resting bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	now := time.Now()
@@ -184,9 +206,8 @@ func (f *fetcher) wanted(broker int32) (asked []question, busy, resting bool) {
 		}
 	}
 	slices.SortFunc(asked, func(a, b question) int { return a.cursor.tp.compare(b.cursor.tp) })
-	if len(asked) > 0 {
-		f.turn = (f.turn + 1) % len(asked)
-		asked = append(asked[f.turn:len(asked):len(asked)], asked[:f.turn]...)
+	if n := len(asked); n > 0 {
+		asked = append(asked[turn%n:n:n], asked[:turn%n]...)
 	}
 	return asked, busy, resting
 }
@@ -269,6 +290,9 @@ func (f *fetcher) take(q question, p *kmsg.FetchResponseTopicPartition) {
 		}
 		return
 	}
+	if len(set.batches) <= smallAnswer {
+		set.batches = bytes.Clone(set.batches)
+	}
 	c.offset, c.epoch = set.next, set.epoch
 	c.task.offer(set)
 }
@@ -291,8 +315,8 @@ func (f *fetcher) failed(c *cursor, err error) {
 func (f *fetcher) refresh(ctx context.Context) {
 	f.mu.Lock()
 	var names []string
-	for tp := range f.cursors {
-		if !slices.Contains(names, tp.topic) {
+	for tp, c := range f.cursors {
+		if !c.broken && !slices.Contains(names, tp.topic) {
 			names = append(names, tp.topic)
 		}
 	}
@@ -300,21 +324,36 @@ func (f *fetcher) refresh(ctx context.Context) {
 	if len(names) == 0 {
 		return
 	}
-	_, topics, err := describeTopics(ctx, f.client, names...)
-	if err != nil {
-		signal(f.stale)
-		return
+	ctx, cancel := context.WithTimeout(ctx, refreshTimeout)
+	defer cancel()
+	topics := map[string]topicInfo{}
+	for _, name := range names { // one by one: the others don't depend on a topic that is gone
+		_, found, err := describeTopics(ctx, f.client, name)
+		switch {
+		case err == nil:
+			topics[name] = found[name]
+		case errors.Is(err, kerr.UnknownTopicOrPartition):
+			topics[name] = topicInfo{}
+		default:
+			signal(f.stale)
+		}
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	for name, now := range topics {
+		f.topics[name] = now
+	}
 	for _, c := range f.cursors {
 		now, ok := topics[c.tp.topic]
-		if !ok || now.id != c.topic.id || int(c.tp.partition) >= len(now.leaders) {
+		if !ok || c.broken {
+			continue
+		}
+		if now.id != c.topic.id || int(c.tp.partition) >= len(now.leaders) {
 			c.broken = true
 			c.task.fail(fmt.Errorf("%w: topic %s is not the one that was read", errNotConfirmed, c.tp.topic))
 			continue
 		}
-		c.leader, c.term = now.leaders[c.tp.partition], now.epochs[c.tp.partition]
+		c.follow(now)
 		f.wake(c)
 	}
 }

@@ -69,7 +69,7 @@ func TestFetchingWaitsForRoom(t *testing.T) {
 	w.send(0, "a=1", "a=2", "a=3")
 	w.send(1, "b=1", "b=2", "b=3")
 	w.await("the other partition", func() bool { return w.committedOf(1) == 3 })
-	asked, held, _ := p.fetcher.wanted(a[busy.tp()].input.leaders[0])
+	asked, held, _ := p.fetcher.wanted(a[busy.tp()].input.leaders[0], 0)
 	require.True(t, held)
 	for _, q := range asked {
 		require.NotEqual(t, busy.tp(), q.cursor.tp)
@@ -77,10 +77,35 @@ func TestFetchingWaitsForRoom(t *testing.T) {
 	busy.mu.Lock()
 	busy.queued -= queuedRecords
 	busy.mu.Unlock()
-	p.fetcher.resume(busy)
 	w.awaitCommitted()
 	require.NoError(t, p.stop())
 	w.requireExact()
+}
+
+// What a task's share is depends on the assignment: one that had no room when nothing was asked for may have never been
+// seen without, by the time that there is.
+func TestFetchingGoesOnAfterTheShareHasGrown(t *testing.T) {
+	t.Parallel()
+	r := &Runtime{}
+	r.fetcher = newFetcher(nil, time.Second, nil, nil)
+	r.count.Store(4)
+	busy := &task{r: r, input: topicInfo{name: "in", leaders: []int32{7}, epochs: []int32{0}}, wake: make(chan struct{}, 1)}
+	r.fetcher.add(busy, 0)
+	wake := r.fetcher.brokers[7]
+	for range 3 {
+		busy.offer(recordSet{batches: make([]byte, queuedBytes/8), records: 1})
+	}
+	asked, held, _ := r.fetcher.wanted(7, 0)
+	require.Empty(t, asked)
+	require.True(t, held)
+	r.count.Store(2)
+	_, err := busy.next(t.Context())
+	require.NoError(t, err)
+	select {
+	case <-wake:
+	default:
+		require.Fail(t, "nobody looks again")
+	}
 }
 
 func (w *world) committedOf(partition int32) int64 {
@@ -98,8 +123,8 @@ func TestFetchingTakesTurns(t *testing.T) {
 		f.cursors[topicPartition{"in", i}] = &cursor{tp: topicPartition{"in", i}, task: &task{r: &Runtime{}}}
 	}
 	first := map[int32]bool{}
-	for range 5 {
-		asked, _, _ := f.wanted(0)
+	for turn := range 5 {
+		asked, _, _ := f.wanted(0, turn)
 		require.Len(t, asked, 5)
 		first[asked[0].cursor.tp.partition] = true
 	}

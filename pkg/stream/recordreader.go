@@ -21,6 +21,7 @@ type recordReader struct {
 	buffers      buffers
 	slab         []kgo.Record
 	records      []*kgo.Record
+	pinned       bool // some of them alias the answer
 }
 
 func newRecordReader(topic string, partition int32) *recordReader {
@@ -45,6 +46,13 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // by them. Between the records and up to that offset there may be others: aborted ones and markers.
 func (r *recordReader) read(s *recordSet, n int) (records []*kgo.Record, next int64, err error) {
 	r.buffers.reset()
+	if r.pinned { // what was not compressed lies in the answer itself
+		for _, rec := range r.records {
+			rec.Key, rec.Value = nil, nil
+			clear(rec.Headers)
+		}
+		r.pinned = false
+	}
 	r.records = r.records[:0]
 	batches, next := s.span(n)
 	for len(batches) > 0 {
@@ -62,7 +70,7 @@ func (r *recordReader) read(s *recordSet, n int) (records []*kgo.Record, next in
 func (r *recordReader) batch(s *recordSet, h *batchHead, b []byte) error {
 	switch {
 	case h.isMessage:
-		return r.messages(s, b)
+		return r.messages(s, h, b)
 	case b[atMagic] != batchMagic:
 		return errMagic
 	case crc32.Checksum(b[atAttributes:], castagnoli) != binary.BigEndian.Uint32(b[atCRC:]):
@@ -81,6 +89,8 @@ func (r *recordReader) batch(s *recordSet, h *batchHead, b []byte) error {
 			return fmt.Errorf("decompressing: %w", err)
 		}
 		r.buffers.took(len(body))
+	} else {
+		r.pinned = true
 	}
 	if h.attributes&markerBit != 0 {
 		return r.marker(s, h, body)
@@ -127,10 +137,13 @@ func (r *recordReader) marker(s *recordSet, h *batchHead, body []byte) error {
 }
 
 // messages leaves what was written before Kafka 0.11 to the library.
-func (r *recordReader) messages(s *recordSet, b []byte) error {
+func (r *recordReader) messages(s *recordSet, h *batchHead, b []byte) error {
 	p := kmsg.FetchResponseTopicPartition{Partition: r.partition, RecordBatches: b}
-	parsed, _ := kgo.ProcessFetchPartition(kgo.ProcessFetchPartitionOpts{Offset: s.offset, Topic: r.topic, Partition: r.partition}, &p, kgo.DefaultDecompressor(), nil)
+	parsed, reached := kgo.ProcessFetchPartition(kgo.ProcessFetchPartitionOpts{Offset: s.offset, Topic: r.topic, Partition: r.partition}, &p, kgo.DefaultDecompressor(), nil)
 	r.records = append(r.records, parsed.Records...)
+	if parsed.Err == nil && reached < h.next {
+		return errCount // the library says no more, and would ask for it again
+	}
 	return parsed.Err
 }
 

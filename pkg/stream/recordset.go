@@ -16,11 +16,12 @@ type recordSet struct {
 	next    int64                                                // offset after the last batch
 	epoch   int32                                                // leader epoch of the last batch
 	end     int64                                                // the partition's high watermark
+	stable  int64                                                // the last stable offset: up to here there is something to read
 }
 
 // newRecordSet finds out what an answer holds. A batch that is cut off at the end is left out: it comes again.
 func newRecordSet(from int64, p *kmsg.FetchResponseTopicPartition) recordSet {
-	s := recordSet{aborted: p.AbortedTransactions, offset: from, next: from, epoch: -1, end: p.HighWatermark}
+	s := recordSet{aborted: p.AbortedTransactions, offset: from, next: from, epoch: -1, end: p.HighWatermark, stable: p.LastStableOffset}
 	b := p.RecordBatches
 	for {
 		head, ok := parseHead(b)
@@ -35,10 +36,14 @@ func newRecordSet(from int64, p *kmsg.FetchResponseTopicPartition) recordSet {
 	return s
 }
 
+// spanBytes is how many bytes of batches are parsed at once, unless one is larger: what they take uncompressed stays with
+// the task.
+const spanBytes = 256 << 10
+
 // span takes the first batches off, as many as hold n records, and returns the offset after them.
 func (s *recordSet) span(n int) (batches []byte, next int64) {
 	at := 0
-	for n > 0 {
+	for n > 0 && at < spanBytes {
 		head, ok := parseHead(s.batches[at:])
 		if !ok {
 			break

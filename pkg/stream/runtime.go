@@ -217,6 +217,8 @@ func (r *Runtime) stop(work context.Context) {
 	r.dropAll()
 	r.group.Close()
 	r.running.Wait()
+	r.txn.Lock()
+	defer r.txn.Unlock()
 	if r.producer.kgo != nil {
 		r.producer.kgo.Close()
 	}

@@ -74,6 +74,7 @@ type task struct {
 	queue        []recordSet
 	queued       int       // records in the queue
 	queuedSize   int       // bytes that they take, compressed
+	held         bool      // nothing is asked for until there is room
 	end          int64     // the partition's high watermark as last fetched
 	behind       bool      // there is a long backlog
 	lagged       bool      // there was one, which is not quite worked off
@@ -212,11 +213,12 @@ func (t *task) offer(set recordSet) {
 	signal(t.wake)
 }
 
-// full says whether the task has enough to do: no more is fetched for it.
+// full says whether the task has enough to do: no more is fetched for it until it says that it has room again.
 func (t *task) full() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.sated()
+	t.held = t.sated()
+	return t.held
 }
 
 // sated is full for a caller that holds the lock.
@@ -249,12 +251,12 @@ func (t *task) foldSpan(ctx context.Context, set *recordSet) error {
 		if err := t.fold(ctx, chunk); err != nil {
 			return err
 		}
-		t.urge(set.end - chunk[len(chunk)-1].Offset - 1)
+		t.urge(set.stable - chunk[len(chunk)-1].Offset - 1)
 	}
 	t.mu.Lock()
 	t.table.skip(next) // what lies behind the last record was aborted, or a marker
 	t.mu.Unlock()
-	t.urge(set.end - next)
+	t.urge(set.stable - next)
 	return nil
 }
 
@@ -267,12 +269,13 @@ func (t *task) next(ctx context.Context) (recordSet, error) {
 			return recordSet{}, t.failure
 		}
 		if len(t.queue) > 0 {
-			set, before := t.queue[0], t.sated()
+			set := t.queue[0]
 			t.queue[0] = recordSet{}
 			t.queue = t.queue[1:]
 			t.queued -= set.records
 			t.queuedSize -= len(set.batches)
-			resume := before && !t.sated()
+			resume := t.held && !t.sated() // not whether it was sated before: what that means changes with the assignment
+			t.held = t.held && !resume
 			t.mu.Unlock()
 			if resume {
 				t.r.fetcher.resume(t)

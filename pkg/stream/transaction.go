@@ -69,6 +69,9 @@ func (p *producer) drop(timeout time.Duration) {
 func (r *Runtime) connect(ctx context.Context) {
 	r.txn.Lock()
 	defer r.txn.Unlock()
+	if r.stopped.Load() {
+		return
+	}
 	ctx, cancel := context.WithTimeout(ctx, r.o.TransactionTimeout)
 	defer cancel()
 	if client, err := r.producer.client(ctx); err == nil {
@@ -162,6 +165,10 @@ func (r *Runtime) commitOffsets(ctx context.Context, client *kgo.Client, epoch p
 			}
 		}
 		err = txnOffsetCommit(ctx, client, r.producer.txnID, r.o.Group, m, r.instance, epoch, commits)
+		if errors.Is(err, kerr.ConcurrentTransactions) && ctx.Err() == nil { // the last one's end is still on its way
+			pause(ctx, retryPause/5)
+			continue
+		}
 		stale := errors.Is(err, kerr.IllegalGeneration) || errors.Is(err, kerr.StaleMemberEpoch)
 		if !stale || tries == 50 {
 			return err
