@@ -12,7 +12,7 @@
 //   - raw (folder raw): the client library reads, and events are decoded by hand. Nothing can be faster with it.
 //   - ks-eos and ks-eos-tuned: Kafka Streams, exactly once, plain and with ParallelGC, more memory, a larger cache and
 //     a commit a second. They are not in this repository: PEERS names the folder that has them, with streams/pom.xml and
-//     usage-event.avsc. They need Maven. The memory of ks-eos-tuned is what -Xms2g and -Xmn1g have it take at its start.
+//     usage-event.avsc. They need Maven. The memory of ks-eos-tuned follows from -Xms2g and -Xmn1g.
 //
 // The time of a peer that catches up runs from the moment at which the backlog, a transaction, is ended, the peer being
 // READY before, until its group has committed the whole input and its store has what became of it. Bytes written are those
