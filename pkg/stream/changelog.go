@@ -67,7 +67,8 @@ type logReader struct {
 	maxWait   time.Duration
 }
 
-const logReaderBytes = 8 << 20
+// logReaderBytes is what one fetch brings: each partition that is taken over has one in memory, parsed.
+const logReaderBytes = 2 << 20
 
 // fetch reads on. It returns no records when there is nothing to read up to the last stable offset.
 func (l *logReader) fetch(ctx context.Context) ([]*kgo.Record, error) {

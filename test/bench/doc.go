@@ -24,7 +24,8 @@
 // every benchmark.
 //
 //   - make bench, catching up: EVENTS (2,000,000), ACCOUNTS (100,000), PEERS.
-//   - make bench, live: RATE (20,000 events a second), WARMUP and MEASURE (10s, 30s), LIVE_ACCOUNTS (20,000), LIVE_RUNS (2).
+//   - make bench, live: RATE (20,000 events a second), WARMUP and MEASURE (10s, 30s), LIVE_ACCOUNTS (one for each event
+//     a second), LIVE_RUNS (2).
 //   - make bench-rates: RATES (1000,10000,100000 events a second), and those of live.
 //   - make bench-accounts: ACCOUNT_COUNTS (100000,1000000,5000000), EVENTS (4,000,000) for each. The cache has room for
 //     200,000.

@@ -68,7 +68,7 @@ func (s *setup) live(c contender, name string, rate int) []float64 {
 	warmUp, measured := liveTimes(s.tb)
 	n := int(float64(rate) * (warmUp + measured).Seconds())
 	l := &live{peer: c.start(name), warmUp: warmUp, created: map[string]time.Time{}, seen: map[string]time.Time{}}
-	used := l.run(job.Stream(uint64(env(s.tb, "SEED", 1)), n, env(s.tb, "LIVE_ACCOUNTS", 20_000)), rate, n)
+	used := l.run(job.Stream(uint64(env(s.tb, "SEED", 1)), n, env(s.tb, "LIVE_ACCOUNTS", rate)), rate, n)
 	l.stop()
 	ms := l.latencies()
 	events := float64(n) - l.before
