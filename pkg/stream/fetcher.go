@@ -188,8 +188,7 @@ type question struct {
 }
 
 // wanted returns what to ask a broker for, each time beginning with the next: what does not go into an answer is not
-// always the same. busy: some tasks have no room now; resting: some partitions are not asked
-// for because of an error.
+// always the same. busy: some tasks have no room now; resting: some partitions are not asked for because of an error.
 func (f *fetcher) wanted(broker int32, turn int) (asked []question, busy, resting bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -291,8 +291,8 @@ func (t *task) next(ctx context.Context) (recordSet, error) {
 	}
 }
 
-// urge takes in how many records are behind the position. It asks for a commit when there are outputs to publish and no long backlog to work off first, and for a checkpoint
-// once a long backlog has been worked off.
+// urge takes in how many records lie behind the position. It asks for a commit when there are outputs to publish and no
+// long backlog to work off first, and for a checkpoint once a long backlog has been worked off.
 func (t *task) urge(lag int64) {
 	t.mu.Lock()
 	t.behind = lag >= longBacklog

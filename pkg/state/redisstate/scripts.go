@@ -13,6 +13,8 @@ var (
 	guard string
 	//go:embed lua/fence.lua
 	fence string
+	//go:embed lua/sentinels.lua
+	sentinels string
 
 	//go:embed lua/claim.lua
 	claimSource string
@@ -29,11 +31,11 @@ var (
 	//go:embed lua/get.lua
 	getSource string
 
-	claimScript  = redis.NewScript(guard + fence + claimSource)
-	checkScript  = redis.NewScript(guard + fence + checkSource)
-	dueScript    = redis.NewScript(guard + fence + dueSource)
+	claimScript  = redis.NewScript(guard + fence + sentinels + claimSource)
+	checkScript  = redis.NewScript(guard + fence + sentinels + checkSource)
+	dueScript    = redis.NewScript(guard + fence + sentinels + dueSource)
 	beginScript  = redis.NewScript(guard + fence + beginSource)
 	eraseScript  = redis.NewScript(guard + fence + eraseSource)
-	finishScript = redis.NewScript(guard + fence + finishSource)
+	finishScript = redis.NewScript(guard + fence + sentinels + finishSource)
 	getScript    = redis.NewScript(guard + getSource)
 )

@@ -11,13 +11,8 @@ end
 if position ~= ARGV[6] then
   return {'MISMATCH', 'it stands at ' .. position}
 end
-if not redis.call('ZSCORE', KEYS[2], '\255' .. generation) then
-  return {'MISMATCH', 'the timers are lost'}
+local what = lost()
+if what then
+  return {'MISMATCH', what}
 end
-for k = 3, #KEYS do
-  if redis.call('HGET', KEYS[k], '') ~= generation then
-    return {'MISMATCH', 'a bucket is lost'}
-  end
-end
-local now = redis.call('TIME')
-return {'OK', string.format('%.0f', now[1] * 1000 + math.floor(now[2] / 1000)), redis.call('ZCARD', KEYS[2]) - 1}
+return {'OK', string.format('%.0f', now()), redis.call('ZCARD', KEYS[2]) - 1}

@@ -5,7 +5,8 @@ end
 if tonumber(position) < tonumber(ARGV[4]) then
   return {'MISMATCH', 'it stands at ' .. position}
 end
-if not redis.call('ZSCORE', KEYS[2], '\255' .. generation) then
-  return {'MISMATCH', 'the timers are lost'}
+local what = lost()
+if what then
+  return {'MISMATCH', what}
 end
 return {'OK', redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', ARGV[5], 'WITHSCORES', 'LIMIT', 0, ARGV[6])}

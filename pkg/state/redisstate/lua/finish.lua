@@ -9,15 +9,10 @@ end
 if position ~= ARGV[5] then
   return {'MISMATCH', 'building it stands at ' .. position}
 end
-if not redis.call('ZSCORE', KEYS[2], '\255' .. generation) then
-  return {'MISMATCH', 'the timers are lost'}
+local what = lost()
+if what then
+  return {'MISMATCH', what}
 end
-for k = 3, #KEYS do
-  if redis.call('HGET', KEYS[k], '') ~= generation then
-    return {'MISMATCH', 'a bucket is lost'}
-  end
-end
-local now = redis.call('TIME')
 redis.call('HSET', KEYS[1], 'ready', '1', 'position', ARGV[6], 'erase', ARGV[2],
-  'updated', string.format('%.0f', now[1] * 1000 + math.floor(now[2] / 1000)))
+  'updated', string.format('%.0f', now()))
 return {'OK'}
