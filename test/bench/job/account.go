@@ -185,44 +185,18 @@ func (a *Account) Load(b []byte) error {
 	}
 	a.done, a.qualified = b[0], b[1] == 1
 	a.stored = math.Float64frombits(binary.LittleEndian.Uint64(b[2:]))
-	r := blob{rest: b[10:]}
-	a.size = r.long()
-	for n := r.long(); n > 0 && !r.bad; n-- {
-		a.users = append(a.users, r.text())
+	r := Reader{Rest: b[10:]}
+	a.size = r.Long()
+	for n := r.Long(); n > 0 && !r.Bad; n-- {
+		a.users = append(a.users, string(r.Text()))
 	}
 	for _, days := range [...]*[]int64{&a.days, &a.reports} {
-		for n := r.long(); n > 0 && !r.bad; n-- {
-			*days = append(*days, r.long())
+		for n := r.Long(); n > 0 && !r.Bad; n-- {
+			*days = append(*days, r.Long())
 		}
 	}
-	if r.bad || len(r.rest) > 0 {
+	if r.Bad || len(r.Rest) > 0 {
 		return ErrBlob
 	}
 	return nil
-}
-
-type blob struct {
-	rest []byte
-	bad  bool
-}
-
-func (r *blob) long() int64 {
-	n, size := binary.Varint(r.rest)
-	if size <= 0 {
-		r.bad, r.rest = true, nil
-		return 0
-	}
-	r.rest = r.rest[size:]
-	return n
-}
-
-func (r *blob) text() string {
-	n := r.long()
-	if n < 0 || n > int64(len(r.rest)) {
-		r.bad, r.rest = true, nil
-		return ""
-	}
-	text := string(r.rest[:n])
-	r.rest = r.rest[n:]
-	return text
 }

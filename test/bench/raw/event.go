@@ -25,23 +25,23 @@ func (e *event) decode(b []byte) error {
 	if len(b) < job.HeaderSize || b[0] != 0 {
 		return errEvent
 	}
-	r := reader{rest: b[job.HeaderSize:]}
-	e.id, e.account, e.user, e.name = r.text(), r.text(), r.text(), r.text()
-	e.occurredAt = r.long()
+	r := job.Reader{Rest: b[job.HeaderSize:]}
+	e.id, e.account, e.user, e.name = r.Text(), r.Text(), r.Text(), r.Text()
+	e.occurredAt = r.Long()
 	e.properties = e.properties[:0]
-	for n := r.long(); n != 0 && !r.bad; n = r.long() {
+	for n := r.Long(); n != 0 && !r.Bad; n = r.Long() {
 		if n < 0 { // the block's size follows
 			n = -n
-			r.long()
+			r.Long()
 		}
-		for ; n > 0 && !r.bad; n-- {
-			e.properties = append(e.properties, property{r.text(), r.text()})
+		for ; n > 0 && !r.Bad; n-- {
+			e.properties = append(e.properties, property{r.Text(), r.Text()})
 		}
 	}
-	if r.bad || len(r.rest) != 8 {
+	if r.Bad || len(r.Rest) != 8 {
 		return errEvent
 	}
-	e.quantity = math.Float64frombits(binary.LittleEndian.Uint64(r.rest))
+	e.quantity = math.Float64frombits(binary.LittleEndian.Uint64(r.Rest))
 	return nil
 }
 
@@ -51,30 +51,4 @@ func (e *event) sum() uint64 {
 		n += len(p.key) + len(p.value)
 	}
 	return uint64(n) + uint64(e.occurredAt) + math.Float64bits(e.quantity)
-}
-
-type reader struct {
-	rest []byte
-	bad  bool
-}
-
-func (r *reader) long() int64 {
-	n, size := binary.Varint(r.rest)
-	if size <= 0 {
-		r.bad, r.rest = true, nil
-		return 0
-	}
-	r.rest = r.rest[size:]
-	return n
-}
-
-func (r *reader) text() []byte {
-	n := r.long()
-	if n < 0 || n > int64(len(r.rest)) {
-		r.bad, r.rest = true, nil
-		return nil
-	}
-	text := r.rest[:n]
-	r.rest = r.rest[n:]
-	return text
 }
