@@ -16,6 +16,7 @@ const (
 	Disqualified Type = "disqualified"
 	Converted    Type = "converted"
 	Churned      Type = "churned"
+	StepUndone   Type = "step_undone" // a live step holds no longer
 )
 
 // Reason says why an account left the qualified state.
@@ -23,7 +24,17 @@ type Reason string
 
 // The reasons that a checklist can give today.
 const (
-	Excluded Reason = "excluded"
+	Excluded         Reason = "excluded"
+	ReasonStepUndone Reason = "step_undone" // the rate has fallen below the tier's threshold
+)
+
+// Cause says what made a transition.
+type Cause string
+
+// The causes of transitions.
+const (
+	ByEvent Cause = "event"
+	ByTime  Cause = "timer" // time passed: the watermark reached OccurredAt
 )
 
 // Fact is one transition of an account with the evidence for it: what pql.events, pql.current and pql.lifecycle carry
@@ -38,16 +49,19 @@ type Fact struct {
 	Rate          float64 // weight of the steps done / weight of all steps, 0 to 1
 	Threshold     float64 // the tier's, 0 to 1
 	Checklist     ChecklistRef
-	Step          string     // the step of a StepDone
+	Step          string     // the step of a StepDone or StepUndone
 	StepsDone     []Evidence // of a SignedUp or StepDone of an account that is no PQL, only the step done now
 	StepsMissing  []Missing
-	EventID       string // the event's that made the transition
+	Cause         Cause
+	EventID       string // the event's that made the transition; with EventName, UserID and Position empty if none did
 	EventName     string
 	UserID        string // the user's whose event made the transition
 	Position      Position
 	Playbook      Playbook
 	Users         []UserActivity // the most active first, at most 5
 	ActiveUsers7d int            // users seen in the 7 days up to OccurredAt
+	Activated     int            // users whose own rate reaches the tier's threshold
+	Champion      string         // the user with the highest rate, of several the most active; empty: no user is known
 	SingleUser    bool           // everything was done by one user
 	Late          bool           // the event came beyond the allowed disorder
 	Reason        Reason         // when the account leaves
@@ -90,16 +104,21 @@ type Missing struct {
 
 // Playbook is what the tier advises to do about an account that is a PQL; empty while it is none.
 type Playbook struct {
-	Name   string
-	Action string
-	Queue  string
-	Reason string
+	Name    string
+	Action  string
+	Queue   string
+	Owner   string // whose it is to do; empty: whoever serves the queue
+	Message string // key of the message to send
+	Reason  string
 }
 
 // UserActivity is how active one user was with what the checklist listens to.
 type UserActivity struct {
 	ID        string
 	Events    int64
-	LastSeen  int64 // ms since the Unix epoch, UTC: event time
-	StepsDone int
+	LastSeen  int64   // ms since the Unix epoch, UTC: event time
+	StepsDone int     // that this user's events completed
+	Rate      float64 // the user's own: weight of the steps that this user took part in / weight of those that users can, 0 to 1
+	Activated bool    // the rate reaches the tier's threshold
+	Role      string  // as events have told last; empty: unknown
 }

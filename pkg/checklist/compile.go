@@ -194,7 +194,7 @@ func (c *compiler) compilePlaybooks() map[string]Playbook {
 				c.add(path+"."+f.name, "is over the limit of %d bytes", maxText)
 			}
 		}
-		playbooks[p.Name] = Playbook(p)
+		playbooks[p.Name] = Playbook{p.Name, p.Action, p.Queue, p.Reason}
 	}
 	return playbooks
 }

@@ -14,10 +14,13 @@ type Definition struct {
 	Version    int           `yaml:"version"`
 	Name       string        `yaml:"name"`
 	Preset     string        `yaml:"preset"` // simple, mid, complex or empty: no defaults for tiers
+	Zone       string        `yaml:"zone"`   // IANA time zone whose days windows and trials count in; left out: UTC
 	Signup     *MomentDef    `yaml:"signup"`
 	Converted  *MomentDef    `yaml:"converted"`
+	Trial      *TrialDef     `yaml:"trial"`
 	Exclude    []string      `yaml:"exclude"` // expressions over account; an account that one fits never qualifies
-	Tiers      []TierDef     `yaml:"tiers"`   // the first that fits
+	Segments   []SegmentDef  `yaml:"segments"`
+	Tiers      []TierDef     `yaml:"tiers"` // the first that fits
 	Properties []PropertyDef `yaml:"properties"`
 	Playbooks  []PlaybookDef `yaml:"playbooks"`
 	Steps      []StepDef     `yaml:"steps"`
@@ -29,6 +32,19 @@ type Definition struct {
 type MomentDef struct {
 	Event Names  `yaml:"event"`
 	Where string `yaml:"where"`
+}
+
+// TrialDef says when an account's trial begins and ends.
+type TrialDef struct {
+	Days   int        `yaml:"days"`
+	Starts *MomentDef `yaml:"starts"` // left out: the sign-up
+	Ends   *MomentDef `yaml:"ends"`   // events that finish it before its time; left out: none do
+}
+
+// SegmentDef names a set of accounts.
+type SegmentDef struct {
+	Name string `yaml:"name"`
+	When string `yaml:"when"` // an expression over account and behaviour
 }
 
 // TierDef is one class of accounts with its bar. With a preset, what is left out of a tier named small, medium or
@@ -57,22 +73,63 @@ type SourceDef struct {
 
 // PlaybookDef is what somebody should do about a qualified account.
 type PlaybookDef struct {
-	Name   string `yaml:"name"`
-	Action string `yaml:"action"`
-	Queue  string `yaml:"queue"`
-	Reason string `yaml:"reason"` // in words, for the person who acts
+	Name    string          `yaml:"name"`
+	Action  string          `yaml:"action"`
+	Queue   string          `yaml:"queue"`
+	Owner   string          `yaml:"owner"`   // whose it is: a text, or account.NAME for what that property says
+	Message string          `yaml:"message"` // key of the message to send
+	Reason  string          `yaml:"reason"`  // in words, for the person who acts
+	Refine  []RefinementDef `yaml:"refine"`  // the first that fits takes the place
+}
+
+// RefinementDef changes a playbook for the accounts that an expression fits. What it leaves out is the playbook's.
+type RefinementDef struct {
+	When    string `yaml:"when"` // an expression over account and behaviour
+	Name    string `yaml:"name"`
+	Action  string `yaml:"action"`
+	Queue   string `yaml:"queue"`
+	Owner   string `yaml:"owner"`
+	Message string `yaml:"message"`
+	Reason  string `yaml:"reason"`
 }
 
 // StepDef is one step of the checklist. Which fields it may have depends on its kind: see Kinds.
 type StepDef struct {
-	ID      string   `yaml:"id"`
-	Kind    string   `yaml:"kind"`
-	Event   Names    `yaml:"event"`
-	Where   string   `yaml:"where"`
-	Weight  *float64 `yaml:"weight"`
-	Of      string   `yaml:"of"`
-	AtLeast *float64 `yaml:"at_least"`
-	Within  *Span    `yaml:"within"`
+	ID       string      `yaml:"id"`
+	Kind     string      `yaml:"kind"`
+	Event    Names       `yaml:"event"`
+	Where    string      `yaml:"where"`
+	Weight   *float64    `yaml:"weight"` // 0: the step counts for other steps only
+	Of       string      `yaml:"of"`
+	To       string      `yaml:"to"`
+	Adds     bool        `yaml:"adds"`
+	AtLeast  *float64    `yaml:"at_least"`
+	Within   *Window     `yaml:"within"`
+	Live     bool        `yaml:"live"` // undone again when what did it holds no longer
+	First    *MomentDef  `yaml:"first"`
+	Then     *MomentDef  `yaml:"then"`
+	After    *MomentDef  `yaml:"after"`
+	For      *Window     `yaml:"for"`
+	Points   []PointsDef `yaml:"points"`
+	Caps     []CapDef    `yaml:"caps"`
+	HalfLife *Window     `yaml:"half_life"`
+	Day      *int        `yaml:"day"`
+	Finished bool        `yaml:"finished"`
+	Steps    []string    `yaml:"steps"`
+}
+
+// PointsDef says how many points an event of a score is worth.
+type PointsDef struct {
+	Event  Names   `yaml:"event"`
+	Where  string  `yaml:"where"`
+	Points float64 `yaml:"points"`
+	Group  string  `yaml:"group"` // whose cap holds; left out: none does
+}
+
+// CapDef bounds what the events of a group are worth together.
+type CapDef struct {
+	Group  string  `yaml:"group"`
+	AtMost float64 `yaml:"at_most"`
 }
 
 // DedupeDef bounds the memory for event ids already seen.
@@ -83,7 +140,8 @@ type DedupeDef struct {
 
 // ActivityDef bounds what is kept of an account's users.
 type ActivityDef struct {
-	Users *int `yaml:"users"` // users an account; 0: off
+	Users *int   `yaml:"users"` // users an account; 0: off
+	Role  string `yaml:"role"`  // the events' property that tells a user's role; left out: roles are unknown
 }
 
 // Names is one name or a list of them.
@@ -131,7 +189,37 @@ func parseSpan(text string) (time.Duration, error) {
 	return time.ParseDuration(text)
 }
 
-// days returns a span of whole days, ok is false for any other.
-func (s Span) days() (n int, ok bool) {
-	return int(time.Duration(s) / day), time.Duration(s)%day == 0
+// Window is a length of time in whole days, hours or minutes: 7d, 36h, 90m. The unit is its resolution where a window
+// slides: 1d is a day of the calendar, 24h are any 24 hours of the clock.
+type Window struct {
+	N    int
+	Unit time.Duration // a day, an hour or a minute
+}
+
+var windowUnits = map[byte]time.Duration{'d': day, 'h': time.Hour, 'm': time.Minute}
+
+// UnmarshalYAML accepts a whole number above 0 with its unit.
+func (w *Window) UnmarshalYAML(node *yaml.Node) error {
+	if text := node.Value; node.Kind == yaml.ScalarNode && len(text) > 1 {
+		n, err := strconv.ParseUint(text[:len(text)-1], 10, 24)
+		if unit := windowUnits[text[len(text)-1]]; err == nil && n > 0 && unit > 0 {
+			*w = Window{int(n), unit}
+			return nil
+		}
+	}
+	return &yaml.TypeError{Errors: []string{
+		fmt.Sprintf("line %d: `%s` is no length of time such as 7d, 36h or 90m", node.Line, node.Value)}}
+}
+
+// Duration is the window's length, with days of 24 hours.
+func (w Window) Duration() time.Duration { return time.Duration(w.N) * w.Unit }
+
+// String is the window as it is written.
+func (w Window) String() string {
+	for letter, unit := range windowUnits {
+		if unit == w.Unit {
+			return strconv.Itoa(w.N) + string(letter)
+		}
+	}
+	return w.Duration().String()
 }

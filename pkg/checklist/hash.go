@@ -35,7 +35,7 @@ type stepMeaning struct {
 	ID, Kind, Where, Of string
 	Events              []string
 	Weight, AtLeast     float64
-	Within              Span
+	Within              Window
 }
 
 func (m *meaning) hash() (string, error) {

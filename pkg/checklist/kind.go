@@ -86,12 +86,11 @@ func (d *StepDef) withinDays(p *problems, path string) int {
 	if d.Within == nil {
 		return 0
 	}
-	n, whole := d.Within.days()
-	if !whole || n < 1 || n > maxWithin {
+	if d.Within.Unit != day || d.Within.N > maxWithin {
 		p.add(path+".within", "is not a number of whole days from 1d to %dd", maxWithin)
 		return 1
 	}
-	return n
+	return d.Within.N
 }
 
 // given names the fields that a step has, beside id, kind and weight.

@@ -47,7 +47,7 @@ func documented(t *testing.T, k *Kind) {
 			assert.Contains(t, k.Example, f.Name+":", "the example misses a required field")
 		}
 	}
-	everything := &StepDef{Event: Names{"x"}, Where: "true", Of: "quantity", AtLeast: new(float64), Within: new(Span)}
+	everything := &StepDef{Event: Names{"x"}, Where: "true", Of: "quantity", AtLeast: new(float64), Within: new(Window)}
 	given := everything.given()
 	for _, f := range k.Fields {
 		assert.Contains(t, given, f.Name, "a field that no step can have")

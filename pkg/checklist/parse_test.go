@@ -78,7 +78,7 @@ steps:
 	require.NoError(t, err)
 	assert.Equal(t, Span(36*time.Hour), *def.Dedupe.Horizon)
 	assert.Zero(t, *def.Dedupe.Limit)
-	assert.Equal(t, Span(7*day), *def.Steps[0].Within)
+	assert.Equal(t, Window{7, day}, *def.Steps[0].Within)
 	assert.Equal(t, Names{"x"}, def.Steps[0].Event)
 	assert.Equal(t, Names{"x", "y"}, def.Steps[1].Event)
 }

@@ -33,7 +33,8 @@ func DecodeFact(b []byte) (account.Fact, Detection, error) {
 	f := account.Fact{
 		ID: w.ID, Type: account.Type(w.Type), AccountID: w.AccountID, Properties: properties,
 		Tier: w.Tier, Rate: w.Rate, Threshold: w.Threshold, Checklist: account.ChecklistRef(w.Checklist), Step: w.Step,
-		EventID: w.EventID, EventName: w.Event, UserID: w.UserID, Position: w.position(), Playbook: account.Playbook(w.Playbook),
+		EventID: w.EventID, EventName: w.Event, UserID: w.UserID, Position: w.position(), 
+		Playbook: account.Playbook{Name: w.Playbook.Name, Action: w.Playbook.Action, Queue: w.Playbook.Queue, Reason: w.Playbook.Reason},
 		ActiveUsers7d: w.ActiveUsers7d, SingleUser: w.SingleUser, Late: w.Late, Reason: account.Reason(w.Reason),
 		OccurredAt: w.OccurredAt, Current: w.Current,
 	}
@@ -47,7 +48,7 @@ func DecodeFact(b []byte) (account.Fact, Detection, error) {
 		f.StepsMissing = append(f.StepsMissing, account.Missing(s))
 	}
 	for _, u := range w.Users {
-		f.Users = append(f.Users, account.UserActivity(u))
+		f.Users = append(f.Users, account.UserActivity{ID: u.ID, Events: u.Events, LastSeen: u.LastSeen, StepsDone: u.StepsDone})
 	}
 	if w.SignedUpAt != nil {
 		f.SignedUpAt = *w.SignedUpAt
