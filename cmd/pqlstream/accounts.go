@@ -143,17 +143,22 @@ type missingJSON struct {
 }
 
 type playbookJSON struct {
-	Name   string `json:"name"`
-	Action string `json:"action"`
-	Queue  string `json:"queue"`
-	Reason string `json:"reason"`
+	Name    string `json:"name"`
+	Action  string `json:"action"`
+	Queue   string `json:"queue"`
+	Owner   string `json:"owner"`
+	Message string `json:"message"`
+	Reason  string `json:"reason"`
 }
 
 type userJSON struct {
-	ID        string `json:"id"`
-	Events    int64  `json:"events"`
-	LastSeen  int64  `json:"last_seen"`
-	StepsDone int    `json:"steps_done"`
+	ID        string  `json:"id"`
+	Events    int64   `json:"events"`
+	LastSeen  int64   `json:"last_seen"`
+	StepsDone int     `json:"steps_done"`
+	Rate      float64 `json:"rate"`
+	Activated bool    `json:"activated"`
+	Role      string  `json:"role"`
 }
 
 type momentJSON struct {

@@ -33,8 +33,8 @@ func DecodeFact(b []byte) (account.Fact, Detection, error) {
 	f := account.Fact{
 		ID: w.ID, Type: account.Type(w.Type), AccountID: w.AccountID, Properties: properties,
 		Tier: w.Tier, Rate: w.Rate, Threshold: w.Threshold, Checklist: account.ChecklistRef(w.Checklist), Step: w.Step,
-		EventID: w.EventID, EventName: w.Event, UserID: w.UserID, Position: w.position(), 
-		Playbook: account.Playbook{Name: w.Playbook.Name, Action: w.Playbook.Action, Queue: w.Playbook.Queue, Reason: w.Playbook.Reason},
+		EventID: w.EventID, EventName: w.Event, UserID: w.UserID, Position: w.position(),
+		Playbook:      account.Playbook{Name: w.Playbook.Name, Action: w.Playbook.Action, Queue: w.Playbook.Queue, Reason: w.Playbook.Reason},
 		ActiveUsers7d: w.ActiveUsers7d, SingleUser: w.SingleUser, Late: w.Late, Reason: account.Reason(w.Reason),
 		OccurredAt: w.OccurredAt, Current: w.Current,
 	}
