@@ -56,11 +56,6 @@ type Tier struct {
 	when Condition
 }
 
-// Playbook is what somebody should do about a qualified account.
-type Playbook struct {
-	Name, Action, Queue, Reason string
-}
-
 // Name is the definition's name.
 func (c *Checklist) Name() string { return c.name }
 

@@ -19,7 +19,6 @@ const (
 	MaxProperties = 50
 
 	maxTiers     = 20
-	maxPlaybooks = 100
 	maxExclude   = 100
 	maxEvents    = 100 // names, for one step or moment
 	maxText      = 1000
@@ -95,7 +94,6 @@ func (c *compiler) compileHead() {
 		c.add("preset", "%q is none of simple, mid, complex", c.def.Preset)
 	}
 	c.atMost("properties", len(c.def.Properties), MaxProperties)
-	c.atMost("playbooks", len(c.def.Playbooks), maxPlaybooks)
 	c.atMost("exclude", len(c.def.Exclude), maxExclude)
 	c.atMost("tiers", len(c.def.Tiers), maxTiers)
 	c.atMost("steps", len(c.def.Steps), MaxSteps)
@@ -178,25 +176,6 @@ func (c *compiler) compileTier(path string, d *TierDef, last bool, seen map[stri
 	m.Threshold, m.EscalateAt, m.Playbook = t.Threshold, t.EscalateAt, t.Playbook
 	c.out.tiers = append(c.out.tiers, t)
 	c.meaning.Tiers = append(c.meaning.Tiers, m)
-}
-
-func (c *compiler) compilePlaybooks() map[string]Playbook {
-	playbooks := map[string]Playbook{}
-	for _, p := range presetPlaybooks {
-		playbooks[p.Name] = p
-	}
-	seen := map[string]bool{}
-	for i, p := range c.def.Playbooks {
-		path := fmt.Sprintf("playbooks[%d]", i)
-		c.checkName(path+".name", p.Name, seen)
-		for _, f := range []struct{ name, text string }{{"action", p.Action}, {"queue", p.Queue}, {"reason", p.Reason}} {
-			if len(f.text) > maxText {
-				c.add(path+"."+f.name, "is over the limit of %d bytes", maxText)
-			}
-		}
-		playbooks[p.Name] = Playbook{p.Name, p.Action, p.Queue, p.Reason}
-	}
-	return playbooks
 }
 
 func (c *compiler) compileMemory() {
