@@ -8,7 +8,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"cel.dev/cel-go/cel"
+	"github.com/pqlstream/pqlstream/pkg/usage"
 )
 
 // Bounds of a definition.
@@ -46,7 +46,7 @@ func Compile(def *Definition) (*Checklist, error) {
 	}}
 	c.compileHead()
 	c.compileProperties()
-	x, err := newExpressions(c.out.properties)
+	x, err := newExpressions(c.out.properties, c.stepIDs())
 	if err != nil {
 		return nil, err
 	}
@@ -54,6 +54,7 @@ func Compile(def *Definition) (*Checklist, error) {
 	c.compileLife()
 	c.compileTiers()
 	c.compileSteps()
+	c.compileSegments()
 	c.compileMemory()
 	c.listenEverywhere()
 	if err := c.err(); err != nil {
@@ -144,7 +145,7 @@ func (c *compiler) declared(name, typ string) bool {
 	return slices.ContainsFunc(c.def.Properties, func(p PropertyDef) bool { return p.Name == name && p.Type == typ })
 }
 
-func (c *compiler) compileTier(path string, d *TierDef, last bool, seen map[string]bool, playbooks map[string]Playbook) {
+func (c *compiler) compileTier(path string, d *TierDef, last bool, seen map[string]bool, playbooks map[string]*playbook) {
 	c.checkName(path+".name", d.Name, seen)
 	t := Tier{Name: d.Name, when: always}
 	m := tierMeaning{Name: d.Name}
@@ -168,12 +169,13 @@ func (c *compiler) compileTier(path string, d *TierDef, last bool, seen map[stri
 		}
 	}
 	if d.Playbook != "" {
-		var known bool
-		if t.Playbook, known = playbooks[d.Playbook]; !known {
+		if t.advice = playbooks[d.Playbook]; t.advice == nil {
 			c.add(path+".playbook", "there is no playbook %q", d.Playbook)
+		} else {
+			t.Playbook, m.Playbook = t.advice.Playbook, t.advice.meant()
 		}
 	}
-	m.Threshold, m.EscalateAt, m.Playbook = t.Threshold, t.EscalateAt, t.Playbook
+	m.Threshold, m.EscalateAt = t.Threshold, t.EscalateAt
 	c.out.tiers = append(c.out.tiers, t)
 	c.meaning.Tiers = append(c.meaning.Tiers, m)
 }
@@ -206,15 +208,20 @@ func (c *compiler) compileMemory() {
 }
 
 // condition compiles an expression; a wrong one is never true.
-func (c *compiler) condition(path string, env *cel.Env, text string) (Condition, string) {
-	cond, canonical, err := c.expressions.compile(env, text)
+func (c *compiler) condition(path string, in *language[*usage.Event], text string) (Condition, string) {
+	is, canonical, err := in.compile(text)
 	if err != nil {
-		for _, line := range strings.Split(err.Error(), "\n") {
-			c.add(path, "%s", line)
-		}
+		c.addLines(path, err)
 		return never, ""
 	}
-	return cond, canonical
+	return is, canonical
+}
+
+// addLines adds each line of an expression's error.
+func (c *compiler) addLines(path string, err error) {
+	for _, line := range strings.Split(err.Error(), "\n") {
+		c.add(path, "%s", line)
+	}
 }
 
 // listen returns the listener of an event's name, nil when it is not one.

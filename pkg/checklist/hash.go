@@ -13,6 +13,7 @@ import (
 type meaning struct {
 	Signup, Converted *momentMeaning
 	Exclude           []string
+	Segments          []segmentMeaning
 	Tiers             []tierMeaning
 	Properties        []PropertyDef
 	Steps             []stepMeaning
@@ -28,8 +29,15 @@ type momentMeaning struct {
 type tierMeaning struct {
 	Name, When            string
 	Threshold, EscalateAt float64
-	Playbook              Playbook
+	Playbook              []adviceMeaning // the playbook, then its refinements
 }
+
+type adviceMeaning struct {
+	Playbook
+	When string
+}
+
+type segmentMeaning struct{ Name, When string }
 
 type stepMeaning struct {
 	ID, Kind, Where, Of string
@@ -41,6 +49,7 @@ type stepMeaning struct {
 func (m *meaning) hash() (string, error) {
 	slices.SortFunc(m.Steps, func(a, b stepMeaning) int { return cmp.Compare(a.ID, b.ID) })
 	slices.Sort(m.Exclude)
+	slices.SortFunc(m.Segments, func(a, b segmentMeaning) int { return cmp.Compare(a.Name, b.Name) })
 	b, err := json.Marshal(m)
 	if err != nil {
 		return "", err
