@@ -127,6 +127,13 @@ func TestBehaves(t *testing.T) {
 	}
 }
 
+func TestOneExpressionOverBehaviourIsEnoughToBehave(t *testing.T) {
+	c, err := compiled(good + "segments: [{name: a, when: pql}, {name: b, when: 'account.company_size > 3'}]\n" +
+		"playbooks: [{name: manual-outreach, action: call}]")
+	require.NoError(t, err)
+	assert.True(t, c.Behaves())
+}
+
 func TestUsualExpressionsOverBehaviourTakeNoMemory(t *testing.T) {
 	account := []usage.Value{usage.LongValue(499), {}}
 	for _, text := range []string{
