@@ -1,0 +1,152 @@
+package main
+
+import (
+	"math"
+
+	"github.com/pqlstream/pqlstream/pkg/account"
+	"github.com/pqlstream/pqlstream/pkg/usage"
+)
+
+// explanation is an account for programs. Names and meanings are those of schemas/pql_event.avsc where it has them; the
+// others are of account.View.
+type explanation struct {
+	AccountID      string             `json:"account_id"`
+	Current        bool               `json:"current"`
+	Converted      bool               `json:"converted"`
+	Escalated      bool               `json:"escalated"`
+	Excluded       bool               `json:"excluded"`
+	Tier           string             `json:"tier"`
+	TierBy         map[string]any     `json:"tier_by"` // the account properties that the tier depends on
+	Rate           float64            `json:"rate"`
+	Threshold      float64            `json:"threshold"`
+	SignedUpAt     *int64             `json:"signed_up_at"`
+	QualifiedAt    *int64             `json:"qualified_at"`
+	Properties     map[string]any     `json:"account_properties"`
+	Segments       []string           `json:"segments"`
+	Checklist      explainedChecklist `json:"checklist"`
+	StepsDone      []explainedDone    `json:"steps_done"`
+	StepsMissing   []explainedMissing `json:"steps_missing"`
+	Nearest        []string           `json:"nearest_steps"` // the fewest missing that reach the threshold
+	Playbook       *explainedPlaybook `json:"playbook"`
+	Users          []explainedUser    `json:"users"`
+	ActiveUsers7d  int                `json:"active_users_7d"`
+	ActivatedUsers int                `json:"activated_users"`
+	Champion       string             `json:"champion"`
+	SingleUser     bool               `json:"single_user"`
+	LoneUser       bool               `json:"lone_user"` // of an account of the tier for the largest
+	History        []explainedMoment  `json:"history"`
+}
+
+type explainedChecklist struct {
+	Name    string `json:"name"`
+	Version int    `json:"version"`
+	Hash    string `json:"hash"`
+}
+
+type explainedDone struct {
+	ID        string  `json:"id"`
+	Weight    float64 `json:"weight"`
+	DoneAt    int64   `json:"done_at"`
+	UserID    string  `json:"user_id"`
+	EventID   string  `json:"event_id"`
+	Topic     string  `json:"source_topic"`
+	Partition int32   `json:"source_partition"`
+	Offset    int64   `json:"source_offset"`
+	Count     float64 `json:"count"`
+}
+
+type explainedMissing struct {
+	ID       string  `json:"id"`
+	Weight   float64 `json:"weight"`
+	Progress float64 `json:"progress"`
+	Need     string  `json:"need"`
+}
+
+type explainedPlaybook struct {
+	Name    string `json:"name"`
+	Refines string `json:"refines"` // the tier's playbook, where this one took its place
+	Action  string `json:"action"`
+	Queue   string `json:"queue"`
+	Owner   string `json:"owner"`
+	Message string `json:"message"`
+	Reason  string `json:"reason"`
+}
+
+type explainedUser struct {
+	ID        string  `json:"id"`
+	Events    int64   `json:"events"`
+	LastSeen  int64   `json:"last_seen"`
+	StepsDone int     `json:"steps_done"`
+	Rate      float64 `json:"rate"`
+	Activated bool    `json:"activated"`
+	Role      string  `json:"role"`
+}
+
+type explainedMoment struct {
+	Type       string `json:"type"`
+	Step       string `json:"step,omitempty"`
+	OccurredAt int64  `json:"occurred_at"`
+}
+
+func newExplanation(v *account.View) *explanation {
+	x := &explanation{
+		AccountID: v.AccountID, Current: v.Current, Converted: v.Converted, Escalated: v.Escalated, Excluded: v.Excluded,
+		Tier: v.Tier, TierBy: plainProperties(v.TierBy), Rate: v.Rate, Threshold: v.Threshold,
+		SignedUpAt: orNull(v.SignedUpAt), QualifiedAt: orNull(v.QualifiedAt), Properties: plainProperties(v.Properties),
+		Segments: append([]string{}, v.Segments...), Checklist: explainedChecklist(v.Checklist),
+		StepsDone: []explainedDone{}, StepsMissing: []explainedMissing{}, Nearest: append([]string{}, v.Nearest...),
+		Users: []explainedUser{}, ActiveUsers7d: v.ActiveUsers7d, ActivatedUsers: v.Activated, Champion: v.Champion,
+		SingleUser: v.SingleUser, LoneUser: v.LoneUser, History: []explainedMoment{},
+	}
+	if p := &v.Playbook; p.Name != "" {
+		x.Playbook = &explainedPlaybook{p.Name, v.Refines, p.Action, p.Queue, p.Owner, p.Message, p.Reason}
+	}
+	for i := range v.StepsDone {
+		s := &v.StepsDone[i]
+		x.StepsDone = append(x.StepsDone, explainedDone{
+			s.Step, v.Weights[s.Step], s.DoneAt, s.UserID, s.EventID, s.Position.Topic, s.Position.Partition, s.Position.Offset, s.Count,
+		})
+	}
+	for _, m := range v.StepsMissing {
+		x.StepsMissing = append(x.StepsMissing, explainedMissing{m.Step, v.Weights[m.Step], m.Progress, m.Need})
+	}
+	for _, u := range v.Users {
+		x.Users = append(x.Users, explainedUser(u))
+	}
+	for _, m := range v.History {
+		x.History = append(x.History, explainedMoment{string(m.Type), m.Step, m.OccurredAt})
+	}
+	return x
+}
+
+// orNull is nil for a time that is not known.
+func orNull(ms int64) *int64 {
+	if ms == 0 {
+		return nil
+	}
+	return &ms
+}
+
+func plainProperties(properties []usage.Property) map[string]any {
+	plain := map[string]any{}
+	for _, p := range properties {
+		plain[p.Key] = plainValue(p.Value)
+	}
+	return plain
+}
+
+func plainValue(v usage.Value) any {
+	switch v.Kind() {
+	case usage.Bool:
+		return v.Bool()
+	case usage.Long:
+		return v.Long()
+	case usage.Double:
+		if d := v.Double(); !math.IsNaN(d) && !math.IsInf(d, 0) { // JSON has no such numbers
+			return d
+		}
+	case usage.String:
+		return v.Str()
+	}
+	return nil
+}
