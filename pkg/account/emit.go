@@ -157,7 +157,7 @@ func (e *Engine) stepsMissing(s *State) []Missing {
 		}
 		set, _, _ := s.working(steps[i].WorkKey)
 		m := Missing{Step: steps[i].ID}
-		m.Progress, m.Need = steps[i].Missing(set)
+		m.Progress, m.Need = steps[i].Missing(steps[i].Count(set, nil, false))
 		out = append(out, m)
 	}
 	return out

@@ -78,8 +78,8 @@ func (e *Engine) idle(s *State, l *checklist.Listener, ev *usage.Event) bool {
 		l.Signup != nil && !s.has(signedUp) || l.Converted != nil && !s.has(converted) {
 		return false
 	}
-	for _, i := range l.Steps {
-		if !s.stepDone(i) {
+	for _, in := range l.Steps {
+		if !s.stepDone(int(in.Step)) {
 			return false
 		}
 	}

@@ -21,6 +21,7 @@ type turn struct {
 	read   bool // values are the account's properties now
 	values []usage.Value
 	work   checklist.Work
+	input  checklist.Input
 	item   []byte // an item of a part, while it is being made
 }
 
@@ -71,25 +72,27 @@ func (t *turn) signUp(is checklist.Condition) {
 }
 
 // advance holds the event against the steps that listen to it and are not done.
-func (t *turn) advance(steps []int) {
+func (t *turn) advance(steps []checklist.Listen) {
 	s, all := t.state, t.engine.checklist.Steps()
-	for _, i := range steps {
+	for _, in := range steps {
+		i := int(in.Step)
 		if s.stepDone(i) {
 			continue
 		}
 		step := &all[i]
-		if step.Filtered() && !step.Accepts(t.ev, t.properties()) {
+		if step.Filtered(in.Role) && !step.Accepts(in.Role, t.ev, t.properties()) {
 			continue
 		}
 		set, at, size := s.working(step.WorkKey)
 		t.work = append(t.work[:0], set...)
-		changed, done := step.Update(&t.work, t.ev)
+		t.input = checklist.Input{Event: t.ev, Role: in.Role}
+		changed, done := step.Update(&t.work, &t.input)
 		switch {
 		case done:
 			if size > 0 {
 				s.parts.remove(work, at, size)
 			}
-			t.finish(i, step.Count(t.work, true))
+			t.finish(i, step.Count(t.work, t.properties(), true))
 		case changed:
 			t.changed = true
 			t.keep(step.WorkKey, set, at, size)
