@@ -24,6 +24,7 @@ type Engine struct {
 	users     int   // users tracked; 0: none
 	start     standing
 	wanted    [len(types)]bool // types of facts, of any account
+	timed     bool             // time alone can change accounts
 	pqls      bool             // facts of accounts that are or were a PQL are wanted, whatever their type
 }
 
@@ -39,7 +40,7 @@ func NewEngine(c *checklist.Checklist) *Engine {
 	e := &Engine{
 		checklist: c,
 		ref:       ChecklistRef{Name: c.Name(), Version: c.Version(), Hash: c.Hash()},
-		horizon:   horizon, limit: limit, users: c.Users(),
+		horizon:   horizon, limit: limit, users: c.Users(), timed: c.Timed(),
 	}
 	for i := range e.wanted {
 		e.wanted[i] = true
@@ -69,7 +70,7 @@ func (e *Engine) standing(properties []usage.Value) standing {
 // New returns the state of an account that nothing is known of. The incarnation is the input offset of its first
 // record. The state keeps accountID.
 func (e *Engine) New(accountID string, incarnation int64) *State {
-	return &State{id: accountID, incarnation: incarnation, parts: newParts(), standing: e.start, unjudged: true}
+	return &State{id: accountID, incarnation: incarnation, parts: newParts(), standing: e.start, due: checklist.Never, unjudged: true}
 }
 
 // idle says whether an event can't change the state any more: many are for steps that are done.
@@ -79,7 +80,7 @@ func (e *Engine) idle(s *State, l *checklist.Listener, ev *usage.Event) bool {
 		return false
 	}
 	for _, in := range l.Steps {
-		if !s.stepDone(int(in.Step)) {
+		if !s.stepDone(int(in.Step)) || e.checklist.Steps()[in.Step].Live {
 			return false
 		}
 	}

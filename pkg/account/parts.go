@@ -14,6 +14,7 @@ const (
 	told   part = iota // the account properties that events have told
 	topics             // the names that log refers to
 	users              // those that are tracked, and those that log refers to
+	merited            // the steps that the bits of users' merits stand for
 	log                // what became of the account
 	work               // the working sets of steps begun
 	seen               // the newest events' ids
