@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/linkedin/goavro/v2"
@@ -69,6 +70,32 @@ func requireDocs(t *testing.T, node any, path string) (fields int) {
 		}
 	}
 	return fields
+}
+
+// TestSchemasEvolve holds today's schemas against those that records were written with before: testdata keeps one file of
+// each, NAME.NUMBER.avsc. Either reads what the other writes, so that consumers and pqlstream can be upgraded in any order.
+func TestSchemasEvolve(t *testing.T) {
+	earlier, err := filepath.Glob("testdata/*.avsc")
+	require.NoError(t, err)
+	require.NotEmpty(t, earlier)
+	for _, path := range earlier {
+		name, _, _ := strings.Cut(filepath.Base(path), ".")
+		t.Run(filepath.Base(path), func(t *testing.T) {
+			now, then := parsed(t, name+".avsc"), parsed(t, path)
+			assert.NoError(t, avro.CheckCompatibility(then, now), "today's reads earlier records")
+			assert.NoError(t, avro.CheckCompatibility(now, then), "the earlier one reads today's records")
+			assert.NotEqual(t, string(then.Canonical()), string(now.Canonical()), "it is today's")
+		})
+	}
+}
+
+func parsed(t *testing.T, path string) *avro.Schema {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	s, err := avro.Parse(string(text))
+	require.NoError(t, err)
+	return s
 }
 
 func TestSchemasHaveDistinctLocalIDs(t *testing.T) {

@@ -20,6 +20,8 @@ type Checklist struct {
 	properties []Property
 	defaults   []usage.Value
 	exclude    []Condition
+	segments   []segment
+	behaves    bool
 	listeners  map[string]*Listener
 	names      names     // the listeners again
 	anywhere   *Listener // for events that only "any event" concerns; nil: none
@@ -58,16 +60,12 @@ type Source struct {
 // Tier is one class of accounts with its bar.
 type Tier struct {
 	Name       string
-	Threshold  float64 // activation rate that qualifies
-	EscalateAt float64 // activation rate that escalates; 0: none
-	Playbook   Playbook
+	Threshold  float64  // activation rate that qualifies
+	EscalateAt float64  // activation rate that escalates; 0: none
+	Playbook   Playbook // as written; what it is for an account says Advise
 
-	when Condition
-}
-
-// Playbook is what somebody should do about a qualified account.
-type Playbook struct {
-	Name, Action, Queue, Reason string
+	when   Condition
+	advice *playbook // nil: none
 }
 
 // Name is the definition's name.

@@ -29,14 +29,14 @@ func truthOf(b bool) truth {
 }
 
 // closure is an expression without the interpreter: the same results (a test compares them), no allocation.
-type closure func(ev *usage.Event, account []usage.Value) truth
+type closure[S any] func(of S, account []usage.Value) truth
 
 // closure returns nil for expressions other than comparisons of a variable with a literal, x in [literals], plain
 // boolean variables, and what !, && and || make of them.
-func (x *expressions) closure(e ast.Expr) closure {
-	if read := x.variable(e); read != nil {
-		return func(ev *usage.Event, account []usage.Value) truth {
-			v := read(ev, account)
+func (l *language[S]) closure(e ast.Expr) closure[S] {
+	if read := l.variable(e); read != nil {
+		return func(of S, account []usage.Value) truth {
+			v := read(of, account)
 			if v.Kind() != usage.Bool {
 				return isError
 			}
@@ -48,27 +48,27 @@ func (x *expressions) closure(e ast.Expr) closure {
 	}
 	switch call := e.AsCall(); call.FunctionName() {
 	case operators.LogicalNot:
-		return not(x.closure(call.Args()[0]))
+		return not(l.closure(call.Args()[0]))
 	case operators.LogicalAnd:
-		return decidedBy(isFalse, x.closure(call.Args()[0]), x.closure(call.Args()[1]))
+		return decidedBy(isFalse, l.closure(call.Args()[0]), l.closure(call.Args()[1]))
 	case operators.LogicalOr:
-		return decidedBy(isTrue, x.closure(call.Args()[0]), x.closure(call.Args()[1]))
+		return decidedBy(isTrue, l.closure(call.Args()[0]), l.closure(call.Args()[1]))
 	case operators.In:
-		return x.membership(call.Args()[0], call.Args()[1])
+		return l.membership(call.Args()[0], call.Args()[1])
 	default:
 		if len(call.Args()) != 2 {
 			return nil
 		}
-		return x.comparison(call.FunctionName(), call.Args()[0], call.Args()[1])
+		return l.comparison(call.FunctionName(), call.Args()[0], call.Args()[1])
 	}
 }
 
-func not(a closure) closure {
+func not[S any](a closure[S]) closure[S] {
 	if a == nil {
 		return nil
 	}
-	return func(ev *usage.Event, account []usage.Value) truth {
-		switch a(ev, account) {
+	return func(of S, account []usage.Value) truth {
+		switch a(of, account) {
 		case isTrue:
 			return isFalse
 		case isFalse:
@@ -79,48 +79,41 @@ func not(a closure) closure {
 }
 
 // decidedBy joins two closures: the deciding outcome of either is that of both, even if the other is an error.
-func decidedBy(decisive truth, a, b closure) closure {
+func decidedBy[S any](decisive truth, a, b closure[S]) closure[S] {
 	if a == nil || b == nil {
 		return nil
 	}
-	return func(ev *usage.Event, account []usage.Value) truth {
-		first := a(ev, account)
+	return func(of S, account []usage.Value) truth {
+		first := a(of, account)
 		if first == decisive {
 			return decisive
 		}
-		if second := b(ev, account); second == decisive || first != isError {
+		if second := b(of, account); second == decisive || first != isError {
 			return second
 		}
 		return isError
 	}
 }
 
-// variable returns how to read properties.NAME, properties["NAME"], account.NAME, event, user_id or quantity; nil
-// for anything else. Null means missing.
-func (x *expressions) variable(e ast.Expr) func(*usage.Event, []usage.Value) usage.Value {
+// variable returns how to read account.NAME, a plain variable of the language, or its table's NAME or ["NAME"]; nil for
+// anything else.
+func (l *language[S]) variable(e ast.Expr) reader[S] {
 	switch e.Kind() {
 	case ast.IdentKind:
-		switch e.AsIdent() {
-		case "event":
-			return func(ev *usage.Event, _ []usage.Value) usage.Value { return usage.StringValue(ev.Name) }
-		case "user_id":
-			return func(ev *usage.Event, _ []usage.Value) usage.Value { return usage.StringValue(ev.UserID) }
-		case "quantity":
-			return func(ev *usage.Event, _ []usage.Value) usage.Value { return present(usage.DoubleValue(ev.Quantity)) }
-		}
+		return l.variables[e.AsIdent()]
 	case ast.SelectKind:
 		s := e.AsSelect()
 		if s.IsTestOnly() || s.Operand().Kind() != ast.IdentKind {
 			return nil
 		}
-		return x.field(s.Operand().AsIdent(), s.FieldName())
+		return l.field(s.Operand().AsIdent(), s.FieldName())
 	case ast.CallKind:
 		c := e.AsCall()
-		if c.FunctionName() != operators.Index || c.Args()[0].Kind() != ast.IdentKind {
+		if c.FunctionName() != operators.Index || c.Args()[0].Kind() != ast.IdentKind || c.Args()[0].AsIdent() != l.table.name {
 			return nil
 		}
-		if name := literal(c.Args()[1]); name.Kind() == usage.String && c.Args()[0].AsIdent() == "properties" {
-			return x.field("properties", name.Str())
+		if name := literal(c.Args()[1]); name.Kind() == usage.String {
+			return l.table.entry(name.Str())
 		}
 	}
 	return nil
@@ -134,13 +127,13 @@ func present(v usage.Value) usage.Value {
 	return v
 }
 
-func (x *expressions) field(of, name string) func(*usage.Event, []usage.Value) usage.Value {
+func (l *language[S]) field(of, name string) reader[S] {
 	switch of {
-	case "properties":
-		return func(ev *usage.Event, _ []usage.Value) usage.Value { return present(ev.Property(name)) }
+	case l.table.name:
+		return l.table.entry(name)
 	case "account":
-		i := x.fields[name]
-		return func(_ *usage.Event, account []usage.Value) usage.Value { return account[i] }
+		i := l.fields[name]
+		return func(_ S, account []usage.Value) usage.Value { return account[i] }
 	}
 	return nil
 }
@@ -167,8 +160,8 @@ func fromCEL(v ref.Val) usage.Value {
 	return usage.Value{}
 }
 
-func (x *expressions) membership(e, list ast.Expr) closure {
-	read := x.variable(e)
+func (l *language[S]) membership(e, list ast.Expr) closure[S] {
+	read := l.variable(e)
 	if read == nil || list.Kind() != ast.ListKind {
 		return nil
 	}
@@ -180,8 +173,8 @@ func (x *expressions) membership(e, list ast.Expr) closure {
 		}
 		members = append(members, v)
 	}
-	return func(ev *usage.Event, account []usage.Value) truth {
-		v := read(ev, account)
+	return func(of S, account []usage.Value) truth {
+		v := read(of, account)
 		if v.Kind() == usage.Null {
 			return isError
 		}
@@ -201,13 +194,13 @@ var mirrored = map[string]string{
 	operators.LessEquals: operators.GreaterEquals, operators.GreaterEquals: operators.LessEquals,
 }
 
-func (x *expressions) comparison(op string, left, right ast.Expr) closure {
+func (l *language[S]) comparison(op string, left, right ast.Expr) closure[S] {
 	if mirrored[op] == "" {
 		return nil
 	}
-	read, lit := x.variable(left), literal(right)
+	read, lit := l.variable(left), literal(right)
 	if read == nil {
-		read, lit, op = x.variable(right), literal(left), mirrored[op]
+		read, lit, op = l.variable(right), literal(left), mirrored[op]
 	}
 	if read == nil || lit.Kind() == usage.Null {
 		return nil
@@ -221,8 +214,8 @@ func (x *expressions) comparison(op string, left, right ast.Expr) closure {
 	default:
 		holds = func(v usage.Value) truth { return ordered(op, v, lit) }
 	}
-	return func(ev *usage.Event, account []usage.Value) truth {
-		v := read(ev, account)
+	return func(of S, account []usage.Value) truth {
+		v := read(of, account)
 		if v.Kind() == usage.Null {
 			return isError
 		}

@@ -8,7 +8,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"cel.dev/cel-go/cel"
+	"github.com/pqlstream/pqlstream/pkg/usage"
 )
 
 // Bounds of a definition.
@@ -19,7 +19,6 @@ const (
 	MaxProperties = 50
 
 	maxTiers     = 20
-	maxPlaybooks = 100
 	maxExclude   = 100
 	maxEvents    = 100 // names, for one step or moment
 	maxText      = 1000
@@ -48,7 +47,7 @@ func Compile(def *Definition) (*Checklist, error) {
 	c.compileHead()
 	c.compileZone()
 	c.compileProperties()
-	x, err := newExpressions(c.out.properties)
+	x, err := newExpressions(c.out.properties, c.stepIDs())
 	if err != nil {
 		return nil, err
 	}
@@ -56,6 +55,7 @@ func Compile(def *Definition) (*Checklist, error) {
 	c.compileLife()
 	c.compileTiers()
 	c.compileSteps()
+	c.compileSegments()
 	c.compileMemory()
 	c.listenEverywhere()
 	if err := c.err(); err != nil {
@@ -100,7 +100,6 @@ func (c *compiler) compileHead() {
 		c.add("preset", "%q is none of simple, mid, complex", c.def.Preset)
 	}
 	c.atMost("properties", len(c.def.Properties), MaxProperties)
-	c.atMost("playbooks", len(c.def.Playbooks), maxPlaybooks)
 	c.atMost("exclude", len(c.def.Exclude), maxExclude)
 	c.atMost("tiers", len(c.def.Tiers), maxTiers)
 	c.atMost("steps", len(c.def.Steps), MaxSteps)
@@ -151,7 +150,7 @@ func (c *compiler) declared(name, typ string) bool {
 	return slices.ContainsFunc(c.def.Properties, func(p PropertyDef) bool { return p.Name == name && p.Type == typ })
 }
 
-func (c *compiler) compileTier(path string, d *TierDef, last bool, seen map[string]bool, playbooks map[string]Playbook) {
+func (c *compiler) compileTier(path string, d *TierDef, last bool, seen map[string]bool, playbooks map[string]*playbook) {
 	c.checkName(path+".name", d.Name, seen)
 	t := Tier{Name: d.Name, when: always}
 	m := tierMeaning{Name: d.Name}
@@ -175,33 +174,15 @@ func (c *compiler) compileTier(path string, d *TierDef, last bool, seen map[stri
 		}
 	}
 	if d.Playbook != "" {
-		var known bool
-		if t.Playbook, known = playbooks[d.Playbook]; !known {
+		if t.advice = playbooks[d.Playbook]; t.advice == nil {
 			c.add(path+".playbook", "there is no playbook %q", d.Playbook)
+		} else {
+			t.Playbook, m.Playbook = t.advice.Playbook, t.advice.meant()
 		}
 	}
-	m.Threshold, m.EscalateAt, m.Playbook = t.Threshold, t.EscalateAt, t.Playbook
+	m.Threshold, m.EscalateAt = t.Threshold, t.EscalateAt
 	c.out.tiers = append(c.out.tiers, t)
 	c.meaning.Tiers = append(c.meaning.Tiers, m)
-}
-
-func (c *compiler) compilePlaybooks() map[string]Playbook {
-	playbooks := map[string]Playbook{}
-	for _, p := range presetPlaybooks {
-		playbooks[p.Name] = p
-	}
-	seen := map[string]bool{}
-	for i, p := range c.def.Playbooks {
-		path := fmt.Sprintf("playbooks[%d]", i)
-		c.checkName(path+".name", p.Name, seen)
-		for _, f := range []struct{ name, text string }{{"action", p.Action}, {"queue", p.Queue}, {"reason", p.Reason}} {
-			if len(f.text) > maxText {
-				c.add(path+"."+f.name, "is over the limit of %d bytes", maxText)
-			}
-		}
-		playbooks[p.Name] = Playbook{p.Name, p.Action, p.Queue, p.Reason}
-	}
-	return playbooks
 }
 
 func (c *compiler) compileMemory() {
@@ -250,15 +231,20 @@ func (c *compiler) compileRole(users int) {
 }
 
 // condition compiles an expression; a wrong one is never true.
-func (c *compiler) condition(path string, env *cel.Env, text string) (Condition, string) {
-	cond, canonical, err := c.expressions.compile(env, text)
+func (c *compiler) condition(path string, in *language[*usage.Event], text string) (Condition, string) {
+	is, canonical, err := in.compile(text)
 	if err != nil {
-		for _, line := range strings.Split(err.Error(), "\n") {
-			c.add(path, "%s", line)
-		}
+		c.addLines(path, err)
 		return never, ""
 	}
-	return cond, canonical
+	return is, canonical
+}
+
+// addLines adds each line of an expression's error.
+func (c *compiler) addLines(path string, err error) {
+	for _, line := range strings.Split(err.Error(), "\n") {
+		c.add(path, "%s", line)
+	}
 }
 
 // listen returns the listener of an event's name, nil when it is not one.

@@ -29,21 +29,38 @@ func always(*usage.Event, []usage.Value) bool { return true }
 
 func never(*usage.Event, []usage.Value) bool { return false }
 
-// expressions compiles the expressions of one definition.
+// expressions are the languages that one definition is written in.
 type expressions struct {
-	account *cel.Env // account only
-	event   *cel.Env // account and the event
-	fields  map[string]int
+	account   *language[*usage.Event] // the account only: there is no event
+	event     *language[*usage.Event] // the account and an event
+	behaviour *language[*Behaviour]   // the account and its behaviour
 }
 
-func newExpressions(properties []Property) (*expressions, error) {
+// language is what expressions over one kind of subject may say beside account.NAME: S is *usage.Event or *Behaviour.
+type language[S any] struct {
+	*cel.Env
+	fields    map[string]int // indexes of the account properties
+	variables map[string]reader[S]
+	table     table[S]
+}
+
+// reader reads one variable; null means that it is missing.
+type reader[S any] func(of S, account []usage.Value) usage.Value
+
+// table is the variable of a language that is a map.
+type table[S any] struct {
+	name  string
+	entry func(key string) reader[S]
+	all   func(of S) map[string]any
+}
+
+func newExpressions(properties []Property, steps []string) (*expressions, error) {
 	registry, err := types.NewRegistry()
 	if err != nil {
 		return nil, fmt.Errorf("setting up expressions: %w", err)
 	}
-	provider := &accountTypes{Registry: registry, properties: properties}
-	account, err := cel.NewEnv(
-		cel.CustomTypeProvider(provider), cel.CustomTypeAdapter(registry),
+	env, err := cel.NewEnv(
+		cel.CustomTypeProvider(&accountTypes{Registry: registry, properties: properties}), cel.CustomTypeAdapter(registry),
 		cel.CrossTypeNumericComparisons(true), cel.ParserExpressionSizeLimit(maxExpression), cel.EnableMacroCallTracking(),
 		cel.ASTValidators(cel.ValidateRegexLiterals()),
 		cel.Variable("account", cel.ObjectType(accountType)),
@@ -51,52 +68,97 @@ func newExpressions(properties []Property) (*expressions, error) {
 	if err != nil {
 		return nil, fmt.Errorf("setting up expressions: %w", err)
 	}
-	event, err := account.Extend(
+	fields := map[string]int{}
+	for i, p := range properties {
+		fields[p.Name] = i
+	}
+	x := &expressions{
+		account:   &language[*usage.Event]{Env: env, fields: fields},
+		event:     &language[*usage.Event]{fields: fields, variables: eventVariables, table: eventProperties},
+		behaviour: &language[*Behaviour]{fields: fields, variables: behaviourVariables, table: stepsTable(steps)},
+	}
+	if x.event.Env, err = env.Extend(
 		cel.Variable("event", cel.StringType),
 		cel.Variable("user_id", cel.StringType),
 		cel.Variable("quantity", cel.DoubleType),
 		cel.Variable("properties", cel.MapType(cel.StringType, cel.DynType)),
-	)
-	if err != nil {
-		return nil, fmt.Errorf("setting up expressions: %w", err)
+	); err != nil {
+		return nil, fmt.Errorf("setting up expressions over events: %w", err)
 	}
-	x := &expressions{account: account, event: event, fields: map[string]int{}}
-	for i, p := range properties {
-		x.fields[p.Name] = i
+	if x.behaviour.Env, err = env.Extend(behaviourTypes...); err != nil {
+		return nil, fmt.Errorf("setting up expressions over behaviour: %w", err)
 	}
 	return x, nil
 }
 
-// compile type-checks an expression and returns it in canonical form beside the condition. The common ones become
-// plain closures, everything else is interpreted.
-func (x *expressions) compile(env *cel.Env, text string) (cond Condition, canonical string, err error) {
-	if strings.TrimSpace(text) == "" {
-		return nil, "", errors.New("is empty")
-	}
-	ast, issues := env.Compile(text)
-	if issues.Err() != nil {
-		return nil, "", withPositions(issues)
-	}
-	if t := ast.OutputType(); !t.IsExactType(cel.BoolType) && !t.IsExactType(cel.DynType) {
-		return nil, "", fmt.Errorf("is a %s, not a condition", t)
-	}
-	if canonical, err = cel.AstToString(ast); err != nil {
-		return nil, "", err
-	}
-	if fast := x.closure(ast.NativeRep().Expr()); fast != nil {
-		return func(ev *usage.Event, account []usage.Value) bool { return fast(ev, account) == isTrue }, canonical, nil
-	}
-	cond, err = interpreted(env, ast)
-	return cond, canonical, err
+var eventVariables = map[string]reader[*usage.Event]{
+	"event":    func(ev *usage.Event, _ []usage.Value) usage.Value { return usage.StringValue(ev.Name) },
+	"user_id":  func(ev *usage.Event, _ []usage.Value) usage.Value { return usage.StringValue(ev.UserID) },
+	"quantity": func(ev *usage.Event, _ []usage.Value) usage.Value { return present(usage.DoubleValue(ev.Quantity)) },
 }
 
-func interpreted(env *cel.Env, ast *cel.Ast) (Condition, error) {
-	program, err := env.Program(ast, cel.EvalOptions(cel.OptOptimize), cel.CostLimit(maxCost))
+var eventProperties = table[*usage.Event]{
+	name: "properties",
+	entry: func(key string) reader[*usage.Event] {
+		return func(ev *usage.Event, _ []usage.Value) usage.Value { return present(ev.Property(key)) }
+	},
+	all: func(ev *usage.Event) map[string]any {
+		properties := make(map[string]any, len(ev.Properties))
+		for i := len(ev.Properties) - 1; i >= 0; i-- { // of a repeated key the first counts
+			p := &ev.Properties[i]
+			if native(p.Value) == nil {
+				delete(properties, p.Key)
+				continue
+			}
+			properties[p.Key] = native(p.Value)
+		}
+		return properties
+	},
+}
+
+// compile type-checks an expression and returns it in canonical form beside what says whether it is true.
+func (l *language[S]) compile(text string) (is func(S, []usage.Value) bool, canonical string, err error) {
+	checked, err := l.check(text)
+	if err != nil {
+		return nil, "", err
+	}
+	return l.translate(checked)
+}
+
+// check reads and type-checks an expression.
+func (l *language[S]) check(text string) (*cel.Ast, error) {
+	if strings.TrimSpace(text) == "" {
+		return nil, errors.New("is empty")
+	}
+	checked, issues := l.Compile(text)
+	if issues.Err() != nil {
+		return nil, withPositions(issues)
+	}
+	if t := checked.OutputType(); !t.IsExactType(cel.BoolType) && !t.IsExactType(cel.DynType) {
+		return nil, fmt.Errorf("is a %s, not a condition", t)
+	}
+	return checked, nil
+}
+
+// translate makes an expression work. The common ones become plain closures, everything else is interpreted.
+func (l *language[S]) translate(checked *cel.Ast) (is func(S, []usage.Value) bool, canonical string, err error) {
+	if canonical, err = cel.AstToString(checked); err != nil {
+		return nil, "", err
+	}
+	if fast := l.closure(checked.NativeRep().Expr()); fast != nil {
+		return func(of S, account []usage.Value) bool { return fast(of, account) == isTrue }, canonical, nil
+	}
+	is, err = l.interpreted(checked)
+	return is, canonical, err
+}
+
+func (l *language[S]) interpreted(checked *cel.Ast) (func(S, []usage.Value) bool, error) {
+	program, err := l.Program(checked, cel.EvalOptions(cel.OptOptimize), cel.CostLimit(maxCost))
 	if err != nil {
 		return nil, err
 	}
-	return func(ev *usage.Event, account []usage.Value) bool {
-		out, _, err := program.Eval(&scope{ev, account})
+	return func(of S, account []usage.Value) bool {
+		out, _, err := program.Eval(&scope[S]{l, of, account})
 		return err == nil && out == types.True
 	}, nil
 }
@@ -111,34 +173,24 @@ func withPositions(issues *cel.Issues) error {
 }
 
 // scope resolves the variables of an expression.
-type scope struct {
-	ev      *usage.Event
-	account accountValues
+type scope[S any] struct {
+	language *language[S]
+	of       S
+	account  accountValues
 }
 
-func (s *scope) Parent() cel.Activation { return nil }
+func (s *scope[S]) Parent() cel.Activation { return nil }
 
-func (s *scope) ResolveName(name string) (any, bool) {
+func (s *scope[S]) ResolveName(name string) (any, bool) {
 	switch name {
 	case "account":
 		return s.account, true
-	case "event":
-		return s.ev.Name, true
-	case "user_id":
-		return s.ev.UserID, true
-	case "quantity":
-		return s.ev.Quantity, !math.IsNaN(s.ev.Quantity)
-	case "properties":
-		properties := make(map[string]any, len(s.ev.Properties))
-		for i := len(s.ev.Properties) - 1; i >= 0; i-- { // of a repeated key the first counts
-			p := &s.ev.Properties[i]
-			if native(p.Value) == nil {
-				delete(properties, p.Key)
-				continue
-			}
-			properties[p.Key] = native(p.Value)
-		}
-		return properties, true
+	case s.language.table.name:
+		return s.language.table.all(s.of), true
+	}
+	if read := s.language.variables[name]; read != nil {
+		v := native(read(s.of, s.account))
+		return v, v != nil
 	}
 	return nil, false
 }

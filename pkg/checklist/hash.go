@@ -14,6 +14,7 @@ type meaning struct {
 	Zone, Role        string
 	Signup, Converted *momentMeaning
 	Exclude           []string
+	Segments          []segmentMeaning
 	Tiers             []tierMeaning
 	Properties        []PropertyDef
 	Steps             []stepMeaning
@@ -29,8 +30,15 @@ type momentMeaning struct {
 type tierMeaning struct {
 	Name, When            string
 	Threshold, EscalateAt float64
-	Playbook              Playbook
+	Playbook              []adviceMeaning // the playbook, then its refinements
 }
+
+type adviceMeaning struct {
+	Playbook
+	When string
+}
+
+type segmentMeaning struct{ Name, When string }
 
 // stepMeaning is a step's fields as they were given, with what its kind made of some of them.
 type stepMeaning struct {
@@ -61,6 +69,7 @@ func newStepMeaning(d *StepDef) stepMeaning {
 func (m *meaning) hash() (string, error) {
 	slices.SortFunc(m.Steps, func(a, b stepMeaning) int { return cmp.Compare(a.ID, b.ID) })
 	slices.Sort(m.Exclude)
+	slices.SortFunc(m.Segments, func(a, b segmentMeaning) int { return cmp.Compare(a.Name, b.Name) })
 	b, err := json.Marshal(m)
 	if err != nil {
 		return "", err

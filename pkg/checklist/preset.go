@@ -19,16 +19,6 @@ func presetTiers(small, medium, escalateMedium, large, escalateLarge float64) []
 	}
 }
 
-// presetPlaybooks can be used without being declared; a declared one of the same name takes the place.
-var presetPlaybooks = []Playbook{
-	{Name: "manual-outreach", Action: "reach out in person", Queue: "sales",
-		Reason: "A large account tries the product out: people buy here, not a form"},
-	{Name: "guided-trial", Action: "offer help with the steps that are missing", Queue: "customer-success",
-		Reason: "A medium account is on its way: guide it through what blocks it"},
-	{Name: "in-app-nudge", Action: "show the upgrade in the product", Queue: "lifecycle-marketing",
-		Reason: "A small account has seen the value by itself: a light nudge is enough"},
-}
-
 // tiersWithDefaults returns the definition's tiers with what the preset adds.
 func tiersWithDefaults(def *Definition) []TierDef {
 	preset := presets[def.Preset]

@@ -26,7 +26,7 @@ const (
 
 	MaxFactBytes = 900_000 // below the 1 MB that a broker takes by default, with room for key and headers
 
-	maxIDBytes    = 256  // ids, names of events and segments, what a step needs
+	maxIDBytes    = 256  // ids, names of events and segments, roles, what a step needs
 	maxNameBytes  = 64   // names of steps and of account properties
 	maxValueBytes = 256  // texts of account properties
 	maxTextBytes  = 1000 // each of a playbook's texts
@@ -88,6 +88,7 @@ func appendStanding(b []byte, f *account.Fact, d Detection) []byte {
 // appendEvidence writes the fields from step to late: what made it so.
 func appendEvidence(b []byte, f *account.Fact) []byte {
 	b = appendCut(b, f.Step, maxNameBytes)
+	b = appendCut(b, string(f.Cause), maxIDBytes)
 	b = appendCut(b, f.EventID, maxIDBytes)
 	b = appendCut(b, f.EventName, maxIDBytes)
 	b = appendCut(b, f.UserID, maxIDBytes)
@@ -96,6 +97,8 @@ func appendEvidence(b []byte, f *account.Fact) []byte {
 	b = appendCut(b, f.Playbook.Name, maxTextBytes)
 	b = appendCut(b, f.Playbook.Action, maxTextBytes)
 	b = appendCut(b, f.Playbook.Queue, maxTextBytes)
+	b = appendCut(b, f.Playbook.Owner, maxTextBytes)
+	b = appendCut(b, f.Playbook.Message, maxTextBytes)
 	b = appendCut(b, f.Playbook.Reason, maxTextBytes)
 	b = appendBlock(b, len(f.Users))
 	for i := range f.Users {
@@ -104,9 +107,14 @@ func appendEvidence(b []byte, f *account.Fact) []byte {
 		b = appendLong(b, u.Events)
 		b = appendLong(b, u.LastSeen)
 		b = appendLong(b, int64(u.StepsDone))
+		b = appendDouble(b, u.Rate)
+		b = appendBool(b, u.Activated)
+		b = appendCut(b, u.Role, maxIDBytes)
 	}
 	b = appendBlockEnd(b)
 	b = appendLong(b, int64(f.ActiveUsers7d))
+	b = appendLong(b, int64(f.Activated))
+	b = appendCut(b, f.Champion, maxIDBytes)
 	b = appendBool(b, f.SingleUser)
 	return appendBool(b, f.Late)
 }

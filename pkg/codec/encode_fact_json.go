@@ -49,6 +49,7 @@ func (o *jsonObject) standing(f *account.Fact, d Detection) {
 // evidence writes the fields from step to late: what made it so.
 func (o *jsonObject) evidence(f *account.Fact) {
 	o.str("step", cut(f.Step, maxNameBytes))
+	o.id("cause", string(f.Cause))
 	o.id("event_id", f.EventID)
 	o.id("event", f.EventName)
 	o.id("user_id", f.UserID)
@@ -59,19 +60,27 @@ func (o *jsonObject) evidence(f *account.Fact) {
 	o.text("name", f.Playbook.Name)
 	o.text("action", f.Playbook.Action)
 	o.text("queue", f.Playbook.Queue)
+	o.text("owner", f.Playbook.Owner)
+	o.text("message", f.Playbook.Message)
 	o.text("reason", f.Playbook.Reason)
 	o.close()
 	o.openArray("users")
 	for i := range f.Users {
 		o.openItem()
-		o.id("id", f.Users[i].ID)
-		o.long("events", f.Users[i].Events)
-		o.long("last_seen", f.Users[i].LastSeen)
-		o.long("steps_done", int64(f.Users[i].StepsDone))
+		u := &f.Users[i]
+		o.id("id", u.ID)
+		o.long("events", u.Events)
+		o.long("last_seen", u.LastSeen)
+		o.long("steps_done", int64(u.StepsDone))
+		o.double("rate", u.Rate)
+		o.bool("activated", u.Activated)
+		o.id("role", u.Role)
 		o.close()
 	}
 	o.closeArray()
 	o.long("active_users_7d", int64(f.ActiveUsers7d))
+	o.long("activated_users", int64(f.Activated))
+	o.id("champion", f.Champion)
 	o.bool("single_user", f.SingleUser)
 	o.bool("late", f.Late)
 }

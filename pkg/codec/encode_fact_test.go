@@ -38,13 +38,14 @@ func testFact() *account.Fact {
 		StepsMissing: []account.Missing{{Step: "weekly_habit", Progress: 1.0 / 3, Need: "2 more days"}},
 		EventID:      "e-2", EventName: "invite_accepted", UserID: "bob",
 		Position: account.Position{Topic: "usage", Partition: 3, Offset: 1 << 40},
-		Playbook: account.Playbook{Name: "guided-trial", Action: "offer a call", Queue: "sales-eu", Reason: "it grows"},
+		Playbook: account.Playbook{Name: "guided-trial", Action: "offer a call", Queue: "sales-eu", Owner: "eve",
+			Message: "guide.setup", Reason: "it grows"},
 		Users: []account.UserActivity{
-			{ID: "ann", Events: 17, LastSeen: testTime - 10, StepsDone: 1},
-			{ID: "bob", Events: 2, LastSeen: testTime, StepsDone: 1},
+			{ID: "ann", Events: 17, LastSeen: testTime - 10, StepsDone: 1, Rate: 0.75, Activated: true, Role: "admin"},
+			{ID: "bob", Events: 2, LastSeen: testTime, StepsDone: 2, Rate: 1, Activated: true, Role: "viewer"},
 		},
-		ActiveUsers7d: 2, SingleUser: true, Late: true, Reason: account.Excluded, OccurredAt: testTime,
-		SignedUpAt: testTime - 86_400_000, QualifiedAt: testTime, Current: true,
+		Cause: account.ByEvent, ActiveUsers7d: 2, Activated: 3, Champion: "bob", SingleUser: true, Late: true,
+		Reason: account.Excluded, OccurredAt: testTime, SignedUpAt: testTime - 86_400_000, QualifiedAt: testTime, Current: true,
 	}
 }
 
@@ -75,6 +76,7 @@ func nativeFact(f *account.Fact, d Detection) map[string]any {
 	for _, u := range f.Users {
 		users = append(users, map[string]any{
 			"id": u.ID, "events": u.Events, "last_seen": nativeMillis(u.LastSeen), "steps_done": int32(u.StepsDone),
+			"rate": u.Rate, "activated": u.Activated, "role": u.Role,
 		})
 	}
 	return map[string]any{
@@ -82,13 +84,15 @@ func nativeFact(f *account.Fact, d Detection) map[string]any {
 		"detected_at": nativeMillis(d.DetectedAt), "current": f.Current, "reason": string(f.Reason), "tier": f.Tier,
 		"rate": f.Rate, "threshold": f.Threshold, "account_properties": nativeProperties(f.Properties), "segments": segments,
 		"checklist": map[string]any{"name": f.Checklist.Name, "version": int32(f.Checklist.Version), "hash": f.Checklist.Hash},
-		"step":      f.Step, "event_id": f.EventID, "event": f.EventName, "user_id": f.UserID,
+		"step":      f.Step, "cause": string(f.Cause), "event_id": f.EventID, "event": f.EventName, "user_id": f.UserID,
 		"source_topic": f.Position.Topic, "source_partition": f.Position.Partition, "source_offset": f.Position.Offset,
 		"steps_done": done, "steps_missing": missing,
 		"playbook": map[string]any{
-			"name": f.Playbook.Name, "action": f.Playbook.Action, "queue": f.Playbook.Queue, "reason": f.Playbook.Reason,
+			"name": f.Playbook.Name, "action": f.Playbook.Action, "queue": f.Playbook.Queue, "owner": f.Playbook.Owner,
+			"message": f.Playbook.Message, "reason": f.Playbook.Reason,
 		},
-		"users": users, "active_users_7d": int32(f.ActiveUsers7d), "single_user": f.SingleUser, "late": f.Late,
+		"users": users, "active_users_7d": int32(f.ActiveUsers7d), "activated_users": int32(f.Activated), "champion": f.Champion,
+		"single_user": f.SingleUser, "late": f.Late,
 		"replay": d.Replay, "backfill": d.Backfill, "hold_out": d.HoldOut,
 		"signed_up_at": nativeMillisOrNull(f.SignedUpAt), "qualified_at": nativeMillisOrNull(f.QualifiedAt),
 	}
@@ -140,6 +144,47 @@ func TestFactKeepsItsFieldsApart(t *testing.T) {
 	}
 }
 
+// TestEveryFieldOfAFactIsEncoded fills all there is, lists and what is nested included, each field with a value of its
+// own: one that an encoder or DecodeFact forgets or mistakes for another shows, whoever added it.
+func TestEveryFieldOfAFactIsEncoded(t *testing.T) {
+	var f account.Fact
+	var d Detection
+	n := 0
+	fill(t, reflect.ValueOf(&f).Elem(), &n)
+	fill(t, reflect.ValueOf(&d).Elem(), &n)
+	requireFilled(t, "fact", reflect.ValueOf(f))
+	requireFactRoundTrip(t, goavroCodec(t, schemas.PQLEvent), &f, d)
+}
+
+// fill sets a value and all in it to something that n makes different from everything else; only booleans are all true.
+func fill(t *testing.T, v reflect.Value, n *int) {
+	t.Helper()
+	*n++
+	switch {
+	case v.Type() == reflect.TypeFor[usage.Value]():
+		v.Set(reflect.ValueOf(usage.LongValue(int64(*n))))
+	case v.Kind() == reflect.Struct:
+		for i := range v.NumField() {
+			fill(t, v.Field(i), n)
+		}
+	case v.Kind() == reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), 2, 2))
+		for i := range v.Len() {
+			fill(t, v.Index(i), n)
+		}
+	case v.Kind() == reflect.String:
+		v.SetString(fmt.Sprintf("text-%03d", *n))
+	case v.Kind() == reflect.Bool:
+		v.SetBool(true)
+	case v.CanInt():
+		v.SetInt(int64(*n))
+	case v.CanFloat():
+		v.SetFloat(1 / float64(*n))
+	default:
+		t.Fatalf("a fact has a %s: say how to fill one", v.Type())
+	}
+}
+
 // requireFactRoundTrip checks that goavro and both of our own decoders read back what was encoded. Properties have to be
 // sorted by key.
 func requireFactRoundTrip(t *testing.T, codec *goavro.Codec, f *account.Fact, d Detection) {
@@ -181,7 +226,8 @@ func randomFact(r *rand.Rand, text string, number float64, at int64) (*account.F
 		ID: str(), Type: account.Type(str()), AccountID: str(), Tier: str(), Rate: num(), Threshold: num(),
 		Checklist: account.ChecklistRef{Name: str(), Version: r.IntN(9), Hash: str()}, Step: name(), EventID: str(),
 		EventName: str(), UserID: str(), Position: pos(), ActiveUsers7d: r.IntN(1000), SingleUser: flag(), Late: flag(),
-		Playbook: account.Playbook{Name: str(), Action: str(), Queue: str(), Reason: str()}, Reason: account.Reason(str()),
+		Playbook: account.Playbook{Name: str(), Action: str(), Queue: str(), Owner: str(), Message: str(), Reason: str()},
+		Reason:   account.Reason(str()), Cause: account.Cause(str()), Activated: r.IntN(1000), Champion: str(),
 		OccurredAt: at, SignedUpAt: at - int64(r.IntN(2)), QualifiedAt: at * int64(r.IntN(2)), Current: flag(),
 	}
 	for i := range r.IntN(MaxFactProperties) {
@@ -199,7 +245,8 @@ func randomFact(r *rand.Rand, text string, number float64, at int64) (*account.F
 		f.StepsMissing = append(f.StepsMissing, account.Missing{Step: name(), Progress: num(), Need: str()})
 	}
 	for range r.IntN(MaxFactUsers + 1) {
-		f.Users = append(f.Users, account.UserActivity{ID: str(), Events: int64(r.Uint64()), LastSeen: at, StepsDone: r.IntN(65)})
+		f.Users = append(f.Users, account.UserActivity{ID: str(), Events: int64(r.Uint64()), LastSeen: at, StepsDone: r.IntN(65),
+			Rate: num(), Activated: flag(), Role: str()})
 	}
 	return f, Detection{DetectedAt: at + 1, Replay: flag(), Backfill: flag(), HoldOut: flag()}
 }
@@ -212,8 +259,9 @@ func TestLargestFactFitsIntoARecord(t *testing.T) {
 	f := &account.Fact{
 		ID: text, Type: account.Type(text), AccountID: text, Tier: text, Rate: -5e-324, Threshold: -5e-324,
 		Checklist: account.ChecklistRef{Name: text, Version: -1 << 31, Hash: text}, Step: text, EventID: text, EventName: text,
-		UserID: text, Position: huge, Playbook: account.Playbook{Name: text, Action: text, Queue: text, Reason: text},
-		ActiveUsers7d: -1 << 31, Reason: account.Reason(text), OccurredAt: -1 << 63, SignedUpAt: -1 << 63, QualifiedAt: -1 << 63,
+		UserID: text, Position: huge, Playbook: account.Playbook{Name: text, Action: text, Queue: text, Owner: text, Message: text, Reason: text},
+		Cause: account.Cause(text), ActiveUsers7d: -1 << 31, Activated: -1 << 31, Champion: text, Reason: account.Reason(text),
+		OccurredAt: -1 << 63, SignedUpAt: -1 << 63, QualifiedAt: -1 << 63,
 	}
 	for range MaxFactProperties {
 		f.Properties = append(f.Properties, usage.Property{Key: text, Value: usage.StringValue(text)})
@@ -222,7 +270,8 @@ func TestLargestFactFitsIntoARecord(t *testing.T) {
 		f.Segments = append(f.Segments, text)
 	}
 	for range MaxFactUsers {
-		f.Users = append(f.Users, account.UserActivity{ID: text, Events: -1 << 63, LastSeen: -1 << 63, StepsDone: -1 << 31})
+		f.Users = append(f.Users, account.UserActivity{ID: text, Events: -1 << 63, LastSeen: -1 << 63, StepsDone: -1 << 31,
+			Rate: -2.2250738585072014e-308, Role: text})
 	}
 	done, missing := *f, *f // of a step, the larger of the two forms counts
 	for range MaxFactSteps {

@@ -33,9 +33,9 @@ func DecodeFact(b []byte) (account.Fact, Detection, error) {
 	f := account.Fact{
 		ID: w.ID, Type: account.Type(w.Type), AccountID: w.AccountID, Properties: properties,
 		Tier: w.Tier, Rate: w.Rate, Threshold: w.Threshold, Checklist: account.ChecklistRef(w.Checklist), Step: w.Step,
-		EventID: w.EventID, EventName: w.Event, UserID: w.UserID, Position: w.position(),
-		Playbook:      account.Playbook{Name: w.Playbook.Name, Action: w.Playbook.Action, Queue: w.Playbook.Queue, Reason: w.Playbook.Reason},
-		ActiveUsers7d: w.ActiveUsers7d, SingleUser: w.SingleUser, Late: w.Late, Reason: account.Reason(w.Reason),
+		Cause: account.Cause(w.Cause), EventID: w.EventID, EventName: w.Event, UserID: w.UserID, Position: w.position(),
+		Playbook: account.Playbook(w.Playbook), ActiveUsers7d: w.ActiveUsers7d, Activated: w.Activated, Champion: w.Champion,
+		SingleUser: w.SingleUser, Late: w.Late, Reason: account.Reason(w.Reason),
 		OccurredAt: w.OccurredAt, Current: w.Current,
 	}
 	f.Segments = append(f.Segments, w.Segments...)
@@ -48,7 +48,7 @@ func DecodeFact(b []byte) (account.Fact, Detection, error) {
 		f.StepsMissing = append(f.StepsMissing, account.Missing(s))
 	}
 	for _, u := range w.Users {
-		f.Users = append(f.Users, account.UserActivity{ID: u.ID, Events: u.Events, LastSeen: u.LastSeen, StepsDone: u.StepsDone})
+		f.Users = append(f.Users, account.UserActivity(u))
 	}
 	if w.SignedUpAt != nil {
 		f.SignedUpAt = *w.SignedUpAt
@@ -113,6 +113,7 @@ type wireFact struct {
 	Segments      []string       `avro:"segments" json:"segments"`
 	Checklist     wireChecklist  `avro:"checklist" json:"checklist"`
 	Step          string         `avro:"step" json:"step"`
+	Cause         string         `avro:"cause" json:"cause"`
 	EventID       string         `avro:"event_id" json:"event_id"`
 	Event         string         `avro:"event" json:"event"`
 	UserID        string         `avro:"user_id" json:"user_id"`
@@ -122,6 +123,8 @@ type wireFact struct {
 	Playbook      wirePlaybook  `avro:"playbook" json:"playbook"`
 	Users         []wireUser    `avro:"users" json:"users"`
 	ActiveUsers7d int           `avro:"active_users_7d" json:"active_users_7d"`
+	Activated     int           `avro:"activated_users" json:"activated_users"`
+	Champion      string        `avro:"champion" json:"champion"`
 	SingleUser    bool          `avro:"single_user" json:"single_user"`
 	Late          bool          `avro:"late" json:"late"`
 	Replay        bool          `avro:"replay" json:"replay"`
@@ -161,17 +164,22 @@ type wireMissing struct {
 }
 
 type wirePlaybook struct {
-	Name   string `avro:"name" json:"name"`
-	Action string `avro:"action" json:"action"`
-	Queue  string `avro:"queue" json:"queue"`
-	Reason string `avro:"reason" json:"reason"`
+	Name    string `avro:"name" json:"name"`
+	Action  string `avro:"action" json:"action"`
+	Queue   string `avro:"queue" json:"queue"`
+	Owner   string `avro:"owner" json:"owner"`
+	Message string `avro:"message" json:"message"`
+	Reason  string `avro:"reason" json:"reason"`
 }
 
 type wireUser struct {
-	ID        string `avro:"id" json:"id"`
-	Events    int64  `avro:"events" json:"events"`
-	LastSeen  int64  `avro:"last_seen" json:"last_seen"`
-	StepsDone int    `avro:"steps_done" json:"steps_done"`
+	ID        string  `avro:"id" json:"id"`
+	Events    int64   `avro:"events" json:"events"`
+	LastSeen  int64   `avro:"last_seen" json:"last_seen"`
+	StepsDone int     `avro:"steps_done" json:"steps_done"`
+	Rate      float64 `avro:"rate" json:"rate"`
+	Activated bool    `avro:"activated" json:"activated"`
+	Role      string  `avro:"role" json:"role"`
 }
 
 type wireDeadLetter struct {
