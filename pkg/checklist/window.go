@@ -62,6 +62,14 @@ func (w *window) starts(bucket int) int64 {
 	return int64(bucket) * w.unit
 }
 
+// ends is the first moment of the bucket after a window, ms since the Unix epoch: Never where buckets end.
+func (w *window) ends(first int32) int64 {
+	if beyond := int(first) + w.width; beyond <= maxBucket {
+		return w.starts(beyond)
+	}
+	return Never
+}
+
 func bucketOf(ms, unit int64) int32 {
 	n := ms / unit
 	if ms%unit < 0 {
@@ -151,19 +159,22 @@ func addToDay(days []dayCount, day int32) []dayCount {
 // holds says whether a window that reaches to or beyond the watermark holds enough, and from which watermark on none does.
 func (w *window) holds(days []dayCount, watermark int64, enough func(events uint64, active int) bool) (holds bool, end int64) {
 	now, last, n := int(w.bucket(watermark)), 0, uint64(0)
-	end = Never
+	newest := int32(0)
 	for first := range days {
 		for last < len(days) && int(days[last].day) < int(days[first].day)+w.width {
 			n += uint64(days[last].n)
 			last++
 		}
 		// The last window to hold this bucket and what follows begins with it.
-		if beyond := int(days[first].day) + w.width; beyond > now && enough(n, last-first) {
-			holds, end = true, w.starts(beyond)
+		if int(days[first].day)+w.width > now && enough(n, last-first) {
+			holds, newest = true, days[first].day
 		}
 		n -= uint64(days[first].n)
 	}
-	return holds, end
+	if !holds {
+		return false, Never
+	}
+	return true, w.ends(newest)
 }
 
 // buckets is how many are kept at most.
