@@ -9,12 +9,13 @@ func (t *turn) advance(inputs []checklist.Listen, user int, have merits) {
 	for _, in := range inputs {
 		step := &all[in.Step]
 		over := s.stepDone(int(in.Step)) && !step.Live
-		credited := user == 0 || have.has(int(in.Step)) || !step.Credits()
+		rank := t.engine.rank[in.Step]
+		credited := user == 0 || have.has(rank) || !step.Credits()
 		if over && credited || step.Filtered(in.Role) && !step.Accepts(in.Role, t.ev, t.properties()) {
 			continue
 		}
 		if !credited {
-			have.add(int(in.Step))
+			have.add(rank)
 			t.credit(user, &have)
 		}
 		if !over {

@@ -19,9 +19,12 @@ import (
 type Engine struct {
 	checklist *checklist.Checklist
 	ref       ChecklistRef
-	horizon   int64 // for how long event ids are remembered, ms
-	limit     int   // how many of them; 0: none
-	users     int   // users tracked; 0: none
+	horizon   int64   // for how long event ids are remembered, ms
+	limit     int     // how many of them; 0: none
+	users     int     // users tracked; 0: none
+	merit     float64 // weight of the steps that users can take part in
+	rank      []uint8 // of each step among their keys
+	ranked    []int   // the steps by rank
 	start     standing
 	wanted    [len(types)]bool // types of facts, of any account
 	timed     bool             // time alone can change accounts
@@ -44,6 +47,12 @@ func NewEngine(c *checklist.Checklist) *Engine {
 	}
 	for i := range e.wanted {
 		e.wanted[i] = true
+	}
+	e.rankSteps()
+	for i := range c.Steps() {
+		if step := &c.Steps()[i]; step.Credits() {
+			e.merit += step.Weight
+		}
 	}
 	e.start = e.standing(c.Defaults())
 	return e

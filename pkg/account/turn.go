@@ -146,5 +146,5 @@ func reached(rate, bar float64) bool { return rate >= bar-1e-9 }
 // transition notes what has just become of the state, other than of a step, and makes a fact of it.
 func (t *turn) transition(kind uint8) {
 	t.state.remember(&entry{kind: kind, at: t.at})
-	t.emit(kind)
+	t.emit(kind, -1)
 }

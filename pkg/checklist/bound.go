@@ -6,15 +6,15 @@ const (
 	maxState = 890_000 // a changelog record has to stay below the broker's megabyte, and below the runtime's limit
 
 	varintBound   = 10
-	numberBound   = 11            // a branch and a long or a double
-	arrayBound    = 4             // count and end of an array of up to a million
-	textBound     = 2 + 256       // an id or a name
-	indexBound    = 3             // into an array of up to a million
-	dayBound      = 5             // a day of a working set
-	countedBound  = 5 + 5         // with its number of events
-	idBound       = 1 + maxDigest // a value of a distinct step: a text up to maxKept, or a digest
-	workBound     = 4 + 3         // the step and the size of its working set
-	momentBound   = 2 + varintBound
+	numberBound   = 11                  // a branch and a long or a double
+	arrayBound    = 4                   // count and end of an array of up to a million
+	textBound     = 2 + 256             // an id or a name
+	indexBound    = 3                   // into an array of up to a million
+	dayBound      = 5                   // a day of a working set
+	countedBound  = 5 + 5               // with its number of events
+	idBound       = 1 + maxDigest       // a value of a distinct step: a text up to maxKept, or a digest
+	workBound     = 4 + 3               // the step and the size of its working set
+	momentBound   = 2 + varintBound + 4 // with the step of one undone
 	evidenceBound = 1 + varintBound + 4 + indexBound + 1 + textBound + indexBound + 5 + varintBound + numberBound +
 		2*textBound + 2 // the user and the topic
 	headBound     = 1 + 4*varintBound + 7*arrayBound
