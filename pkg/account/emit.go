@@ -106,7 +106,7 @@ func (e *Engine) outline(s *State, at int64, account []usage.Value, activity []U
 	}
 	f.SignedUpAt, f.QualifiedAt = s.times()
 	var b *checklist.Behaviour
-	if e.checklist.Behaves() {
+	if e.checklist.Behaves() && (e.segmented || f.Current) {
 		if activity == nil {
 			activity = e.activity(s)
 		}

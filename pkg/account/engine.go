@@ -22,6 +22,7 @@ type Engine struct {
 	horizon   int64   // for how long event ids are remembered, ms
 	limit     int     // how many of them; 0: none
 	users     int     // users tracked; 0: none
+	segmented bool    // there are segments
 	merit     float64 // weight of the steps that users can take part in
 	rank      []uint8 // of each step among their keys
 	ranked    []int   // the steps by rank
@@ -43,7 +44,7 @@ func NewEngine(c *checklist.Checklist) *Engine {
 	e := &Engine{
 		checklist: c,
 		ref:       ChecklistRef{Name: c.Name(), Version: c.Version(), Hash: c.Hash()},
-		horizon:   horizon, limit: limit, users: c.Users(), timed: c.Timed(),
+		horizon:   horizon, limit: limit, users: c.Users(), timed: c.Timed(), segmented: len(c.SegmentNames()) > 0,
 	}
 	for i := range e.wanted {
 		e.wanted[i] = true
