@@ -12,121 +12,181 @@ import (
 	"github.com/pqlstream/pqlstream/pkg/usage"
 )
 
-// Describe explains the account to people: whether it is a PQL and why, what is missing, what to do, who is there and
-// what happened. It is plain text of several lines; times are event times in UTC.
+// Describe explains the account to people: whether it is a PQL and why, what is missing and the shortest way, what to do,
+// who is there and what happened. It is plain text of several lines; times are event times in UTC. Nothing in it does
+// anything to a terminal.
 func (v *View) Describe() string {
 	d := &description{}
-	d.line("Account %s %s", shown(v.AccountID), v.verdict())
-	d.line("Tier %s asks for %s; %d of %d steps are done: %s. Checklist %s, version %d.", v.Tier, Percent(v.Threshold),
-		len(v.StepsDone), len(v.StepsDone)+len(v.StepsMissing), Percent(v.Rate), v.Checklist.Name, v.Checklist.Version)
+	d.line("%s", v.verdict())
+	if way := v.way(); way != "" {
+		d.line("%s", way)
+	}
 	if v.SignedUpAt != 0 {
 		d.line("Signed up %s.", inUTC(v.SignedUpAt))
 	} else {
 		d.line("Its sign-up was not seen.")
 	}
-	d.done(v.StepsDone)
-	d.missing(v.StepsMissing)
-	d.playbook(&v.Playbook)
+	d.line("Checklist %s, version %d.%s", v.Checklist.Name, v.Checklist.Version, prefixed(" Segments: ", strings.Join(v.Segments, ", ")))
+	d.done(v)
+	d.missing(v)
+	d.playbook(v)
 	d.users(v)
 	d.properties(v.Properties)
 	d.history(v.History)
 	return d.String()
 }
 
-// verdict is the end of a sentence that begins with the account.
-func (v *View) verdict() string {
-	switch {
-	case v.Converted:
-		return "has converted: it is a customer."
-	case v.Current && v.Escalated:
-		return "is a PQL since " + inUTC(v.QualifiedAt) + ", and has escalated."
-	case v.Current:
-		return "is a PQL since " + inUTC(v.QualifiedAt) + "."
-	case v.Excluded:
-		return "is no PQL: the checklist excludes it."
-	case v.QualifiedAt != 0:
-		return "is no PQL any more; it last qualified on " + inUTC(v.QualifiedAt) + "."
-	}
-	return "is no PQL yet."
-}
-
 // description is a text that grows by lines.
 type description struct{ strings.Builder }
 
-func (d *description) line(format string, args ...any) { fmt.Fprintf(d, format+"\n", args...) }
-
-func (d *description) done(steps []Evidence) {
-	if len(steps) == 0 {
-		return
-	}
-	d.line("\nDone")
-	width := widest(steps, func(e Evidence) string { return e.Step })
-	for _, e := range steps {
-		by := cmp.Or(shown(e.UserID), "nobody in particular")
-		if e.EventID != "" {
-			by += ", event " + shown(e.EventID)
+// line appends a line of texts that are shown as they may be.
+func (d *description) line(format string, args ...any) {
+	for i := range args {
+		if text, is := args[i].(string); is {
+			args[i] = shown(text)
 		}
-		p := e.Position
-		d.line("  %-*s  %s  by %s (%s-%d at %d)", width, e.Step, inUTC(e.DoneAt), by, p.Topic, p.Partition, p.Offset)
+	}
+	fmt.Fprintf(d, format+"\n", args...)
+}
+
+// section appends a title and what is under it, unless there is nothing.
+func (d *description) section(title string, rows [][]string) {
+	if len(rows) > 0 {
+		d.line("\n%s", title)
+		d.table(rows)
 	}
 }
 
-func (d *description) missing(steps []Missing) {
-	if len(steps) == 0 {
+// table appends rows of as many cells each, in columns; one that is empty is left out.
+func (d *description) table(rows [][]string) {
+	if len(rows) == 0 {
 		return
 	}
-	d.line("\nMissing")
-	width := widest(steps, func(m Missing) string { return m.Step })
-	for _, m := range steps {
-		d.line("  %-*s  %4s  %s", width, m.Step, Percent(m.Progress), m.Need)
+	widths := make([]int, len(rows[0]))
+	for _, row := range rows {
+		for i := range row {
+			row[i] = shown(row[i])
+			widths[i] = max(widths[i], utf8.RuneCountInString(row[i]))
+		}
+	}
+	for _, row := range rows {
+		var text string
+		for i, cell := range row {
+			if widths[i] > 0 {
+				text += "  " + cell + strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell))
+			}
+		}
+		d.WriteString(strings.TrimRight(text, " ") + "\n")
 	}
 }
 
-func (d *description) playbook(p *Playbook) {
+func (d *description) done(v *View) {
+	var rows [][]string
+	for i := range v.StepsDone {
+		e := &v.StepsDone[i]
+		rows = append(rows, []string{e.Step, "weight " + weight(v.Weights[e.Step]), inUTC(e.DoneAt), e.by()})
+	}
+	d.section("Done", rows)
+}
+
+// by says what did the step.
+func (e *Evidence) by() string {
+	var text string
+	if e.Position.Topic == "" && e.EventID == "" && e.UserID == "" {
+		text = "as time passed"
+	} else {
+		text = "by " + cmp.Or(shown(e.UserID), "nobody in particular") + prefixed(", event ", shown(e.EventID))
+		text += fmt.Sprintf(" (%s-%d at %d)", e.Position.Topic, e.Position.Partition, e.Position.Offset)
+	}
+	if e.Count != 1 {
+		text += ", counted " + weight(e.Count)
+	}
+	return text
+}
+
+func (d *description) missing(v *View) {
+	var rows [][]string
+	for _, m := range v.StepsMissing {
+		rows = append(rows, []string{m.Step, "weight " + weight(v.Weights[m.Step]), Percent(m.Progress) + " there", m.Need})
+	}
+	d.section("Missing", rows)
+}
+
+func (d *description) playbook(v *View) {
+	p := &v.Playbook
 	if p.Name == "" {
 		return
 	}
-	d.line("\nWhat to do: playbook %s%s", p.Name, prefixed(", queue ", p.Queue))
-	if p.Action != "" {
-		d.line("  %s", p.Action)
+	d.line("\nWhat to do: playbook %s%s%s%s", p.Name, prefixed(", which refines ", v.Refines),
+		prefixed(", queue ", p.Queue), prefixed(", owner ", shown(p.Owner)))
+	for action := range strings.Lines(p.Action) {
+		d.line("  %s", strings.TrimSpace(action))
 	}
-	d.line("  Why: %s.", p.Reason)
+	if p.Message != "" {
+		d.line("  Message: %s", p.Message)
+	}
+	if p.Reason != "" {
+		d.line("  Why: %s.", p.Reason)
+	}
 }
 
 func (d *description) users(v *View) {
-	if len(v.Users) == 0 {
+	if len(v.Users) == 0 && !v.SingleUser {
 		return
 	}
-	title := "Most active users"
-	if v.SingleUser {
-		title = "The only user"
+	d.line("\nUsers: %d active this week, %d activated (%s by a rate of their own)%s",
+		v.ActiveUsers7d, v.Activated, Percent(v.Threshold), prefixed(", champion ", shown(v.Champion)))
+	switch {
+	case v.LoneUser:
+		d.line("  Careful: one user alone carries this account of tier %s.", v.Tier)
+	case v.SingleUser:
+		d.line("  Everything was done by one user.")
 	}
-	d.line("\n%s (active within 7 days: %d)", title, v.ActiveUsers7d)
-	width := widest(v.Users, func(u UserActivity) string { return shown(u.ID) })
-	for _, u := range v.Users {
-		d.line("  %-*s  %s, %s, last seen %s", width, shown(u.ID), counted(u.Events, "event"), counted(int64(u.StepsDone), "step"), inUTC(u.LastSeen))
+	var rows [][]string
+	for i := range v.Users {
+		u := &v.Users[i]
+		rows = append(rows, []string{u.ID, Percent(u.Rate), u.standing(v.Champion), counted(u.Events, "event"),
+			counted(int64(u.StepsDone), "step"), "last seen " + inUTC(u.LastSeen) + v.thisWeek(u)})
 	}
+	d.table(rows)
+}
+
+// standing says what a user is to the account.
+func (u *UserActivity) standing(champion string) string {
+	var parts []string
+	if u.ID == champion {
+		parts = append(parts, "champion")
+	}
+	if u.Activated {
+		parts = append(parts, "activated")
+	}
+	if u.Role != "" {
+		parts = append(parts, "role "+shown(u.Role))
+	}
+	return strings.Join(parts, ", ")
+}
+
+func (v *View) thisWeek(u *UserActivity) string {
+	if u.LastSeen > v.OccurredAt-activeMillis {
+		return ", this week"
+	}
+	return ""
 }
 
 func (d *description) properties(properties []usage.Property) {
-	if len(properties) == 0 {
-		return
-	}
-	d.line("\nProperties")
-	width := widest(properties, func(p usage.Property) string { return p.Key })
+	var rows [][]string
 	for _, p := range properties {
-		d.line("  %-*s  %s", width, p.Key, shown(p.Value.String()))
+		rows = append(rows, []string{p.Key, known(p.Value)})
 	}
+	d.section("Properties", rows)
 }
 
 func (d *description) history(moments []Moment) {
-	if len(moments) == 0 {
-		return
-	}
-	d.line("\nHistory")
+	var rows [][]string
 	for _, m := range moments {
-		d.line("  %s  %s%s", inUTC(m.OccurredAt), strings.ReplaceAll(string(m.Type), "_", " "), prefixed(": ", m.Step))
+		rows = append(rows, []string{inUTC(m.OccurredAt), strings.ReplaceAll(string(m.Type), "_", " ") + prefixed(": ", m.Step)})
 	}
+	d.section("History", rows)
 }
 
 // Percent is a share in words, rounded to whole percents.
@@ -151,16 +211,8 @@ func counted(n int64, what string) string {
 
 // shown is text from outside, quoted where it would do something to a terminal.
 func shown(s string) string {
-	if strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) {
+	if !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) {
 		return strconv.Quote(s)
 	}
 	return s
-}
-
-// widest is the width of a column, in characters.
-func widest[T any](rows []T, cell func(T) string) (width int) {
-	for _, r := range rows {
-		width = max(width, utf8.RuneCountInString(cell(r)))
-	}
-	return width
 }

@@ -1,6 +1,11 @@
 package account
 
-import "github.com/pqlstream/pqlstream/pkg/checklist"
+import (
+	"math"
+
+	"github.com/pqlstream/pqlstream/pkg/checklist"
+	"github.com/pqlstream/pqlstream/pkg/usage"
+)
 
 // View is an account as people see it.
 type View struct {
@@ -9,8 +14,13 @@ type View struct {
 	Ordinal     int64 // of the newest fact
 	Excluded    bool  // an exclude expression is true: the account can't qualify
 	Converted   bool
-	Escalated   bool     // since the newest qualification
-	History     []Moment // the last 50 transitions, the oldest first
+	Escalated   bool               // since the newest qualification
+	Weights     map[string]float64 // of all steps, by id; of weight 0 are those that count for other steps only
+	TierBy      []usage.Property   // the properties that the tier depends on; none where there is one tier only
+	Nearest     []string           // the shortest way to the threshold: the fewest steps missing that suffice; none if it is reached
+	Refines     string             // the tier's playbook, where a refinement of another name has taken its place
+	LoneUser    bool               // one user carries an account of the tier with the lowest bar: that of the largest accounts
+	History     []Moment           // the last 50 transitions, the oldest first
 }
 
 // Moment is a transition of the past.
@@ -25,15 +35,72 @@ func (e *Engine) View(s *State, at int64) View {
 	v := View{
 		Fact: e.standingOf(s, at), Incarnation: s.incarnation, Ordinal: int64(s.ordinal),
 		Excluded: s.standing.excluded, Converted: s.has(converted), Escalated: s.has(escalated),
+		Weights: map[string]float64{}, TierBy: e.tierBy(s), History: e.history(s),
 	}
 	v.OccurredAt = at
+	for i := range e.checklist.Steps() {
+		step := &e.checklist.Steps()[i]
+		v.Weights[step.ID] = step.Weight
+	}
+	v.Nearest = v.shortestWay()
+	if of := e.checklist.Tiers()[s.standing.tier].Playbook.Name; v.Playbook.Name != "" && v.Playbook.Name != of {
+		v.Refines = of
+	}
+	v.LoneUser = v.SingleUser && e.lowestBar(v.Threshold)
+	return v
+}
+
+func (e *Engine) history(s *State) (all []Moment) {
 	for r, d := s.log(), (entry{}); r.next(&d); {
 		past := Moment{Type: types[d.kind], OccurredAt: d.at}
 		if d.kind == kindStepDone {
 			past.Step = e.checklist.Steps()[e.stepOf(d.key)].ID
 		}
-		v.History = append(v.History, past)
+		all = append(all, past)
 	}
-	v.History = v.History[max(0, len(v.History)-checklist.History):]
-	return v
+	return all[max(0, len(all)-checklist.History):]
+}
+
+// lowestBar says whether a threshold is lower than that of another tier and higher than none.
+func (e *Engine) lowestBar(threshold float64) bool {
+	higher := false
+	for i := range e.checklist.Tiers() {
+		other := e.checklist.Tiers()[i].Threshold
+		if other < threshold {
+			return false
+		}
+		higher = higher || other > threshold
+	}
+	return higher
+}
+
+// extremes are values to try a property with: whatever it is, these are mostly something else.
+var extremes = []usage.Value{
+	{}, usage.BoolValue(false), usage.BoolValue(true), usage.StringValue(""),
+	usage.LongValue(math.MinInt64), usage.LongValue(math.MaxInt64), usage.DoubleValue(-math.MaxFloat64), usage.DoubleValue(math.MaxFloat64),
+}
+
+// tierBy returns the properties that the tier depends on: those of which another value would make another tier. What is
+// not found so, as where two properties each suffice, is among all, which are returned when none is found.
+func (e *Engine) tierBy(s *State) (by []usage.Property) {
+	if len(e.checklist.Tiers()) == 1 {
+		return nil
+	}
+	all := e.told(s)
+	values := e.properties(nil, s)
+	tier := e.checklist.Tier(values)
+	for i, declared := range e.checklist.Properties() {
+		is := values[i]
+		for _, other := range extremes {
+			if values[i] = other; (other.Kind() == usage.Null || other.Kind() == declared.Kind) && e.checklist.Tier(values) != tier {
+				by = append(by, all[i])
+				break
+			}
+		}
+		values[i] = is
+	}
+	if by == nil {
+		return all
+	}
+	return by
 }

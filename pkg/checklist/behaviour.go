@@ -71,25 +71,42 @@ var behaviourVariables = map[string]reader[*Behaviour]{
 	},
 }
 
-// stepsTable reads which of the steps, by their ids, are done.
-func stepsTable(ids []string) table[*Behaviour] {
-	return table[*Behaviour]{
-		name: stepsVariable,
-		entry: func(id string) reader[*Behaviour] {
-			i := slices.Index(ids, id)
+// behaviourOf returns the language over behaviour of a checklist with these steps.
+func behaviourOf(steps []string, fields map[string]int) *language[*Behaviour] {
+	return &language[*Behaviour]{
+		fields: fields, variables: behaviourVariables,
+		table: table[*Behaviour]{stepsVariable, func(id string) reader[*Behaviour] {
+			i := slices.Index(steps, id)
 			if i < 0 {
 				return nil
 			}
 			return func(b *Behaviour, _ []usage.Value) usage.Value { return usage.BoolValue(b.done(i)) }
-		},
-		all: func(b *Behaviour) map[string]any {
-			steps := make(map[string]any, len(ids))
-			for i, id := range ids {
-				steps[id] = b.done(i)
-			}
-			return steps
-		},
+		}},
+		scope: func(b *Behaviour, account []usage.Value) cel.Activation { return &behaviourScope{steps, b, account} },
 	}
+}
+
+// behaviourScope resolves the variables of an expression over behaviour.
+type behaviourScope struct {
+	steps   []string // ids of the checklist's
+	b       *Behaviour
+	account accountValues
+}
+
+func (s *behaviourScope) Parent() cel.Activation { return nil }
+
+func (s *behaviourScope) ResolveName(name string) (any, bool) {
+	switch name {
+	case "account":
+		return s.account, true
+	case stepsVariable:
+		done := make(map[string]any, len(s.steps))
+		for i, id := range s.steps {
+			done[id] = s.b.done(i)
+		}
+		return done, true
+	}
+	return resolve(behaviourVariables, name, s.b)
 }
 
 // done says whether a step is; beyond MaxSteps there is none.

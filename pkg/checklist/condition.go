@@ -42,6 +42,7 @@ type language[S any] struct {
 	fields    map[string]int // indexes of the account properties
 	variables map[string]reader[S]
 	table     table[S]
+	scope     func(of S, account []usage.Value) cel.Activation // the same variables for the interpreter
 }
 
 // reader reads one variable; null means that it is missing.
@@ -51,7 +52,6 @@ type reader[S any] func(of S, account []usage.Value) usage.Value
 type table[S any] struct {
 	name  string
 	entry func(key string) reader[S]
-	all   func(of S) map[string]any
 }
 
 func newExpressions(properties []Property, steps []string) (*expressions, error) {
@@ -73,9 +73,9 @@ func newExpressions(properties []Property, steps []string) (*expressions, error)
 		fields[p.Name] = i
 	}
 	x := &expressions{
-		account:   &language[*usage.Event]{Env: env, fields: fields},
-		event:     &language[*usage.Event]{fields: fields, variables: eventVariables, table: eventProperties},
-		behaviour: &language[*Behaviour]{fields: fields, variables: behaviourVariables, table: stepsTable(steps)},
+		account:   &language[*usage.Event]{Env: env, fields: fields, scope: newEventScope},
+		event:     &language[*usage.Event]{fields: fields, variables: eventVariables, table: eventProperties, scope: newEventScope},
+		behaviour: behaviourOf(steps, fields),
 	}
 	if x.event.Env, err = env.Extend(
 		cel.Variable("event", cel.StringType),
@@ -101,18 +101,6 @@ var eventProperties = table[*usage.Event]{
 	name: "properties",
 	entry: func(key string) reader[*usage.Event] {
 		return func(ev *usage.Event, _ []usage.Value) usage.Value { return present(ev.Property(key)) }
-	},
-	all: func(ev *usage.Event) map[string]any {
-		properties := make(map[string]any, len(ev.Properties))
-		for i := len(ev.Properties) - 1; i >= 0; i-- { // of a repeated key the first counts
-			p := &ev.Properties[i]
-			if native(p.Value) == nil {
-				delete(properties, p.Key)
-				continue
-			}
-			properties[p.Key] = native(p.Value)
-		}
-		return properties
 	},
 }
 
@@ -158,7 +146,7 @@ func (l *language[S]) interpreted(checked *cel.Ast) (func(S, []usage.Value) bool
 		return nil, err
 	}
 	return func(of S, account []usage.Value) bool {
-		out, _, err := program.Eval(&scope[S]{l, of, account})
+		out, _, err := program.Eval(l.scope(of, account))
 		return err == nil && out == types.True
 	}, nil
 }
@@ -172,27 +160,49 @@ func withPositions(issues *cel.Issues) error {
 	return errors.Join(errs...)
 }
 
-// scope resolves the variables of an expression.
-type scope[S any] struct {
-	language *language[S]
-	of       S
-	account  accountValues
+// eventScope resolves the variables of an expression over events, and over accounts only.
+type eventScope struct {
+	ev      *usage.Event
+	account accountValues
 }
 
-func (s *scope[S]) Parent() cel.Activation { return nil }
+func newEventScope(ev *usage.Event, account []usage.Value) cel.Activation {
+	return &eventScope{ev, account}
+}
 
-func (s *scope[S]) ResolveName(name string) (any, bool) {
+func (s *eventScope) Parent() cel.Activation { return nil }
+
+func (s *eventScope) ResolveName(name string) (any, bool) {
 	switch name {
 	case "account":
 		return s.account, true
-	case s.language.table.name:
-		return s.language.table.all(s.of), true
+	case "properties":
+		return propertiesOf(s.ev), true
 	}
-	if read := s.language.variables[name]; read != nil {
-		v := native(read(s.of, s.account))
-		return v, v != nil
+	return resolve(eventVariables, name, s.ev)
+}
+
+// resolve returns a variable as the interpreter takes it.
+func resolve[S any](variables map[string]reader[S], name string, of S) (any, bool) {
+	read := variables[name]
+	if read == nil {
+		return nil, false
 	}
-	return nil, false
+	v := native(read(of, nil))
+	return v, v != nil
+}
+
+func propertiesOf(ev *usage.Event) map[string]any {
+	properties := make(map[string]any, len(ev.Properties))
+	for i := len(ev.Properties) - 1; i >= 0; i-- { // of a repeated key the first counts
+		p := &ev.Properties[i]
+		if native(p.Value) == nil {
+			delete(properties, p.Key)
+			continue
+		}
+		properties[p.Key] = native(p.Value)
+	}
+	return properties
 }
 
 // native returns a value as the interpreter takes it, nil when it counts as missing.
