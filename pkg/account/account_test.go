@@ -190,8 +190,12 @@ func TestFactsCarryTheEvidence(t *testing.T) {
 	assert.Equal(t, "A medium account is on its way: guide it through what blocks it: 3 of 4 steps done (75 %; tier medium asks for 60 %)",
 		f.Playbook.Reason)
 	assert.Equal(t, []account.UserActivity{
-		{ID: "ana", Events: 3, LastSeen: 40 * hour, StepsDone: 2}, {ID: "bob", Events: 2, LastSeen: 31 * hour, StepsDone: 1},
-		{ID: "cleo", Events: 1, LastSeen: 32 * hour}}, f.Users)
+		{ID: "ana", Events: 3, LastSeen: 40 * hour, StepsDone: 2, Rate: 0.5},
+		{ID: "bob", Events: 2, LastSeen: 31 * hour, StepsDone: 1, Rate: 0.25},
+		{ID: "cleo", Events: 1, LastSeen: 32 * hour, Rate: 0.25}}, f.Users)
+	assert.Equal(t, "ana", f.Champion)
+	assert.Zero(t, f.Activated)
+	assert.Equal(t, account.ByEvent, f.Cause)
 	assert.Equal(t, 3, f.ActiveUsers7d)
 	assert.False(t, f.SingleUser)
 	assert.False(t, f.Late)

@@ -22,7 +22,7 @@ func (e *Engine) Load(accountID string, b []byte) (*State, error) {
 	if v := r.long(); !r.bad && v != layout {
 		return nil, fmt.Errorf("loading account %s: its state has layout %d, this version reads %d", accountID, v, layout)
 	}
-	s := &State{id: accountID, standing: e.start, unjudged: true}
+	s := &State{id: accountID, standing: e.start, due: checklist.Never, unjudged: true}
 	s.incarnation = r.long()
 	s.ordinal = uint32(r.below(math.MaxUint32 + 1))
 	s.flags = flags(r.below(int64(allFlags) + 1))
@@ -39,6 +39,7 @@ func (e *Engine) Load(accountID string, b []byte) (*State, error) {
 // is held down by it.
 var most = [partCount]int64{
 	told: checklist.MaxProperties, users: maxUsers - 1, log: checklist.History + 1 + checklist.MaxSteps, work: checklist.MaxSteps,
+	merited: checklist.MaxSteps,
 }
 
 // delimit finds where each part of b ends, and says whether b is what parts are: with items that their readers can rely on,
@@ -79,6 +80,11 @@ func (r *reader) item(of part, counts *[partCount]int64) {
 		if events, _ := r.long(), r.long(); events < 0 {
 			r.fail()
 		}
+		if role, steps := r.text(), r.text(); len(role) > checklist.MaxRole || len(steps) > maxMerits {
+			r.fail()
+		}
+	case merited:
+		r.key()
 	case log:
 		r.entry(counts[users], counts[topics])
 	case work:
@@ -91,8 +97,9 @@ func (r *reader) item(of part, counts *[partCount]int64) {
 
 // entry passes over an entry of the log.
 func (r *reader) entry(users, topics int64) {
-	if r.below(branchDone+1) == branchTransition {
-		if kind := r.below(int64(len(types))); kind == int64(kindStepDone) {
+	branch := r.below(branchUndone + 1)
+	if branch == branchTransition {
+		if kind := uint8(r.below(int64(len(types)))); kind == kindStepDone || kind == kindStepUndone {
 			r.fail()
 		}
 		r.long()
@@ -100,19 +107,24 @@ func (r *reader) entry(users, topics int64) {
 	}
 	r.long()
 	r.key()
-	r.below(users + 1)
-	r.eventID()
-	r.below(topics)
-	if partition := r.long(); partition != int64(int32(partition)) {
-		r.fail()
+	switch branch {
+	case branchTimed:
+		r.number()
+	case branchDone:
+		r.below(users + 1)
+		r.eventID()
+		r.below(topics)
+		if partition := r.long(); partition != int64(int32(partition)) {
+			r.fail()
+		}
+		r.long()
+		r.number()
 	}
-	r.long()
-	r.number()
 }
 
 // adopt brings a loaded state under the engine's definition, and says whether it can be one of its.
 func (e *Engine) adopt(s *State) bool {
-	good := e.adoptTold(s) && e.adoptLog(s) && e.adoptWork(s) && s.seenInOrder()
+	good := e.adoptTold(s) && e.adoptMerits(s) && e.adoptLog(s) && e.adoptWork(s) && s.seenInOrder()
 	if !good {
 		return false
 	}
@@ -120,6 +132,7 @@ func (e *Engine) adopt(s *State) bool {
 		s.standing = e.standing(e.properties(nil, s))
 	}
 	s.untrack(e.users)
+	s.due = e.nextDue(s)
 	if e.limit == 0 {
 		s.parts.replace(seen, 0, len(s.parts.items(seen)), nil, -s.parts.count(seen))
 	}
@@ -148,7 +161,7 @@ func (e *Engine) adoptTold(s *State) bool {
 func (e *Engine) adoptLog(s *State) bool {
 	r, d := s.log(), entry{}
 	for r.next(&d) {
-		if d.kind != kindStepDone {
+		if d.kind != kindStepDone && d.kind != kindStepUndone {
 			continue
 		}
 		switch step := e.stepOf(d.key); {
@@ -156,6 +169,7 @@ func (e *Engine) adoptLog(s *State) bool {
 			s.forget(&d)
 			s.isDone = [2]uint64{}
 			return e.adoptLog(s)
+		case d.kind == kindStepUndone:
 		case s.stepDone(step):
 			return false
 		default:
@@ -165,14 +179,14 @@ func (e *Engine) adoptLog(s *State) bool {
 	return true
 }
 
-// adoptWork drops the working sets of steps that are done or gone.
+// adoptWork drops the working sets of steps that are done for good or gone.
 func (e *Engine) adoptWork(s *State) bool {
 	steps, known := e.checklist.Steps(), [2]uint64{}
 	for at := 0; at < len(s.parts.items(work)); {
 		r := reader{b: s.parts.items(work), at: at}
 		key, set := r.key(), r.text()
 		step := slices.IndexFunc(steps, func(s checklist.Step) bool { return s.WorkKey == key })
-		if step < 0 || s.stepDone(step) {
+		if step < 0 || s.stepDone(step) && !steps[step].Live {
 			s.parts.remove(work, at, r.at-at)
 			continue
 		}

@@ -48,31 +48,37 @@ func TestOtherwiseEncodedStatesAreErrors(t *testing.T) {
 	s.fold("account_created?company_size=60 b")
 	good, err := s.state.AppendBinary(nil)
 	require.NoError(t, err)
-	head := []byte{4, 200, 1, 2, 2} // layout, incarnation 100, ordinal, flags
+	head := []byte{6, 200, 1, 2, 2} // layout, incarnation 100, ordinal, flags
 	require.Equal(t, head, good[:len(head)])
 	for name, b := range map[string][]byte{
-		"a longer number":             append([]byte{4, 200, 1, 2, 0x82, 0}, good[5:]...),
-		"an ordinal below 0":          append([]byte{4, 200, 1, 1, 2}, good[5:]...),
-		"an unknown flag":             append([]byte{4, 200, 1, 2, 0x80, 1}, good[5:]...),
-		"a block with its size":       {4, 200, 1, 2, 2, 0, 1, 10, 8, 'n', 'a', 'm', 'e', 0, 0, 0, 0, 0},
-		"two blocks":                  {4, 200, 1, 2, 2, 0, 2, 2, 'a', 2, 2, 'b', 0, 0, 0, 0, 0},
-		"a longer end":                {4, 200, 1, 2, 2, 0, 2, 2, 'a', 0x80, 0, 0, 0, 0, 0},
-		"events below 0":              {4, 200, 1, 2, 2, 0, 0, 2, 2, 'a', 1, 0, 0, 0, 0, 0},
-		"a step done as a transition": {4, 200, 1, 2, 2, 0, 0, 0, 2, 0, 2, 0, 0, 0, 0},
-		"an unknown transition":       {4, 200, 1, 2, 2, 0, 0, 0, 2, 0, 16, 0, 0, 0, 0},
-		"an unknown user":             {4, 200, 1, 2, 2, 0, 2, 0, 0, 0, 2, 2, 0, 1, 2, 3, 4, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
-		"ids out of order":            {4, 200, 1, 2, 2, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 1, 0},
+		"a longer number":               append([]byte{6, 200, 1, 2, 0x82, 0}, good[5:]...),
+		"an ordinal below 0":            append([]byte{6, 200, 1, 1, 2}, good[5:]...),
+		"an unknown flag":               append([]byte{6, 200, 1, 2, 0x80, 1}, good[5:]...),
+		"a block with its size":         {6, 200, 1, 2, 2, 0, 1, 10, 8, 'n', 'a', 'm', 'e', 0, 0, 0, 0, 0, 0},
+		"two blocks":                    {6, 200, 1, 2, 2, 0, 2, 2, 'a', 2, 2, 'b', 0, 0, 0, 0, 0, 0},
+		"a longer end":                  {6, 200, 1, 2, 2, 0, 2, 2, 'a', 0x80, 0, 0, 0, 0, 0, 0},
+		"events below 0":                {6, 200, 1, 2, 2, 0, 0, 2, 2, 'a', 1, 0, 0, 0, 0, 0, 0, 0, 0},
+		"a step undone as a transition": {6, 200, 1, 2, 2, 0, 0, 0, 0, 2, 0, 16, 0, 0, 0, 0},
+		"a role too long":               append(append([]byte{6, 200, 1, 2, 2, 0, 0, 2, 2, 'a', 0, 0, 66}, make([]byte, 33)...), 0, 0, 0, 0, 0, 0),
+		"merits of no step":             {6, 200, 1, 2, 2, 0, 0, 2, 2, 'a', 0, 0, 0, 2, 1, 0, 0, 0, 0, 0},
+		"a step done as a transition":   {6, 200, 1, 2, 2, 0, 0, 0, 0, 2, 0, 2, 0, 0, 0, 0},
+		"an unknown transition":         {6, 200, 1, 2, 2, 0, 0, 0, 0, 2, 0, 18, 0, 0, 0, 0},
+		"an unknown user":               {6, 200, 1, 2, 2, 0, 2, 0, 0, 0, 0, 2, 2, 0, 1, 2, 3, 4, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+		"ids out of order":              {6, 200, 1, 2, 2, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 1, 0},
 	} {
 		_, err := e.Load("acme", b)
 		assert.ErrorContains(t, err, "malformed account state", name)
 	}
 	for name, b := range map[string][]byte{
-		"as it was": good, "nothing": {4, 200, 1, 2, 2, 0, 0, 0, 0, 0, 0},
-		"ids in order":               {4, 200, 1, 2, 2, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 1, 0},
-		"a transition":               {4, 200, 1, 2, 2, 0, 0, 0, 2, 0, 4, 0, 0, 0, 0},
-		"a user":                     {4, 200, 1, 2, 2, 0, 0, 2, 2, 'a', 0, 0, 0, 0, 0, 0},
-		"a topic":                    {4, 200, 1, 2, 2, 0, 2, 2, 'a', 0, 0, 0, 0, 0},
-		"a step that is not its own": {4, 200, 1, 2, 2, 0, 0, 0, 0, 2, 1, 2, 3, 4, 2, 9, 0, 0},
+		"as it was": good, "nothing": {6, 200, 1, 2, 2, 0, 0, 0, 0, 0, 0, 0},
+		"ids in order":               {6, 200, 1, 2, 2, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 1, 0},
+		"a transition":               {6, 200, 1, 2, 2, 0, 0, 0, 0, 2, 0, 4, 0, 0, 0, 0},
+		"a user":                     {6, 200, 1, 2, 2, 0, 0, 2, 2, 'a', 0, 0, 0, 0, 0, 0, 0, 0, 0},
+		"merits":                     {6, 200, 1, 2, 2, 0, 0, 2, 2, 'a', 0, 0, 0, 2, 1, 0, 2, 1, 2, 3, 4, 0, 0, 0, 0},
+		"a step that time did":       {6, 200, 1, 2, 2, 0, 0, 0, 0, 2, 4, 0, 1, 2, 3, 4, 0, 2, 0, 0, 0},
+		"a step undone":              {6, 200, 1, 2, 2, 0, 0, 0, 0, 2, 6, 0, 1, 2, 3, 4, 0, 0, 0},
+		"a topic":                    {6, 200, 1, 2, 2, 0, 2, 2, 'a', 0, 0, 0, 0, 0, 0},
+		"a step that is not its own": {6, 200, 1, 2, 2, 0, 0, 0, 0, 0, 2, 1, 2, 3, 4, 2, 9, 0, 0},
 	} {
 		_, err := e.Load("acme", b)
 		assert.NoError(t, err, name)
@@ -88,15 +94,16 @@ func TestStatesWithMoreThanThereCanBeAreRefused(t *testing.T) {
 		place, most int
 		item        func(i int) []byte
 	}{
-		"properties":   {0, 50, func(i int) []byte { return append(unknown(i), 0, 0, 1) }},
-		"users":        {2, 511, func(i int) []byte { return append([]byte{8}, fmt.Sprintf("%04d\x02\x02", i%10_000)...) }},
-		"transitions":  {3, 51 + 100, func(int) []byte { return []byte{0, 4, 0} }},
-		"steps done":   {3, 51 + 100, func(i int) []byte { return append(append([]byte{2, 0}, unknown(i)...), 0, 0, 0, 0, 0, 0, 0, 0) }},
-		"working sets": {4, 100, func(i int) []byte { return append(unknown(i), 0) }},
+		"properties":    {0, 50, func(i int) []byte { return append(unknown(i), 0, 0, 1) }},
+		"users":         {2, 511, func(i int) []byte { return append([]byte{8}, fmt.Sprintf("%04d\x02\x02\x00\x00", i%10_000)...) }},
+		"merited steps": {3, 100, unknown},
+		"transitions":   {4, 51 + 100, func(int) []byte { return []byte{0, 4, 0} }},
+		"steps done":    {4, 51 + 100, func(i int) []byte { return append(append([]byte{2, 0}, unknown(i)...), 0, 0, 0, 0, 0, 0, 0, 0) }},
+		"working sets":  {5, 100, func(i int) []byte { return append(unknown(i), 0) }},
 	} {
 		load := func(items int) error {
-			b := []byte{4, 200, 1, 2, 2}
-			for place := range 6 {
+			b := []byte{6, 200, 1, 2, 2}
+			for place := range 7 {
 				switch {
 				case place == part.place:
 					b = binary.AppendVarint(b, int64(items))
@@ -119,7 +126,7 @@ func TestStatesWithMoreThanThereCanBeAreRefused(t *testing.T) {
 
 // TestMostOfAStateCanBeOfTheIDsRemembered which have no limit but the definition's, that may change.
 func TestMostOfAStateCanBeOfTheIDsRemembered(t *testing.T) {
-	b := append([]byte{4, 200, 1, 2, 2, 0, 0, 0, 0, 0}, binary.AppendVarint(nil, 60_000)...)
+	b := append([]byte{6, 200, 1, 2, 2, 0, 0, 0, 0, 0, 0}, binary.AppendVarint(nil, 60_000)...)
 	b = append(append(b, bytes.Repeat([]byte{1}, 60_000*14)...), 0)
 	e := engine(t, life)
 	s, err := e.Load("acme", b)

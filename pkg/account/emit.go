@@ -1,10 +1,8 @@
 package account
 
 import (
-	"cmp"
 	"crypto/sha1" //nolint:gosec // of UUIDs v5
 	"encoding/binary"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -18,14 +16,9 @@ import (
 // incarnation and the fact's ordinal as 8 bytes each, big-endian.
 var factIDs = uuid.MustParse("6f0a3c52-8d1e-4f57-9a64-c1d7e2b85b90")
 
-const (
-	mostUsers    = 5
-	activeMillis = 7 * 86_400_000
-)
-
-// emit makes a fact of what has just become of the state, if somebody wants it. It has its ordinal either way, so that ids
-// don't depend on who wants what.
-func (t *turn) emit(kind uint8) {
+// emit makes a fact of what has just become of the state, or of a step, if somebody wants it. It has its ordinal either
+// way, so that ids don't depend on who wants what.
+func (t *turn) emit(kind uint8, step int) {
 	s, e := t.state, t.engine
 	t.changed = true
 	s.ordinal++
@@ -33,25 +26,43 @@ func (t *turn) emit(kind uint8) {
 		return
 	}
 	var f Fact
-	if (kind == kindSignedUp || kind == kindStepDone) && !s.has(qualified) {
-		f = e.progressOf(s)
+	if told := kind == kindSignedUp || kind == kindStepDone || kind == kindStepUndone; told && !s.has(qualified) {
+		f = e.progressOf(s, t.at)
 	} else {
-		f = e.standingOf(s, t.ev.OccurredAt)
+		f = e.standingOf(s, t.at)
 	}
-	switch f.ID, f.Type = s.factID(), types[kind]; kind {
-	case kindStepDone:
-		if f.StepsDone == nil {
-			f.StepsDone = e.evidenceOf(s, true)
-		}
-		f.Step = f.StepsDone[len(f.StepsDone)-1].Step
-	case kindDisqualified:
-		f.Reason = Excluded
+	f.ID, f.Type = s.factID(), types[kind]
+	if kind == kindStepDone && f.StepsDone == nil {
+		f.StepsDone = e.evidenceOf(s, true)
 	}
+	if step >= 0 {
+		f.Step = e.checklist.Steps()[step].ID
+	}
+	if kind == kindDisqualified {
+		f.Reason = t.reason()
+	}
+	t.attribute(&f)
+	t.facts = append(t.facts, f)
+}
+
+// attribute says what made a fact: the event, or time.
+func (t *turn) attribute(f *Fact) {
+	f.OccurredAt, f.Cause = t.at, ByTime
+	if t.ev == nil {
+		return
+	}
+	f.Cause, f.Late = ByEvent, t.late
 	f.EventID, f.EventName, f.UserID = own(t.ev.ID), t.eventName(), own(t.ev.UserID)
 	f.Position = t.position()
 	f.Position.Topic = own(f.Position.Topic)
-	f.Late, f.OccurredAt = t.late, t.ev.OccurredAt
-	t.facts = append(t.facts, f)
+}
+
+// reason says why the account leaves.
+func (t *turn) reason() Reason {
+	if t.state.standing.excluded {
+		return Excluded
+	}
+	return ReasonStepUndone
 }
 
 func (s *State) factID() string {
@@ -82,37 +93,66 @@ func (t *turn) eventName() string {
 
 // progressOf returns how far an account has come that is no PQL: a Fact without the evidence, which the facts before
 // it have told, and which would be most of what all accounts together make known.
-func (e *Engine) progressOf(s *State) Fact {
+func (e *Engine) progressOf(s *State, at int64) Fact {
+	return e.outline(s, at, e.properties(nil, s), nil)
+}
+
+// outline returns what all facts tell; activity is the users', if it is known already.
+func (e *Engine) outline(s *State, at int64, account []usage.Value, activity []UserActivity) Fact {
 	tier := &e.checklist.Tiers()[s.standing.tier]
 	f := Fact{
 		AccountID: s.id, Tier: tier.Name, Rate: e.rate(s), Threshold: tier.Threshold, Checklist: e.ref,
-		Properties: e.told(s), Current: s.has(qualified),
+		Properties: e.told(account), Current: s.has(qualified),
 	}
 	f.SignedUpAt, f.QualifiedAt = s.times()
+	var b *checklist.Behaviour
+	if e.checklist.Behaves() && (e.segmented || f.Current) {
+		if activity == nil {
+			activity = e.activity(s)
+		}
+		b = e.behaviour(s, at, &f, activity)
+	}
+	f.Segments = e.checklist.Segments(account, b)
+	if f.Current {
+		f.Playbook = e.playbook(s, &f, tier.Advise(account, b))
+	}
 	return f
 }
 
 // standingOf returns the standing of an account at a time: a Fact without what made it one.
 func (e *Engine) standingOf(s *State, at int64) Fact {
-	f := e.progressOf(s)
+	activity := e.activity(s)
+	f := e.outline(s, at, e.properties(nil, s), activity)
 	f.StepsDone, f.StepsMissing = e.evidenceOf(s, false), e.stepsMissing(s)
-	activity := s.activity()
-	f.Users, f.ActiveUsers7d = topUsers(activity), activeUsers(activity, at-activeMillis)
-	f.SingleUser = e.singleUser(s, len(activity), f.StepsDone)
-	if f.Current {
-		f.Playbook = e.playbook(&f, &e.checklist.Tiers()[s.standing.tier])
+	f.ActiveUsers7d, f.Activated = activeUsers(activity, at-activeMillis), activated(activity)
+	f.SingleUser = e.singleUser(s, len(activity))
+	if c := champion(activity); c != nil {
+		f.Champion = c.ID
 	}
+	f.Users = topUsers(activity)
 	return f
 }
 
+// behaviour returns what expressions over behaviour see of an account.
+func (e *Engine) behaviour(s *State, at int64, f *Fact, activity []UserActivity) *checklist.Behaviour {
+	b := &checklist.Behaviour{
+		Done: s.isDone, Rate: f.Rate, Tier: f.Tier, Users: len(activity), ActiveUsers: activeUsers(activity, at-activeMillis),
+		SingleUser: e.singleUser(s, len(activity)), SignedUp: s.has(signedUp), PQL: s.has(qualified), Converted: s.has(converted),
+	}
+	if c := champion(activity); c != nil {
+		b.ChampionRole = c.Role
+	}
+	return b
+}
+
 // told returns the account's properties as facts tell them.
-func (e *Engine) told(s *State) []usage.Property {
+func (e *Engine) told(account []usage.Value) []usage.Property {
 	declared := e.checklist.Properties()
 	if len(declared) == 0 {
 		return nil
 	}
 	out := make([]usage.Property, len(declared))
-	for i, v := range e.properties(nil, s) {
+	for i, v := range account {
 		if v.Kind() == usage.String {
 			v = usage.StringValue(strings.Clone(v.Str()))
 		}
@@ -136,10 +176,12 @@ func (e *Engine) evidenceOf(s *State, newest bool) []Evidence {
 		if n--; newest && n > 0 {
 			continue
 		}
-		out = append(out, Evidence{
-			Step: e.checklist.Steps()[e.stepOf(d.key)].ID, DoneAt: d.at, UserID: names[d.user], EventID: d.event.own(),
-			Position: Position{topicNames[d.topic], d.partition, d.offset}, Count: d.count,
-		})
+		done := Evidence{Step: e.checklist.Steps()[e.stepOf(d.key)].ID, DoneAt: d.at, Count: d.count}
+		if !d.timed {
+			done.UserID, done.EventID = names[d.user], d.event.own()
+			done.Position = Position{topicNames[d.topic], d.partition, d.offset}
+		}
+		out = append(out, done)
 	}
 	return out
 }
@@ -155,16 +197,29 @@ func (e *Engine) stepsMissing(s *State) []Missing {
 		if s.stepDone(i) {
 			continue
 		}
-		set, _, _ := s.working(steps[i].WorkKey)
 		m := Missing{Step: steps[i].ID}
-		m.Progress, m.Need = steps[i].Missing(set)
+		m.Progress, m.Need = steps[i].Missing(e.counted(s, i))
 		out = append(out, m)
 	}
 	return out
 }
 
-func (e *Engine) playbook(f *Fact, tier *checklist.Tier) Playbook {
-	p := tier.Playbook
+// counted is what a step that is not done has counted, in its own unit.
+func (e *Engine) counted(s *State, i int) float64 {
+	step := &e.checklist.Steps()[i]
+	if _, need := step.Members(); need > 0 {
+		return float64(s.membersDone(step))
+	}
+	set, _, _ := s.working(step.WorkKey)
+	if len(set) == 0 {
+		return 0
+	}
+	return step.Count(set, e.properties(nil, s), false)
+}
+
+// playbook returns advice with the arithmetic that it rests on among its reasons.
+func (e *Engine) playbook(s *State, f *Fact, advice checklist.Playbook) Playbook {
+	p := Playbook(advice)
 	if p.Name == "" {
 		return Playbook{}
 	}
@@ -172,76 +227,14 @@ func (e *Engine) playbook(f *Fact, tier *checklist.Tier) Playbook {
 	if p.Reason != "" {
 		b = append(append(b, p.Reason...), ": "...)
 	}
-	b = append(strconv.AppendInt(b, int64(len(f.StepsDone)), 10), " of "...)
+	b = append(strconv.AppendInt(b, int64(s.stepsDone()), 10), " of "...)
 	b = append(strconv.AppendInt(b, int64(len(e.checklist.Steps())), 10), " steps done ("...)
 	b = append(appendPercent(b, f.Rate), "; tier "...)
-	b = append(append(b, tier.Name...), " asks for "...)
-	b = append(appendPercent(b, tier.Threshold), ')')
-	return Playbook{Name: p.Name, Action: p.Action, Queue: p.Queue, Reason: string(b)}
+	b = append(append(b, f.Tier...), " asks for "...)
+	p.Reason = string(append(appendPercent(b, f.Threshold), ')'))
+	return p
 }
 
 func appendPercent(b []byte, share float64) []byte {
 	return append(strconv.AppendInt(b, int64(share*100+0.5), 10), " %"...)
-}
-
-// activity returns what the users tracked have done.
-func (s *State) activity() (out []UserActivity) {
-	var stepsDone [maxUsers]int // by place
-	for r, e := s.log(), (entry{}); r.next(&e); {
-		stepsDone[e.user]++
-	}
-	names := s.userNames()
-	for r, u, place := s.users(), (user{}), 1; r.next(&u); place++ {
-		if u.events > 0 {
-			out = append(out, UserActivity{ID: names[place], Events: u.events, LastSeen: u.lastSeen, StepsDone: stepsDone[place]})
-		}
-	}
-	return out
-}
-
-// topUsers returns the most active users, the most active first. It changes their order.
-func topUsers(of []UserActivity) []UserActivity {
-	slices.SortFunc(of, func(a, b UserActivity) int {
-		return cmp.Or(cmp.Compare(b.Events, a.Events), cmp.Compare(b.LastSeen, a.LastSeen), cmp.Compare(a.ID, b.ID))
-	})
-	return of[:min(mostUsers, len(of)):min(mostUsers, len(of))]
-}
-
-func activeUsers(of []UserActivity, since int64) (n int) {
-	for i := range of {
-		if of[i].LastSeen > since {
-			n++
-		}
-	}
-	return n
-}
-
-// singleUser says whether everything was done by one user: of those tracked or, where none are, by the evidence.
-func (e *Engine) singleUser(s *State, tracked int, done []Evidence) bool {
-	if e.users > 0 {
-		return tracked == 1 && !s.has(severalUsers)
-	}
-	return len(done) > 0 && !slices.ContainsFunc(done, func(d Evidence) bool {
-		return d.UserID == "" || d.UserID != done[0].UserID
-	})
-}
-
-// userNames returns the ids of the users by their place in one piece of memory, of which 0 is nobody.
-func (s *State) userNames() []string {
-	names, all := make([]string, 1, 1+s.parts.count(users)), string(s.parts.items(users))
-	for r, u := s.users(), (user{}); r.next(&u); {
-		names = append(names, all[u.numbers-len(u.id):u.numbers])
-	}
-	return names
-}
-
-// topicNames returns the names of the topics by their place in one piece of memory.
-func (s *State) topicNames() []string {
-	items := s.parts.items(topics)
-	names, all := make([]string, 0, s.parts.count(topics)), string(items)
-	for r := (reader{b: items}); r.more(); {
-		n := len(r.text())
-		names = append(names, all[r.at-n:r.at])
-	}
-	return names
 }

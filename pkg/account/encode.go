@@ -9,7 +9,7 @@ import (
 )
 
 // layout is the version of the encoding that AppendBinary writes and Load reads.
-const layout = 2
+const layout = 3
 
 // AppendBinary appends the encoded state: the fields of schemas/account_state.avsc from the third on, in Avro's binary
 // encoding. The two before are the runtime's.
@@ -21,13 +21,19 @@ func (s *State) AppendBinary(b []byte) ([]byte, error) {
 	return append(b, s.parts.b...), nil
 }
 
-// appendTransition appends an entry of the log that is no step done.
-func appendTransition(b []byte, kind uint8, distance int64) []byte {
-	return appendLong(append(b, branchTransition<<1, kind<<1), distance)
-}
+// transitionBound is the most bytes that an entry of the log takes that is no step done.
+const transitionBound = 2 + binary.MaxVarintLen64 + 4
 
-// appendStepDone appends an entry of the log that is a step done.
-func appendStepDone(b []byte, e *entry, distance int64) []byte {
+// appendEntry appends an entry of the log, a distance after the one before.
+func appendEntry(b []byte, e *entry, distance int64) []byte {
+	switch {
+	case e.kind == kindStepUndone:
+		return appendKey(appendLong(append(b, branchUndone<<1), distance), e.key)
+	case e.kind != kindStepDone:
+		return appendLong(append(b, branchTransition<<1, e.kind<<1), distance)
+	case e.timed:
+		return appendNumber(appendKey(appendLong(append(b, branchTimed<<1), distance), e.key), e.count)
+	}
 	b = appendKey(appendLong(append(b, branchDone<<1), distance), e.key)
 	b = appendEventID(appendLong(b, int64(e.user)), &e.event)
 	b = appendLong(appendLong(b, int64(e.topic)), int64(e.partition))
@@ -46,6 +52,8 @@ func appendBytes(b, bytes []byte) []byte { return append(appendLong(b, int64(len
 const (
 	branchTransition = 0
 	branchDone       = 1
+	branchTimed      = 2
+	branchUndone     = 3
 
 	branchLong   = 0
 	branchDouble = 1

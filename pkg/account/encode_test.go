@@ -67,7 +67,7 @@ func TestTheEncodingIsTheSchemas(t *testing.T) {
 	assert.Equal(t, int64(2), native["ordinal"])
 	assert.Equal(t, []any{"usage"}, native["topics"])
 	require.Len(t, native["users"], 3)
-	assert.Equal(t, map[string]any{"id": "ana", "events": int64(2), "last_seen": 2 * hour}, native["users"].([]any)[0])
+	assert.Equal(t, map[string]any{"id": "ana", "events": int64(2), "last_seen": 2 * hour, "role": "", "merits": []byte{1}}, native["users"].([]any)[0])
 	require.Len(t, native["log"], 2)
 	assert.Equal(t, map[string]any{"com.pqlstream.Transition": map[string]any{"type": int64(0), "after": hour}}, native["log"].([]any)[0])
 	done := native["log"].([]any)[1].(map[string]any)["com.pqlstream.StepDone"].(map[string]any)
@@ -277,7 +277,7 @@ func TestMalformedStatesAreErrors(t *testing.T) {
 	_, err := e.Load("acme", append(b, 0))
 	assert.ErrorContains(t, err, "loading account acme: malformed account state")
 	_, err = e.Load("acme", []byte{2})
-	assert.ErrorContains(t, err, "its state has layout 1, this version reads 2")
+	assert.ErrorContains(t, err, "its state has layout 1, this version reads 3")
 }
 
 func FuzzLoad(f *testing.F) {

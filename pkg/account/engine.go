@@ -19,11 +19,16 @@ import (
 type Engine struct {
 	checklist *checklist.Checklist
 	ref       ChecklistRef
-	horizon   int64 // for how long event ids are remembered, ms
-	limit     int   // how many of them; 0: none
-	users     int   // users tracked; 0: none
+	horizon   int64   // for how long event ids are remembered, ms
+	limit     int     // how many of them; 0: none
+	users     int     // users tracked; 0: none
+	segmented bool    // there are segments
+	merit     float64 // weight of the steps that users can take part in
+	rank      []uint8 // of each step among their keys
+	ranked    []int   // the steps by rank
 	start     standing
 	wanted    [len(types)]bool // types of facts, of any account
+	timed     bool             // time alone can change accounts
 	pqls      bool             // facts of accounts that are or were a PQL are wanted, whatever their type
 }
 
@@ -39,10 +44,16 @@ func NewEngine(c *checklist.Checklist) *Engine {
 	e := &Engine{
 		checklist: c,
 		ref:       ChecklistRef{Name: c.Name(), Version: c.Version(), Hash: c.Hash()},
-		horizon:   horizon, limit: limit, users: c.Users(),
+		horizon:   horizon, limit: limit, users: c.Users(), timed: c.Timed(), segmented: len(c.SegmentNames()) > 0,
 	}
 	for i := range e.wanted {
 		e.wanted[i] = true
+	}
+	e.rankSteps()
+	for i := range c.Steps() {
+		if step := &c.Steps()[i]; step.Credits() {
+			e.merit += step.Weight
+		}
 	}
 	e.start = e.standing(c.Defaults())
 	return e
@@ -69,7 +80,7 @@ func (e *Engine) standing(properties []usage.Value) standing {
 // New returns the state of an account that nothing is known of. The incarnation is the input offset of its first
 // record. The state keeps accountID.
 func (e *Engine) New(accountID string, incarnation int64) *State {
-	return &State{id: accountID, incarnation: incarnation, parts: newParts(), standing: e.start, unjudged: true}
+	return &State{id: accountID, incarnation: incarnation, parts: newParts(), standing: e.start, due: checklist.Never, unjudged: true}
 }
 
 // idle says whether an event can't change the state any more: many are for steps that are done.
@@ -78,8 +89,8 @@ func (e *Engine) idle(s *State, l *checklist.Listener, ev *usage.Event) bool {
 		l.Signup != nil && !s.has(signedUp) || l.Converted != nil && !s.has(converted) {
 		return false
 	}
-	for _, i := range l.Steps {
-		if !s.stepDone(i) {
+	for _, in := range l.Steps {
+		if !s.stepDone(int(in.Step)) || e.checklist.Steps()[in.Step].Live {
 			return false
 		}
 	}

@@ -49,12 +49,15 @@ func (f *Folder) fold(s *State, l *checklist.Listener, ev *usage.Event, source S
 	if id != 0 && s.hasSeen(id, ev.OccurredAt, e.horizon, e.limit) {
 		return false, nil
 	}
-	t.state, t.ev, t.listener, t.source, t.pos = s, ev, l, source, pos
-	t.late, t.changed, t.judge = ev.OccurredAt < watermark, false, s.unjudged
+	t.state, t.ev, t.at, t.listener, t.source, t.pos = s, ev, ev.OccurredAt, l, source, pos
+	t.watermark, t.late, t.judge = watermark, ev.OccurredAt < watermark, s.unjudged
 	s.unjudged = false
 	t.fold()
 	changed, facts = t.changed, t.facts
 	t.release()
+	if changed && e.timed {
+		s.due = e.nextDue(s)
+	}
 	if changed && id != 0 {
 		s.see(id, ev.OccurredAt, e.horizon, e.limit)
 	}

@@ -12,21 +12,23 @@ type entry struct {
 	kind uint8 // index in types
 	at   int64 // event time, ms
 
-	// of a step done:
-	key       uint32
+	key   uint32  // of a step done or undone: the step's
+	count float64 // of a step done
+	timed bool    // of a step done: no event did it, but time
+
+	// of a step that an event did:
 	user      int // place among the users, counted from 1; 0: unknown
 	event     eventID
 	topic     int // place among the topics
 	partition int32
 	offset    int64
-	count     float64
 
 	from, distanceFrom, distanceTo, to int // where it and its distance lie among the part's items
 	distance                           int64
 }
 
 // types are those of transitions, in the order of the encoding: only append.
-var types = [...]Type{SignedUp, StepDone, Qualified, Requalified, Escalated, Disqualified, Converted, Churned}
+var types = [...]Type{SignedUp, StepDone, Qualified, Requalified, Escalated, Disqualified, Converted, Churned, StepUndone}
 
 // Places in types.
 const (
@@ -37,6 +39,8 @@ const (
 	kindEscalated
 	kindDisqualified
 	kindConverted
+	_ // churned
+	kindStepUndone
 )
 
 // logReader walks through a log, the oldest entry first.
@@ -55,16 +59,26 @@ func (r *logReader) next(e *entry) bool {
 		return false
 	}
 	*e = entry{kind: kindStepDone, from: r.at}
-	done := r.long() == branchDone
-	if !done {
+	branch := r.long()
+	switch branch {
+	case branchTransition:
 		e.kind = uint8(r.long())
+	case branchUndone:
+		e.kind = kindStepUndone
 	}
 	e.distanceFrom = r.at
 	e.distance = r.long()
 	e.distanceTo = r.at
 	r.time += e.distance
-	if e.at = r.time; done {
-		e.key, e.user, e.event = r.key(), int(r.long()), r.eventID()
+	e.at = r.time
+	if branch != branchTransition {
+		e.key = r.key()
+	}
+	switch e.timed = branch == branchTimed; branch {
+	case branchTimed:
+		e.count = r.number()
+	case branchDone:
+		e.user, e.event = int(r.long()), r.eventID()
 		e.topic, e.partition, e.offset, e.count = int(r.long()), int32(r.long()), r.long(), r.number()
 	}
 	e.to = r.at
@@ -79,11 +93,11 @@ func (s *State) lastAt() int64 {
 	return r.time
 }
 
-// remember notes a transition. Of those beyond checklist.History the oldest goes. Steps done stay, they are the evidence,
+// remember notes a transition, other than a step done. Of those beyond checklist.History the oldest goes. Steps done stay, they are the evidence,
 // and so does the sign-up.
-func (s *State) remember(kind uint8, at int64) {
-	var room [16]byte
-	s.parts.add(log, appendTransition(room[:0], kind, at-s.lastAt()))
+func (s *State) remember(transition *entry) {
+	var room [transitionBound]byte
+	s.parts.add(log, appendEntry(room[:0], transition, transition.at-s.lastAt()))
 	if s.parts.count(log) <= checklist.History {
 		return
 	}

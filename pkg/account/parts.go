@@ -11,12 +11,13 @@ type part uint8
 // The parts, in the order of the encoding. What told says is aliased while an event is folded: it lies first, where nothing
 // that changes another part moves it.
 const (
-	told   part = iota // the account properties that events have told
-	topics             // the names that log refers to
-	users              // those that are tracked, and those that log refers to
-	log                // what became of the account
-	work               // the working sets of steps begun
-	seen               // the newest events' ids
+	told    part = iota // the account properties that events have told
+	topics              // the names that log refers to
+	users               // those that are tracked, and those that log refers to
+	merited             // the steps that the bits of users' merits stand for
+	log                 // what became of the account
+	work                // the working sets of steps begun
+	seen                // the newest events' ids
 	partCount
 )
 

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/pqlstream/pqlstream/pkg/checklist"
 )
 
 // TestPartsAreWhatWasPutThere changes parts at random, held against plain lists of items.
@@ -85,21 +87,25 @@ func TestUsersThatNothingNeedsMakeRoom(t *testing.T) {
 	s := &State{parts: newParts()}
 	refer := func(id string) int {
 		place := s.userPlace(id)
-		s.parts.add(log, appendStepDone(nil, &entry{user: place}, 0))
+		s.parts.add(log, appendEntry(nil, &entry{kind: kindStepDone, user: place}, 0))
 		return place
 	}
 	ana, bob := refer("ana"), refer("bob")
 	for i := range 100 {
-		s.track(string(rune('a'+i%20)), int64(i), 3)
+		s.track(string(rune('a'+i%20)), int64(i), "", 3)
 		require.LessOrEqual(t, s.parts.count(users), 2+3)
 		require.Equal(t, 3, max(3, s.untrack(3)))
 	}
-	s.track("bob", 200, 3)
+	s.track("bob", 200, "admin", 3)
 	names := s.userNames()
 	require.Equal(t, "", names[0])
 	require.Equal(t, []string{"ana", "bob"}, []string{names[ana], names[bob]})
-	require.Len(t, s.activity(), 3)
-	require.Equal(t, UserActivity{ID: "bob", Events: 1, LastSeen: 200, StepsDone: 1}, s.activity()[0])
+	c, err := checklist.Compile(&checklist.Definition{Version: 1, Name: "x", Tiers: []checklist.TierDef{{Name: "all", Threshold: new(1.0)}},
+		Steps: []checklist.StepDef{{ID: "a", Kind: "event", Event: checklist.Names{"x"}}}})
+	require.NoError(t, err)
+	activity := NewEngine(c).activity(s)
+	require.Len(t, activity, 3)
+	require.Equal(t, UserActivity{ID: "bob", Events: 1, LastSeen: 200, StepsDone: 1, Role: "admin"}, activity[0])
 	require.Zero(t, s.userPlace(""))
 }
 

@@ -14,6 +14,7 @@ type State struct {
 	id          string
 	parts       parts
 	incarnation int64
+	due         int64     // when time alone changes the account next; checklist.Never: never
 	isDone      [2]uint64 // a bit for each step of the checklist
 	ordinal     uint32    // of the newest fact
 	standing    standing
@@ -53,6 +54,8 @@ func (s *State) Touch() int { return int(s.parts.b[0]) + int(s.parts.b[len(s.par
 func (s *State) stepDone(step int) bool { return s.isDone[step>>6]&(1<<(step&63)) != 0 }
 
 func (s *State) setDone(step int) { s.isDone[step>>6] |= 1 << (step & 63) }
+
+func (s *State) clearDone(step int) { s.isDone[step>>6] &^= 1 << (step & 63) }
 
 func (s *State) stepsDone() int { return bits.OnesCount64(s.isDone[0]) + bits.OnesCount64(s.isDone[1]) }
 

@@ -36,9 +36,8 @@ func (s *State) property(key uint32) (p property, at int) {
 }
 
 // learn takes over the account properties that the event tells. The newest event by its own time is right, whichever
-// comes last: so disorder can't bring back an old value.
-func (t *turn) learn(sources []checklist.Source) {
-	news := false
+// comes last: so disorder can't bring back an old value. It says whether a property is not what it was.
+func (t *turn) learn(sources []checklist.Source) (news bool) {
 	for i := range sources {
 		declared := &t.engine.checklist.Properties()[sources[i].Property]
 		v, ok := declared.Take(t.ev.Property(sources[i].Path))
@@ -63,6 +62,7 @@ func (t *turn) learn(sources []checklist.Source) {
 		t.state.standing = t.engine.standing(t.properties())
 		t.judge = true
 	}
+	return news
 }
 
 // tell puts a property in the place of an item, of size 0 when there was none.

@@ -5,22 +5,26 @@ import (
 	"github.com/pqlstream/pqlstream/pkg/usage"
 )
 
-// turn is the folding of one event. It is used again for the memory that it holds.
+// turn is the folding of one event, or what time does at one moment. It is used again for the memory that it holds.
 type turn struct {
-	engine   *Engine
-	state    *State
-	ev       *usage.Event
-	listener *checklist.Listener
-	source   Source // nil: pos it is
-	pos      Position
-	late     bool
-	changed  bool
-	judge    bool // something that decides on qualification has changed
-	facts    []Fact
+	engine    *Engine
+	state     *State
+	at        int64        // event time, ms: the event's, or the moment
+	ev        *usage.Event // nil: time does it
+	listener  *checklist.Listener
+	source    Source // nil: pos it is
+	pos       Position
+	watermark int64
+	late      bool
+	changed   bool
+	judge     bool // something that decides on qualification has changed
+	undone    bool // a step was undone
+	facts     []Fact
 
 	read   bool // values are the account's properties now
 	values []usage.Value
 	work   checklist.Work
+	input  checklist.Input
 	item   []byte // an item of a part, while it is being made
 }
 
@@ -30,36 +34,52 @@ func (t *turn) release() {
 		clear(t.values)
 		t.values = t.values[:0]
 	}
-	t.read = false
+	t.read, t.judge, t.undone, t.changed, t.late = false, false, false, false, false
+	t.input = checklist.Input{}
 	t.state, t.ev, t.listener, t.source, t.pos, t.facts = nil, nil, nil, nil, Position{}, nil
 }
 
 // fold does what Apply says, once the event is known to be no repeated one.
 func (t *turn) fold() {
 	l := t.listener
-	t.learn(l.Sources)
-	if len(l.Steps) > 0 || l.Signup != nil || l.Converted != nil {
-		t.noteUser()
-	}
+	news := t.learn(l.Sources)
+	user, have := t.noteUser()
 	t.signUp(l.Signup)
-	t.advance(l.Steps)
+	t.advance(l.Steps, user, have)
+	if news {
+		t.reconsider()
+	}
+	t.conclude(l.Converted)
+}
+
+// conclude draws what follows from the steps done.
+func (t *turn) conclude(isConversion checklist.Condition) {
 	if t.judge {
+		t.group()
 		t.disqualify()
 	}
-	t.convert(l.Converted)
+	t.convert(isConversion)
 	if t.judge {
 		t.qualify()
 		t.escalate()
 	}
 }
 
-// noteUser keeps the newest users' activity.
-func (t *turn) noteUser() {
-	if t.engine.users == 0 || t.ev.UserID == "" {
-		return
+// noteUser keeps the newest users' activity. It returns the place of the event's user, 0 when there is none, and the
+// user's merits.
+func (t *turn) noteUser() (place int, have merits) {
+	l, e := t.listener, t.engine
+	if e.users == 0 || t.ev.UserID == "" || len(l.Steps) == 0 && l.Signup == nil && l.Converted == nil {
+		return 0, merits{}
+	}
+	role := ""
+	if name := e.checklist.Role(); name != "" {
+		if v := t.ev.Property(name); v.Kind() == usage.String && len(v.Str()) <= checklist.MaxRole {
+			role = v.Str()
+		}
 	}
 	t.changed = true
-	t.state.track(t.ev.UserID, t.ev.OccurredAt, t.engine.users)
+	return t.state.track(t.ev.UserID, t.ev.OccurredAt, role, e.users)
 }
 
 func (t *turn) signUp(is checklist.Condition) {
@@ -70,63 +90,10 @@ func (t *turn) signUp(is checklist.Condition) {
 	t.transition(kindSignedUp)
 }
 
-// advance holds the event against the steps that listen to it and are not done.
-func (t *turn) advance(steps []int) {
-	s, all := t.state, t.engine.checklist.Steps()
-	for _, i := range steps {
-		if s.stepDone(i) {
-			continue
-		}
-		step := &all[i]
-		if step.Filtered() && !step.Accepts(t.ev, t.properties()) {
-			continue
-		}
-		set, at, size := s.working(step.WorkKey)
-		t.work = append(t.work[:0], set...)
-		changed, done := step.Update(&t.work, t.ev)
-		switch {
-		case done:
-			if size > 0 {
-				s.parts.remove(work, at, size)
-			}
-			t.finish(i, step.Count(t.work, true))
-		case changed:
-			t.changed = true
-			t.keep(step.WorkKey, set, at, size)
-		}
-	}
-}
-
-// keep puts the working set in the place of the one before, whose item has the size 0 when there was none.
-func (t *turn) keep(key uint32, before []byte, at, size int) {
-	if size > 0 && len(before) == len(t.work) {
-		copy(before, t.work)
-		return
-	}
-	more := 0
-	if size == 0 {
-		more = 1
-	}
-	t.item = appendBytes(appendKey(t.item[:0], key), t.work)
-	t.state.parts.replace(work, at, size, t.item, more)
-}
-
-func (t *turn) finish(step int, count float64) {
-	s, pos := t.state, t.position()
-	s.setDone(step)
-	e := entry{
-		kind: kindStepDone, at: t.ev.OccurredAt, key: t.engine.checklist.Steps()[step].Key, user: s.userPlace(t.ev.UserID),
-		event: parseEventID(clip(t.ev.ID)), topic: s.topic(pos.Topic), partition: pos.Partition, offset: pos.Offset, count: count,
-	}
-	t.item = appendStepDone(t.item[:0], &e, e.at-s.lastAt())
-	s.parts.add(log, t.item)
-	t.judge = true
-	t.emit(kindStepDone)
-}
-
 func (t *turn) disqualify() {
 	s := t.state
-	if !s.has(qualified) || !s.standing.excluded {
+	below := t.undone && !reached(t.engine.rate(s), t.tier().Threshold)
+	if !s.has(qualified) || !s.standing.excluded && !below {
 		return
 	}
 	s.flags &^= qualified
@@ -176,8 +143,8 @@ func (t *turn) tier() *checklist.Tier { return &t.engine.checklist.Tiers()[t.sta
 // reached compares a rate with a bar; what weights such as 0.1 and 0.2 lose in their sum must not decide.
 func reached(rate, bar float64) bool { return rate >= bar-1e-9 }
 
-// transition notes what has just become of the state, other than a step done, and makes a fact of it.
+// transition notes what has just become of the state, other than of a step, and makes a fact of it.
 func (t *turn) transition(kind uint8) {
-	t.state.remember(kind, t.ev.OccurredAt)
-	t.emit(kind)
+	t.state.remember(&entry{kind: kind, at: t.at})
+	t.emit(kind, -1)
 }

@@ -26,7 +26,7 @@ type View struct {
 // Moment is a transition of the past.
 type Moment struct {
 	Type       Type
-	Step       string // of a StepDone
+	Step       string // of a StepDone or StepUndone
 	OccurredAt int64  // ms since the Unix epoch, UTC: event time
 }
 
@@ -53,7 +53,7 @@ func (e *Engine) View(s *State, at int64) View {
 func (e *Engine) history(s *State) (all []Moment) {
 	for r, d := s.log(), (entry{}); r.next(&d); {
 		past := Moment{Type: types[d.kind], OccurredAt: d.at}
-		if d.kind == kindStepDone {
+		if d.kind == kindStepDone || d.kind == kindStepUndone {
 			past.Step = e.checklist.Steps()[e.stepOf(d.key)].ID
 		}
 		all = append(all, past)
@@ -86,8 +86,8 @@ func (e *Engine) tierBy(s *State) (by []usage.Property) {
 	if len(e.checklist.Tiers()) == 1 {
 		return nil
 	}
-	all := e.told(s)
 	values := e.properties(nil, s)
+	all := e.told(values)
 	tier := e.checklist.Tier(values)
 	for i, declared := range e.checklist.Properties() {
 		is := values[i]

@@ -15,6 +15,7 @@ type Checklist struct {
 	version    int
 	hash       string
 	steps      []Step
+	groups     []int // the steps over steps, members first
 	tiers      []Tier
 	properties []Property
 	defaults   []usage.Value
@@ -28,18 +29,26 @@ type Checklist struct {
 	horizon    int64
 	remembered int
 	users      int
+	role       string
+	timed      bool
 	bound      int
 }
 
 // Listener is what a checklist does with the events of one name.
 type Listener struct {
 	Event     string    // the name; empty when the checklist has none, only something for any event
-	Steps     []int     // indexes of the steps that they may count for
+	Steps     []Listen  // the steps that they may count for
 	Sources   []Source  // account properties that they may tell
 	Signup    Condition // nil: they are not sign-ups
 	Converted Condition // nil: they are not conversions
 
 	Reads usage.Selection // which of their properties matter to any of these
+}
+
+// Listen is an input of a step.
+type Listen struct {
+	Step uint8 // index of the step
+	Role uint8 // of the step's inputs
 }
 
 // Source is where an event tells an account property.
@@ -87,6 +96,15 @@ func (c *Checklist) TotalWeight() float64 { return c.total }
 // Dedupe says for how long (ms of event time) and for how many events of an account ids are remembered; 0: not at all.
 func (c *Checklist) Dedupe() (horizon int64, limit int) { return c.horizon, c.remembered }
 
+// Groups are the indexes of the steps that are made of other steps, in an order in which those come first.
+func (c *Checklist) Groups() []int { return c.groups }
+
+// Timed says whether time alone can change an account's standing: a step waits for it, or is undone by it.
+func (c *Checklist) Timed() bool { return c.timed }
+
+// Role is the property of events that tells a user's role; empty: none does.
+func (c *Checklist) Role() string { return c.role }
+
 // Users bounds the users whose activity is kept for an account; 0: none.
 func (c *Checklist) Users() int { return c.users }
 
@@ -122,55 +140,4 @@ func (c *Checklist) Excluded(account []usage.Value) bool {
 		}
 	}
 	return false
-}
-
-// Step is one step of the checklist.
-type Step struct {
-	ID      string
-	Kind    string
-	Weight  float64
-	Key     uint32 // identifies the step in encoded states
-	WorkKey uint32 // identifies the step and the shape of its working set there
-
-	where  Condition
-	rule   rule
-	target float64
-	begin  string // what is missing at the start, in words
-}
-
-// Filtered says whether the step has a filter: without one it accepts every event.
-func (s *Step) Filtered() bool { return s.where != nil }
-
-// Accepts says whether the step's filter lets an event pass. The event's name is the caller's business.
-func (s *Step) Accepts(ev *usage.Event, account []usage.Value) bool {
-	return s.where == nil || s.where(ev, account)
-}
-
-// Update folds an accepted event into the step's working set. Once done the working set is of no use any more. What
-// the working set keeps of the event is its own.
-func (s *Step) Update(w *Work, ev *usage.Event) (changed, done bool) { return s.rule.update(w, ev) }
-
-// Count is what the step has counted, in its own unit: events, users, days, a sum. When done it is at least 1.
-func (s *Step) Count(w Work, done bool) float64 {
-	if done && s.Kind == eventKind.Name {
-		return 1
-	}
-	n, _ := s.rule.count(w)
-	return n
-}
-
-// Valid says whether bytes are a working set of the step.
-func (s *Step) Valid(w Work) bool {
-	_, ok := s.rule.count(w)
-	return ok
-}
-
-// Missing says how far the step is, from 0 to below 1, and what is missing, in words. An empty working set is its start.
-func (s *Step) Missing(w Work) (progress float64, need string) {
-	if len(w) == 0 {
-		return 0, s.begin
-	}
-	have := min(s.Count(w, false), s.target)
-	// A definition that has just changed may find its target reached already: the next event will say so.
-	return min(have/s.target, 0.99), string(s.rule.appendNeed(make([]byte, 0, 128), have))
 }

@@ -45,6 +45,7 @@ func Compile(def *Definition) (*Checklist, error) {
 		name: def.Name, version: def.Version, listeners: map[string]*Listener{},
 	}}
 	c.compileHead()
+	c.compileZone()
 	c.compileProperties()
 	x, err := newExpressions(c.out.properties, c.stepIDs())
 	if err != nil {
@@ -60,6 +61,9 @@ func Compile(def *Definition) (*Checklist, error) {
 	if err := c.err(); err != nil {
 		return nil, err
 	}
+	for i := range c.out.steps {
+		c.out.timed = c.out.timed || c.out.steps[i].rule.traits().timed
+	}
 	c.noteReads()
 	c.out.names = newNames(c.out.listeners)
 	if c.out.bound = c.out.stateBound(); c.out.bound > maxState {
@@ -67,7 +71,7 @@ func Compile(def *Definition) (*Checklist, error) {
 			c.out.bound, maxState)
 		return nil, c.err()
 	}
-	c.meaning.Properties = propertiesMeant(def)
+	c.meaning.Properties, c.meaning.Zone = propertiesMeant(def), c.calendar.name
 	if c.out.hash, err = c.meaning.hash(); err != nil {
 		return nil, fmt.Errorf("hashing the definition: %w", err)
 	}
@@ -80,6 +84,7 @@ type compiler struct {
 	def         *Definition
 	out         *Checklist
 	expressions *expressions
+	calendar    *calendar
 	everywhere  []Source // account properties that any event may tell
 	meaning     meaning
 }
@@ -203,8 +208,26 @@ func (c *compiler) compileMemory() {
 	if horizon == 0 || limit == 0 {
 		horizon, limit = 0, 0
 	}
+	c.compileRole(users)
 	c.out.horizon, c.out.remembered, c.out.users = horizon.Milliseconds(), limit, users
 	c.meaning.Horizon, c.meaning.Remembered, c.meaning.Users = c.out.horizon, limit, users
+}
+
+// MaxRole is the longest role of a user that is kept, in bytes.
+const MaxRole = 32
+
+func (c *compiler) compileRole(users int) {
+	a := c.def.Activity
+	if a == nil || a.Role == "" {
+		return
+	}
+	if users == 0 {
+		c.add("activity.role", "needs users whose activity is kept: activity.users is 0")
+	}
+	if len(a.Role) > 256 {
+		c.add("activity.role", "is over the limit of %d bytes", 256)
+	}
+	c.out.role, c.meaning.Role = a.Role, a.Role
 }
 
 // condition compiles an expression; a wrong one is never true.

@@ -10,20 +10,21 @@ func (c *compiler) compileSteps() {
 		c.add("steps", "is missing: name at least one step")
 	}
 	seen, keys, workKeys := map[string]bool{}, keysOf{}, keysOf{}
+	c.out.steps = make([]Step, len(c.def.Steps))
 	for i := range c.def.Steps {
-		d, path := &c.def.Steps[i], fmt.Sprintf("steps[%d]", i)
+		d, s, path := &c.def.Steps[i], &c.out.steps[i], fmt.Sprintf("steps[%d]", i)
 		c.checkName(path+".id", d.ID, seen)
-		s := Step{ID: d.ID, Kind: d.Kind, Weight: c.weight(path, d), Key: key("step", d.ID)}
-		c.compileStep(path, d, &s)
+		*s = Step{ID: d.ID, Kind: d.Kind, Weight: c.weight(path, d), Live: d.Live, Key: key("step", d.ID)}
+		c.compileStep(path, i, d, s)
 		if !c.takeKey(keys, s.Key, path+".id", d.ID) && s.rule != nil {
 			c.takeKey(workKeys, s.WorkKey, path+".id", d.ID)
 		}
-		for _, l := range c.listenAll(path, d.Event) {
-			l.Steps = append(l.Steps, i)
-		}
 		c.out.total += s.Weight
-		c.out.steps = append(c.out.steps, s)
 	}
+	if len(c.def.Steps) > 0 && c.out.total == 0 {
+		c.add("steps", "all have the weight 0: there is no activation rate")
+	}
+	c.resolveGroups()
 }
 
 // keysOf are the names that keys of encoded states stand for.
@@ -40,24 +41,22 @@ func (c *compiler) takeKey(keys keysOf, key uint32, path, name string) (taken bo
 }
 
 // compileStep fills in what the step's kind makes of its fields.
-func (c *compiler) compileStep(path string, d *StepDef, s *Step) {
-	m := stepMeaning{ID: d.ID, Kind: d.Kind, Of: d.Of, Events: sorted(d.Event), Weight: s.Weight}
-	if d.Where != "" {
-		s.where, m.Where = c.condition(path+".where", c.expressions.event, d.Where)
-	}
+func (c *compiler) compileStep(path string, at int, d *StepDef, s *Step) {
 	k := slices.IndexFunc(kinds, func(k Kind) bool { return k.Name == d.Kind })
 	if k < 0 {
 		c.add(path+".kind", "%q is none of the kinds %s", d.Kind, kindNames())
 		return
 	}
 	c.checkFields(path, d, &kinds[k])
-	s.rule = kinds[k].build(d, &c.problems, path)
+	m := newStepMeaning(d)
+	m.Weight = s.Weight
+	s.rule = kinds[k].build(&builder{compiler: c, d: d, path: path, at: at, step: s, m: &m})
 	t := s.rule.traits()
+	s.judge, s.Judged = s.rule.(judged)
+	s.ReadsAccount = t.readsAccount
 	s.target, s.WorkKey = t.target, key("work", d.ID, t.shape)
 	s.begin = string(s.rule.appendNeed(nil, 0))
-	if m.AtLeast = t.target; d.Within != nil {
-		m.Within = *d.Within
-	}
+	m.AtLeast, m.Shape = t.target, t.shape
 	c.meaning.Steps = append(c.meaning.Steps, m)
 }
 
@@ -74,8 +73,8 @@ func (c *compiler) weight(path string, d *StepDef) float64 {
 	if d.Weight == nil {
 		return 1
 	}
-	if !(*d.Weight > 0 && *d.Weight <= maxWeight) {
-		c.add(path+".weight", "%v is not above 0 and at most %v", *d.Weight, maxWeight)
+	if !(*d.Weight >= 0 && *d.Weight <= maxWeight) {
+		c.add(path+".weight", "%v is not from 0 to %v", *d.Weight, maxWeight)
 		return 1
 	}
 	return *d.Weight

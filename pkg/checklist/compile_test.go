@@ -30,10 +30,10 @@ steps:
   - {id: a, kind: event, event: x, at_least: 3}
   - {id: a, kind: count, event: [x, x]}
   - {id: b, kind: counts, event: x}
-  - {id: c, kind: distinct, event: x, of: user, at_least: 1.5, weight: 0}
+  - {id: c, kind: distinct, event: x, of: user, at_least: 1.5, weight: -1}
   - {id: d, kind: days, event: x, at_least: 8, within: 7d}
   - {id: e, kind: sum, of: quantity, at_least: -1}
-  - {id: f, kind: count, event: x, at_least: 1, within: 36h, where: 'quantity'}
+  - {id: f, kind: count, event: x, at_least: 1, within: 400h, where: 'quantity'}
   - {id: g, kind: distinct, event: x, of: user_id, at_least: 20000}
 dedupe: {horizon: 400d, limit: -1}
 activity: {users: 1000}
@@ -62,17 +62,17 @@ activity: {users: 1000}
 		`tiers[1].escalate_at: 0.4 is not between the threshold and 1`,
 		`steps[0].at_least: a step of kind event has no such field`,
 		`steps[1].id: "a" is taken already`,
-		`steps[1].at_least: is missing`,
 		`steps[1].event: "x" is listed twice`,
-		`steps[2].kind: "counts" is none of the kinds [event count distinct days sum]`,
-		`steps[3].weight: 0 is not above 0 and at most 1e+06`,
+		`steps[1].at_least: is missing`,
+		`steps[2].kind: "counts" is none of the kinds ` + fmt.Sprint(kindNames()),
+		`steps[3].weight: -1 is not from 0 to 1e+06`,
 		`steps[3].at_least: 1.5 is not a whole number`,
 		`steps[3].of: "user" is neither user_id nor properties.NAME`,
 		`steps[4].at_least: 8 days don't fit within 7`,
-		`steps[5].at_least: -1 is not above 0 and at most 1e+15`,
 		`steps[5].event: is missing`,
+		`steps[5].at_least: -1 is not above 0 and at most 1e+15`,
 		`steps[6].where: is a double, not a condition`,
-		`steps[6].within: is not a number of whole days from 1d to 366d`,
+		`steps[6].within: 400h is not from 1 to 366 days, hours or minutes`,
 		`steps[7].at_least: 20000 is not above 0 and at most 10000`,
 		`dedupe.horizon: 9600h0m0s is not between 0 and 366d`,
 		`dedupe.limit: -1 is not between 0 and 4096`,
@@ -155,8 +155,8 @@ func TestListens(t *testing.T) {
 	c, err = compiled(good + "  - {id: second, kind: event, event: [project_created, x]}\n" +
 		"exclude: ['account.company_size == 3']\nconverted: {event: bought}")
 	require.NoError(t, err)
-	assert.Equal(t, []int{0, 1}, c.Listener("project_created").Steps)
-	assert.Equal(t, []int{1}, c.Listener("x").Steps)
+	assert.Equal(t, []Listen{{Step: 0}, {Step: 1}}, c.Listener("project_created").Steps)
+	assert.Equal(t, []Listen{{Step: 1}}, c.Listener("x").Steps)
 	assert.NotNil(t, c.Listener("bought").Converted)
 	assert.True(t, c.Excluded([]usage.Value{usage.LongValue(3)}))
 	assert.False(t, c.Excluded(c.Defaults()))

@@ -11,6 +11,7 @@ import (
 
 // meaning is a definition without what does not matter: what the hash is taken of.
 type meaning struct {
+	Zone, Role        string
 	Signup, Converted *momentMeaning
 	Exclude           []string
 	Segments          []segmentMeaning
@@ -39,11 +40,30 @@ type adviceMeaning struct {
 
 type segmentMeaning struct{ Name, When string }
 
+// stepMeaning is a step's fields as they were given, with what its kind made of some of them.
 type stepMeaning struct {
-	ID, Kind, Where, Of string
-	Events              []string
-	Weight, AtLeast     float64
-	Within              Window
+	ID, Kind, Of, To, Shape string
+	Inputs                  []momentMeaning
+	Weight, AtLeast         float64
+	Within, For, HalfLife   *Window
+	Adds, Live, Finished    bool
+	Points                  []PointsDef // without what Inputs hold
+	Caps                    []CapDef
+	Day                     *int
+	Steps                   []string
+}
+
+func newStepMeaning(d *StepDef) stepMeaning {
+	m := stepMeaning{
+		ID: d.ID, Kind: d.Kind, Of: d.Of, To: d.To, Within: d.Within, For: d.For, HalfLife: d.HalfLife,
+		Adds: d.Adds, Live: d.Live, Finished: d.Finished, Caps: slices.Clone(d.Caps), Day: d.Day,
+		Steps: slices.Sorted(slices.Values(d.Steps)),
+	}
+	slices.SortFunc(m.Caps, func(a, b CapDef) int { return cmp.Compare(a.Group, b.Group) })
+	for _, p := range d.Points {
+		m.Points = append(m.Points, PointsDef{Points: p.Points, Group: p.Group})
+	}
+	return m
 }
 
 func (m *meaning) hash() (string, error) {

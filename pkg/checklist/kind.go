@@ -16,7 +16,7 @@ type Kind struct {
 	Fields  []Field // beside id, kind and weight, which every step has
 	Example string  // one step in YAML
 
-	build func(d *StepDef, p *problems, path string) rule
+	build func(b *builder) rule
 }
 
 // Field documents one field of a kind.
@@ -28,32 +28,65 @@ type Field struct {
 }
 
 // kinds is the one list of the kinds there are.
-var kinds = []Kind{eventKind, countKind, distinctKind, daysKind, sumKind}
+var kinds = []Kind{eventKind, countKind, distinctKind, daysKind, sumKind, anyKind, allKind}
 
 // Kinds returns the kinds of steps there are, in the order of the reference page.
 func Kinds() []Kind { return append([]Kind(nil), kinds...) }
 
 // rule is a kind's behaviour with the fields of one step. It is immutable.
 type rule interface {
-	// update folds an event that passed the step's filter into the working set.
-	update(w *Work, ev *usage.Event) (changed, done bool)
-	// count is what the step has counted so far, in its own unit; ok is false when the working set is malformed.
-	count(w Work) (n float64, ok bool)
+	// update folds an event that one of the step's inputs accepted into the working set. Whether a judged rule's step is
+	// done its judge says.
+	update(w *Work, in *Input) (changed, done bool)
+	// valid says whether bytes are a working set of the rule: as its update leaves them.
+	valid(w Work) bool
+	// count is what the step has counted so far, in its own unit. The working set is valid.
+	count(w Work, account []usage.Value) float64
 	// appendNeed appends what is missing, in words, after so much was counted.
 	appendNeed(b []byte, have float64) []byte
 	// traits are what the rule is to the rest: constant.
 	traits() traits
 }
 
-// traits are a rule's constants.
-type traits struct {
-	target float64 // the count at which the step is done
-	shape  string  // the working set's meaning: a working set of another shape is not carried over
-	bound  int     // bytes that the encoded working set can take at most
+// judged is a rule whose step is done or not as its working set stands: because it is live, or because time or an
+// account property decides too.
+type judged interface {
+	rule
+	// judge says whether the step is done at a moment, and the watermark at which that will be otherwise if no event
+	// comes: Never when it won't. It is a function of the working set and the moment alone, and the working set does not
+	// depend on the order in which events within the allowed disorder came.
+	judge(w Work, m *Moment) (done bool, next int64)
 }
 
-// Work is what a step keeps of one account until it is done: its working set, as encoded states hold it. The zero Work is
-// an account's start. What the bytes mean is up to the kind, which says so with its constructor; traits.shape names it.
+// traits are a rule's constants.
+type traits struct {
+	target       float64 // the count at which the step is done
+	shape        string  // the working set's meaning: a working set of another shape is not carried over
+	bound        int     // bytes that the encoded working set can take at most
+	timed        bool    // judge may tell a time
+	readsAccount bool    // judge reads account properties
+	uncredited   bool    // its events are nobody's merit
+}
+
+// Never is a time that no watermark reaches.
+const Never = math.MaxInt64
+
+// Moment is when something is decided.
+type Moment struct {
+	Watermark int64         // no earlier event is expected; ms since the Unix epoch
+	Account   []usage.Value // the account's declared properties
+}
+
+// Input is an event for a step.
+type Input struct {
+	Moment
+	Event *usage.Event
+	Role  uint8 // which of the step's inputs accepted it, counted from 0; most steps have one
+}
+
+// Work is what a step keeps of one account until it is done, a live one also then: its working set, as encoded states hold
+// it. The zero Work is an account's start. What the bytes mean is up to the kind, which says so with its constructor;
+// traits.shape names it.
 type Work []byte
 
 var (
@@ -61,37 +94,12 @@ var (
 	whereField = Field{Name: "where", Doc: "an expression over `properties`, `user_id`, `quantity`, `event` and `account`; " +
 		"events that it is not true for don't count. One that reads something missing is not true",
 		Default: "every event counts"}
-	withinField = Field{Name: "within", Doc: "whole days, such as `7d`, at most 366d: so many consecutive UTC days",
+	withinField = Field{Name: "within", Doc: "a window of consecutive days of the checklist's zone (`7d`), hours (`36h`) " +
+		"or minutes (`90m`), at most 366 of them",
 		Default: "the account's whole life"}
+	liveField = Field{Name: "live", Doc: "`true`: the step is undone again when its window has too little; needs `within`",
+		Default: "done once is done for good"}
 )
-
-// atLeast checks a step's at_least, a whole number unless fractions are allowed.
-func (d *StepDef) atLeast(p *problems, path string, limit float64, fractions bool) float64 {
-	at := path + ".at_least"
-	switch v := d.AtLeast; {
-	case v == nil:
-		p.add(at, "is missing")
-	case !(*v > 0 && *v <= limit):
-		p.add(at, "%v is not above 0 and at most %v", *v, limit)
-	case !fractions && *v != math.Trunc(*v):
-		p.add(at, "%v is not a whole number", *v)
-	default:
-		return *v
-	}
-	return 1
-}
-
-// withinDays checks a step's within; 0: the account's whole life.
-func (d *StepDef) withinDays(p *problems, path string) int {
-	if d.Within == nil {
-		return 0
-	}
-	if d.Within.Unit != day || d.Within.N > maxWithin {
-		p.add(path+".within", "is not a number of whole days from 1d to %dd", maxWithin)
-		return 1
-	}
-	return d.Within.N
-}
 
 // given names the fields that a step has, beside id, kind and weight.
 func (d *StepDef) given() (names []string) {
@@ -101,6 +109,9 @@ func (d *StepDef) given() (names []string) {
 	}{
 		{"event", d.Event != nil}, {"where", d.Where != ""}, {"of", d.Of != ""},
 		{"at_least", d.AtLeast != nil}, {"within", d.Within != nil},
+		{"to", d.To != ""}, {"adds", d.Adds}, {"live", d.Live}, {"first", d.First != nil}, {"then", d.Then != nil},
+		{"after", d.After != nil}, {"for", d.For != nil}, {"points", d.Points != nil}, {"caps", d.Caps != nil},
+		{"half_life", d.HalfLife != nil}, {"day", d.Day != nil}, {"finished", d.Finished}, {"steps", d.Steps != nil},
 	} {
 		if f.has {
 			names = append(names, f.name)
@@ -131,9 +142,9 @@ func appendShare(b []byte, have, target float64) []byte {
 }
 
 // appendWithin appends a window, if there is one.
-func appendWithin(b []byte, days int) []byte {
-	if days == 0 {
+func appendWithin(b []byte, w *window) []byte {
+	if w == nil {
 		return b
 	}
-	return append(strconv.AppendInt(append(b, " within "...), int64(days), 10), " days"...)
+	return append(append(b, " within "...), w.words...)
 }

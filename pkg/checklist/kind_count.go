@@ -11,18 +11,23 @@ const maxCount = 1_000_000_000
 
 var countKind = Kind{
 	Name: "count",
-	Doc: "Done when the event has happened a number of times, over the account's whole life or within some number of " +
-		"consecutive UTC days that hold the event's own. The order of arrival does not matter up to 30 days of disorder. " +
-		"It keeps a number, or one for each day of the window and 30 days before.",
+	Doc: "Done when the event has happened a number of times, over the account's whole life or within a window. The order " +
+		"of arrival does not matter up to a disorder of 30 days, 48 hours or 120 minutes, by the window's unit. " +
+		"It keeps a number, or one for each day, hour or minute of the window and of the disorder before it.",
 	Fields: []Field{eventField, whereField,
-		{Name: "at_least", Doc: "how many times, a whole number up to 1,000,000,000", Required: true}, withinField},
+		{Name: "at_least", Doc: "how many times, a whole number up to 1,000,000,000", Required: true}, withinField, liveField},
 	Example: "{id: heavy_reports, kind: count, event: report_run, at_least: 5, within: 7d}",
-	build: func(d *StepDef, p *problems, path string) rule {
-		n, within := d.atLeast(p, path, maxCount, false), d.withinDays(p, path)
-		if within == 0 {
-			return &countRule{target: n, events: d.events()}
+	build: func(b *builder) rule {
+		b.onEvent()
+		n, within := b.atLeast(maxCount, false), b.window()
+		switch events := b.d.Event.String(); {
+		case within == nil:
+			return &countRule{target: n, events: events}
+		case b.d.Live:
+			return &liveCountRule{windowedCountRule{target: n, within: within, events: events}}
+		default:
+			return &windowedCountRule{target: n, within: within, events: events}
 		}
-		return &windowedCountRule{target: n, within: within, events: d.events()}
 	},
 }
 
@@ -32,21 +37,20 @@ type countRule struct {
 	events string
 }
 
-func (r *countRule) update(w *Work, _ *usage.Event) (changed, done bool) {
-	before, _ := r.count(*w)
+func (r *countRule) update(w *Work, _ *Input) (changed, done bool) {
+	before := r.count(*w, nil)
 	*w = binary.AppendUvarint((*w)[:0], uint64(before)+1)
 	return true, before+1 >= r.target
 }
 
-func (r *countRule) count(w Work) (float64, bool) {
-	if len(w) == 0 {
-		return 0, true
-	}
+func (r *countRule) valid(w Work) bool {
 	v, size := uvarint(w)
-	if size != len(w) || v == 0 || v > maxCount {
-		return 0, false
-	}
-	return float64(v), true
+	return len(w) == 0 || size == len(w) && v > 0 && v <= maxCount
+}
+
+func (r *countRule) count(w Work, _ []usage.Value) float64 {
+	v, _ := uvarint(w)
+	return float64(min(v, maxCount))
 }
 
 func (r *countRule) appendNeed(b []byte, have float64) []byte {
@@ -58,30 +62,36 @@ func (r *countRule) traits() traits {
 	return traits{target: r.target, shape: "count", bound: workBound + 5}
 }
 
-// windowedCountRule keeps days with their numbers of events, see dayCount.
+// windowedCountRule keeps buckets with their numbers of events, see dayCount.
 type windowedCountRule struct {
 	target float64
-	within int
+	within *window
 	events string
 }
 
-func (r *windowedCountRule) update(w *Work, ev *usage.Event) (changed, done bool) {
-	day := dayOf(ev.OccurredAt)
+func (r *windowedCountRule) update(w *Work, in *Input) (changed, done bool) {
+	day := r.within.bucket(in.Event.OccurredAt)
 	var room [dayRoom]dayCount
 	days, _ := appendDays(room[:0], *w, true)
 	days = addToDay(days, day)
-	events, _ := busiest(days, day, r.within)
-	days, changed = forgetDays(days, day, r.within)
+	events, _ := busiest(days, day, r.within.width)
+	days, changed = r.within.forgetDays(days, day)
 	*w = encodeDays((*w)[:0], days, true)
 	done = float64(events) >= r.target
 	return changed || done, done
 }
 
-func (r *windowedCountRule) count(w Work) (float64, bool) {
+func (r *windowedCountRule) valid(w Work) bool {
 	var room [dayRoom]dayCount
-	days, ok := appendDays(room[:0], w, true)
-	events, _ := latest(days, r.within)
-	return float64(events), ok
+	_, ok := appendDays(room[:0], w, true)
+	return ok
+}
+
+func (r *windowedCountRule) count(w Work, _ []usage.Value) float64 {
+	var room [dayRoom]dayCount
+	days, _ := appendDays(room[:0], w, true)
+	events, _ := latest(days, r.within.width)
+	return float64(events)
 }
 
 func (r *windowedCountRule) appendNeed(b []byte, have float64) []byte {
@@ -90,5 +100,20 @@ func (r *windowedCountRule) appendNeed(b []byte, have float64) []byte {
 }
 
 func (r *windowedCountRule) traits() traits {
-	return traits{target: r.target, shape: "count by day", bound: workBound + (r.within+rememberedDays)*countedBound}
+	return traits{target: r.target, shape: "count by " + r.within.shape, bound: workBound + r.within.buckets()*countedBound}
+}
+
+// liveCountRule keeps what windowedCountRule does, also while the step is done.
+type liveCountRule struct{ windowedCountRule }
+
+func (r *liveCountRule) judge(w Work, m *Moment) (done bool, next int64) {
+	var room [dayRoom]dayCount
+	days, _ := appendDays(room[:0], w, true)
+	return r.within.holds(days, m.Watermark, func(events uint64, _ int) bool { return float64(events) >= r.target })
+}
+
+func (r *liveCountRule) traits() traits {
+	t := r.windowedCountRule.traits()
+	t.timed = true
+	return t
 }

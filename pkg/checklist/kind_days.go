@@ -7,56 +7,73 @@ const maxDays = 3_660
 
 var daysKind = Kind{
 	Name: "days",
-	Doc: "Done when the event has happened on a number of different UTC days, over the account's whole life or within " +
-		"some number of consecutive days that hold the event's own: recurring use. The order of arrival does not matter, " +
-		"within a window up to 30 days of disorder. It keeps the days: at most `at_least`, or those of the window and 30 days before.",
+	Doc: "Done when the event has happened on a number of different days of the checklist's zone, over the account's whole " +
+		"life or within a window of days: recurring use. The order of arrival does not matter, within a window up to 30 " +
+		"days of disorder. It keeps the days: at most `at_least`, or those of the window and 30 days before.",
 	Fields: []Field{eventField, whereField,
 		{Name: "at_least", Doc: "how many days, a whole number up to 3,660, within a window at most its length", Required: true},
-		withinField},
+		{Name: "within", Doc: "a window of consecutive days, such as `7d`, at most 366 of them", Default: "the account's whole life"},
+		liveField},
 	Example: "{id: weekly_habit, kind: days, event: session_started, at_least: 3, within: 7d}",
-	build: func(d *StepDef, p *problems, path string) rule {
-		r := &daysRule{target: d.atLeast(p, path, maxDays, false), within: d.withinDays(p, path), events: d.events()}
-		if r.within > 0 && r.target > float64(r.within) {
-			p.add(path+".at_least", "%v days don't fit within %d", r.target, r.within)
+	build: func(b *builder) rule {
+		b.onEvent()
+		r := daysRule{target: b.atLeast(maxDays, false), within: b.window(), events: b.d.Event.String(), calendar: b.calendar}
+		switch {
+		case r.within == nil:
+			return &r
+		case r.within.calendar == nil:
+			b.complain("within", "%v is not a number of days", b.d.Within)
+		case r.target > float64(r.within.width):
+			b.complain("at_least", "%v days don't fit within %d", r.target, r.within.width)
 		}
-		return r
+		if b.d.Live {
+			return &liveDaysRule{r}
+		}
+		return &r
 	},
 }
 
 // daysRule keeps the days, see dayCount.
 type daysRule struct {
-	target float64
-	within int // 0: the whole life
-	events string
+	target   float64
+	within   *window // nil: the whole life
+	calendar *calendar
+	events   string
 }
 
-func (r *daysRule) update(w *Work, ev *usage.Event) (changed, done bool) {
-	day := dayOf(ev.OccurredAt)
+func (r *daysRule) update(w *Work, in *Input) (changed, done bool) {
+	day := r.calendar.day(in.Event.OccurredAt)
 	var room [dayRoom]dayCount
 	days, _ := appendDays(room[:0], *w, false)
 	if hasDay(days, day) {
 		return false, false
 	}
 	days, changed = addToDay(days, day), true
-	if r.within == 0 {
+	if r.within == nil {
 		done = float64(len(days)) >= r.target
 	} else {
-		_, active := busiest(days, day, r.within)
+		_, active := busiest(days, day, r.within.width)
 		done = float64(active) >= r.target
-		days, changed = forgetDays(days, day, r.within)
+		days, changed = r.within.forgetDays(days, day)
 	}
 	*w = encodeDays((*w)[:0], days, false)
 	return changed || done, done
 }
 
-func (r *daysRule) count(w Work) (float64, bool) {
+func (r *daysRule) valid(w Work) bool {
 	var room [dayRoom]dayCount
-	days, ok := appendDays(room[:0], w, false)
-	if r.within == 0 {
-		return float64(len(days)), ok
+	_, ok := appendDays(room[:0], w, false)
+	return ok
+}
+
+func (r *daysRule) count(w Work, _ []usage.Value) float64 {
+	var room [dayRoom]dayCount
+	days, _ := appendDays(room[:0], w, false)
+	if r.within == nil {
+		return float64(len(days))
 	}
-	_, active := latest(days, r.within)
-	return float64(active), ok
+	_, active := latest(days, r.within.width)
+	return float64(active)
 }
 
 func (r *daysRule) appendNeed(b []byte, have float64) []byte {
@@ -65,8 +82,23 @@ func (r *daysRule) appendNeed(b []byte, have float64) []byte {
 }
 
 func (r *daysRule) traits() traits {
-	if r.within == 0 {
-		return traits{target: r.target, shape: "days", bound: workBound + int(r.target)*dayBound}
+	if r.within == nil {
+		return traits{target: r.target, shape: "days of " + r.calendar.name, bound: workBound + int(r.target)*dayBound}
 	}
-	return traits{target: r.target, shape: "days within", bound: workBound + (r.within+rememberedDays)*dayBound}
+	return traits{target: r.target, shape: "days within, " + r.calendar.name, bound: workBound + r.within.buckets()*dayBound}
+}
+
+// liveDaysRule keeps what daysRule does, also while the step is done.
+type liveDaysRule struct{ daysRule }
+
+func (r *liveDaysRule) judge(w Work, m *Moment) (done bool, next int64) {
+	var room [dayRoom]dayCount
+	days, _ := appendDays(room[:0], w, false)
+	return r.within.holds(days, m.Watermark, func(_ uint64, active int) bool { return float64(active) >= r.target })
+}
+
+func (r *liveDaysRule) traits() traits {
+	t := r.daysRule.traits()
+	t.timed = true
+	return t
 }

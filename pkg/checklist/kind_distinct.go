@@ -19,12 +19,9 @@ var distinctKind = Kind{
 		{Name: "of", Doc: "what must differ: `user_id` or `properties.NAME`", Required: true},
 		{Name: "at_least", Doc: "how many, a whole number up to 10,000", Required: true}},
 	Example: "{id: invited_team, kind: distinct, event: invite_accepted, of: user_id, at_least: 3}",
-	build: func(d *StepDef, p *problems, path string) rule {
-		return &distinctRule{
-			target: d.atLeast(p, path, maxDistinct, false),
-			of:     parseOperand(d.Of, "user_id", p, path),
-			events: d.events(),
-		}
+	build: func(b *builder) rule {
+		b.onEvent()
+		return &distinctRule{target: b.atLeast(maxDistinct, false), of: b.operand("user_id"), events: b.d.Event.String()}
 	},
 }
 
@@ -35,8 +32,8 @@ type distinctRule struct {
 	events string
 }
 
-func (r *distinctRule) update(w *Work, ev *usage.Event) (changed, done bool) {
-	id := shortened(r.of.text(ev))
+func (r *distinctRule) update(w *Work, in *Input) (changed, done bool) {
+	id := shortened(r.of.text(in.Event))
 	if id == "" {
 		return false, false
 	}
@@ -78,16 +75,22 @@ func shortened(id string) string {
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
-func (r *distinctRule) count(w Work) (n float64, ok bool) {
-	last := Work(nil)
-	for ; len(w) > 0; n++ {
+func (r *distinctRule) valid(w Work) bool {
+	for last := Work(nil); len(w) > 0; {
 		size := int(w[0])
 		if size >= len(w) || size == 0 || size > maxDigest || bytes.Compare(last, w[1:1+size]) >= 0 {
-			return n, false
+			return false
 		}
 		last, w = w[1:1+size], w[1+size:]
 	}
-	return n, true
+	return true
+}
+
+func (r *distinctRule) count(w Work, _ []usage.Value) (n float64) {
+	for ; len(w) > 0; n++ {
+		w = w[min(1+int(w[0]), len(w)):]
+	}
+	return n
 }
 
 func (r *distinctRule) appendNeed(b []byte, have float64) []byte {

@@ -15,12 +15,9 @@ var sumKind = Kind{
 		{Name: "of", Doc: "what is added up: `quantity` or `properties.NAME`", Required: true},
 		{Name: "at_least", Doc: "the sum, above 0", Required: true}},
 	Example: "{id: much_stored, kind: sum, event: storage_used, of: quantity, at_least: 80}",
-	build: func(d *StepDef, p *problems, path string) rule {
-		return &sumRule{
-			target: d.atLeast(p, path, 1e15, true),
-			of:     parseOperand(d.Of, "quantity", p, path),
-			events: d.events(),
-		}
+	build: func(b *builder) rule {
+		b.onEvent()
+		return &sumRule{target: b.atLeast(1e15, true), of: b.operand("quantity"), events: b.d.Event.String()}
 	},
 }
 
@@ -31,24 +28,26 @@ type sumRule struct {
 	events string
 }
 
-func (r *sumRule) update(w *Work, ev *usage.Event) (changed, done bool) {
-	v, ok := r.of.number(ev)
+func (r *sumRule) update(w *Work, in *Input) (changed, done bool) {
+	v, ok := r.of.number(in.Event)
 	if !ok || !(v > 0) {
 		return false, false
 	}
-	before, _ := r.count(*w)
+	before := r.count(*w, nil)
 	*w = binary.LittleEndian.AppendUint64((*w)[:0], math.Float64bits(before+v))
 	return true, before+v >= r.target
 }
 
-func (r *sumRule) count(w Work) (sum float64, ok bool) {
+func (r *sumRule) valid(w Work) bool {
+	sum := r.count(w, nil)
+	return len(w) == 0 || len(w) == 8 && sum > 0 && sum <= math.MaxFloat64
+}
+
+func (r *sumRule) count(w Work, _ []usage.Value) float64 {
 	if len(w) != 8 {
-		return 0, len(w) == 0
+		return 0
 	}
-	if sum = math.Float64frombits(binary.LittleEndian.Uint64(w)); !(sum > 0 && sum <= math.MaxFloat64) {
-		return 0, false
-	}
-	return sum, true
+	return math.Float64frombits(binary.LittleEndian.Uint64(w))
 }
 
 func (r *sumRule) appendNeed(b []byte, have float64) []byte {

@@ -23,12 +23,15 @@ func (c *compiler) noteReadsOf(l *Listener) {
 	for _, s := range l.Sources {
 		l.Reads.Add(s.Path)
 	}
-	for _, i := range l.Steps {
-		d := &c.def.Steps[i]
-		if key, isProperty := strings.CutPrefix(d.Of, "properties."); isProperty {
+	for _, in := range l.Steps {
+		step := &c.out.steps[in.Step]
+		for _, key := range step.reads {
 			l.Reads.Add(key)
 		}
-		c.noteReadsIn(d.Where, l)
+		c.noteReadsIn(step.inputs[in.Role].text, l)
+	}
+	if c.out.role != "" {
+		l.Reads.Add(c.out.role)
 	}
 	if l.Signup != nil {
 		c.noteReadsIn(c.def.Signup.Where, l)

@@ -105,11 +105,11 @@ func TestNothingElseIsRead(t *testing.T) {
 				}
 			}
 			left += len(ev.Properties) - len(part.Properties)
-			want := step.Accepts(ev, account)
+			want := step.Accepts(0, ev, account)
 			accepted[want]++
-			require.Equal(t, want, step.Accepts(&part, account), "%s with %+v", text, ev)
-			changed, done := step.Update(new(Work), ev)
-			changedToo, doneToo := step.Update(new(Work), &part)
+			require.Equal(t, want, step.Accepts(0, &part, account), "%s with %+v", text, ev)
+			changed, done := update(step, new(Work), ev)
+			changedToo, doneToo := update(step, new(Work), &part)
 			require.Equal(t, []bool{changed, done}, []bool{changedToo, doneToo}, "%s with %+v", kind, ev)
 		}
 	}

@@ -4,28 +4,78 @@ import (
 	"encoding/binary"
 	"math"
 	"slices"
+	"strconv"
+	"time"
 )
 
 const (
-	maxWithin = 366 // days of the widest window
-
-	// rememberedDays is how far back behind a window days are remembered, so that events can come so much out of
-	// order and still find their neighbours.
-	rememberedDays = 30
+	maxWithin = 366 // days, hours or minutes of the widest window
 
 	dayMillis = 86_400_000
 
-	// Days beyond count as these, so that distances between days fit an int32.
-	minDay, maxDay = math.MinInt32 / 2, math.MaxInt32 / 2
+	// Buckets beyond count as these, so that distances between them fit an int32.
+	minBucket, maxBucket = math.MinInt32 / 2, math.MaxInt32 / 2
 )
 
-// dayOf returns the UTC day of a time in ms since the Unix epoch.
-func dayOf(ms int64) int32 {
-	d := ms / dayMillis
-	if ms%dayMillis < 0 {
-		d--
+// window is a number of consecutive buckets of time, which slides bucket by bucket: the days of a calendar, or the hours
+// or minutes of UTC.
+type window struct {
+	width    int // buckets
+	unit     int64
+	calendar *calendar // of days; nil for hours and minutes
+	memory   int       // how many buckets behind the window are remembered, so that events that late find their neighbours
+	words    string
+	shape    string // what the buckets are
+}
+
+func newWindow(w Window, c *calendar) *window {
+	out := &window{width: w.N, unit: w.Unit.Milliseconds()}
+	name := ""
+	switch w.Unit {
+	case day:
+		out.calendar, out.memory, name, out.shape = c, 30, "day", "day of "+c.name
+	case time.Hour:
+		out.memory, name, out.shape = 48, "hour", "hour"
+	default:
+		out.memory, name, out.shape = 120, "minute", "minute"
 	}
-	return int32(min(max(d, minDay), maxDay))
+	if w.N != 1 {
+		name += "s"
+	}
+	out.words = strconv.Itoa(w.N) + " " + name
+	return out
+}
+
+// bucket returns the bucket of a time in ms since the Unix epoch, counted from the one that holds it.
+func (w *window) bucket(ms int64) int32 {
+	if w.calendar != nil {
+		return w.calendar.day(ms)
+	}
+	return bucketOf(ms, w.unit)
+}
+
+// starts is when a bucket begins, ms since the Unix epoch.
+func (w *window) starts(bucket int) int64 {
+	if w.calendar != nil {
+		return w.calendar.starts(bucket)
+	}
+	return int64(bucket) * w.unit
+}
+
+// ends is the first moment of the bucket after a window, ms since the Unix epoch: Never where buckets end.
+func (w *window) ends(first int32) int64 {
+	if beyond := int(first) + w.width; beyond <= maxBucket {
+		return w.starts(beyond)
+	}
+	return Never
+}
+
+func bucketOf(ms, unit int64) int32 {
+	n := ms / unit
+	if ms%unit < 0 {
+		n--
+	}
+	return int32(min(max(n, minBucket), maxBucket))
 }
 
 // uvarint reads a varint, which must be as short as it can be; otherwise its size is 0.
@@ -66,7 +116,7 @@ func appendDays(days []dayCount, w Work, counted bool) (_ []dayCount, ok bool) {
 			}
 			w = w[size:]
 		}
-		if day < minDay || day > maxDay {
+		if day < minBucket || day > maxBucket {
 			return days, false
 		}
 		days = append(days, dayCount{int32(day), uint32(n)})
@@ -106,6 +156,30 @@ func addToDay(days []dayCount, day int32) []dayCount {
 	return days
 }
 
+// holds says whether a window that reaches to or beyond the watermark holds enough, and from which watermark on none does.
+func (w *window) holds(days []dayCount, watermark int64, enough func(events uint64, active int) bool) (holds bool, end int64) {
+	now, last, n := int(w.bucket(watermark)), 0, uint64(0)
+	newest := int32(0)
+	for first := range days {
+		for last < len(days) && int(days[last].day) < int(days[first].day)+w.width {
+			n += uint64(days[last].n)
+			last++
+		}
+		// The last window to hold this bucket and what follows begins with it.
+		if int(days[first].day)+w.width > now && enough(n, last-first) {
+			holds, newest = true, days[first].day
+		}
+		n -= uint64(days[first].n)
+	}
+	if !holds {
+		return false, Never
+	}
+	return true, w.ends(newest)
+}
+
+// buckets is how many are kept at most.
+func (w *window) buckets() int { return w.width + w.memory }
+
 // busiest returns the most events, and the most days with any, in width consecutive days that hold a given one.
 func busiest(days []dayCount, holding int32, width int) (events uint64, active int) {
 	from := int(holding) - width + 1
@@ -132,10 +206,10 @@ func latest(days []dayCount, width int) (events uint64, active int) {
 	return events, active
 }
 
-// forgetDays drops the days that are too old to share a window with an event up to rememberedDays late. It says
-// whether the day that was just counted is still there.
-func forgetDays(days []dayCount, counted int32, width int) (kept []dayCount, remembered bool) {
-	oldest := int(days[len(days)-1].day) - (width - 1) - rememberedDays
+// forgetDays drops the buckets that are too old to share a window with an event as late as the window remembers. It says
+// whether the bucket that was just counted is still there.
+func (w *window) forgetDays(days []dayCount, counted int32) (kept []dayCount, remembered bool) {
+	oldest := int(days[len(days)-1].day) - (w.width - 1) - w.memory
 	n := 0
 	for int(days[n].day) < oldest {
 		n++

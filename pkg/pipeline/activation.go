@@ -34,11 +34,15 @@ type Activation struct {
 // backfillAge is from when on a fact counts as decided over history, not as it happened; ms.
 const backfillAge = 24 * 60 * 60 * 1000
 
-// Processor returns the processor of one task.
+// Processor returns the processor of one task: one with timers where the checklist has what time alone decides.
 func (a *Activation) Processor() stream.Processor {
-	return &activation{
+	p := &activation{
 		Activation: a, folder: a.engine().Folder(), decoder: a.Input.Decoder(), gate: gate{clock: a.Now, tolerance: a.FutureTolerance},
 	}
+	if a.Engine.Checklist().Timed() {
+		return timedActivation{p}
+	}
+	return p
 }
 
 // activation is the processor of one task.
@@ -118,13 +122,27 @@ func (a *activation) Fold(i int, t *stream.Turn) error {
 	s := &a.slots[i]
 	a.source.record = t.Record
 	changed, facts := a.folder.Fold(t.State.(*account.State), s.listener, &s.event, &a.source, t.Watermark)
+	a.take(t, changed, facts)
+	return nil
+}
+
+// timedActivation is an activation whose accounts have timers.
+type timedActivation struct{ *activation }
+
+func (a timedActivation) Fire(t *stream.Turn, due int64) error {
+	changed, facts := a.folder.Pass(t.State.(*account.State), due)
+	a.take(t, changed, facts)
+	return nil
+}
+
+// take takes in what a fold or a timer has done.
+func (a *activation) take(t *stream.Turn, changed bool, facts []account.Fact) {
 	if changed {
 		t.Changed()
 	}
 	for i := range facts {
 		a.publish(t, &facts[i], i == len(facts)-1)
 	}
-	return nil
 }
 
 // publish emits one fact. Of several that one event led to, only the last says where the account stands now.

@@ -77,6 +77,9 @@ const (
 // trace returns the record's trace context, in memory of its own, with room for two headers more. Of headers that come
 // twice the first counts; oversized ones are left out.
 func trace(r *kgo.Record) []kgo.RecordHeader {
+	if r == nil {
+		return nil
+	}
 	var headers []kgo.RecordHeader
 	for _, want := range []struct {
 		key   string

@@ -1,0 +1,155 @@
+package account
+
+import "github.com/pqlstream/pqlstream/pkg/checklist"
+
+// advance holds the event against the inputs of steps that listen to it. A step that is done for good can only become a
+// merit of the event's user, who has a place among the users, 0 if there is none, and merits already.
+func (t *turn) advance(inputs []checklist.Listen, user int, have merits) {
+	s, all := t.state, t.engine.checklist.Steps()
+	for _, in := range inputs {
+		step := &all[in.Step]
+		over := s.stepDone(int(in.Step)) && !step.Live
+		rank := t.engine.rank[in.Step]
+		credited := user == 0 || have.has(rank) || !step.Credits()
+		if over && credited || step.Filtered(in.Role) && !step.Accepts(in.Role, t.ev, t.properties()) {
+			continue
+		}
+		if !credited {
+			have.add(rank)
+			t.credit(user, &have)
+		}
+		if !over {
+			t.update(int(in.Step), in.Role)
+		}
+	}
+}
+
+// update folds the event into a step's working set.
+func (t *turn) update(i int, role uint8) {
+	s, step := t.state, &t.engine.checklist.Steps()[i]
+	set, at, size := s.working(step.WorkKey)
+	t.work = append(t.work[:0], set...)
+	t.input.Event, t.input.Role, t.input.Watermark = t.ev, role, t.watermark
+	if step.ReadsAccount {
+		t.input.Account = t.properties()
+	}
+	changed, done := step.Update(&t.work, &t.input)
+	if done && !step.Live {
+		if size > 0 {
+			s.parts.remove(work, at, size)
+		}
+	} else if changed {
+		t.changed = true
+		t.keep(step.WorkKey, set, at, size)
+	}
+	t.settle(i, done)
+}
+
+// keep puts the working set in the place of the one before, whose item has the size 0 when there was none.
+func (t *turn) keep(key uint32, before []byte, at, size int) {
+	if size > 0 && len(before) == len(t.work) {
+		copy(before, t.work)
+		return
+	}
+	more := 0
+	if size == 0 {
+		more = 1
+	}
+	t.item = appendBytes(appendKey(t.item[:0], key), t.work)
+	t.state.parts.replace(work, at, size, t.item, more)
+}
+
+// settle takes in whether a step is done now. Its working set is t.work.
+func (t *turn) settle(i int, done bool) {
+	switch step := &t.engine.checklist.Steps()[i]; {
+	case done && !t.state.stepDone(i):
+		t.finish(i, step.Count(t.work, t.properties(), true))
+	case !done && step.Live && t.state.stepDone(i):
+		t.undo(i)
+	}
+}
+
+// reconsider asks the steps on which account properties have a say, since those have changed.
+func (t *turn) reconsider() {
+	steps := t.engine.checklist.Steps()
+	for i := range steps {
+		if steps[i].ReadsAccount {
+			t.review(i)
+		}
+	}
+}
+
+// review asks a judged step whether it is done as its working set stands. Without one there is nothing to judge.
+func (t *turn) review(i int) {
+	s, step := t.state, &t.engine.checklist.Steps()[i]
+	if s.stepDone(i) && !step.Live {
+		return
+	}
+	set, at, size := s.working(step.WorkKey)
+	if size == 0 {
+		return
+	}
+	t.work = append(t.work[:0], set...)
+	done, _ := step.Judge(t.work, &checklist.Moment{Watermark: t.watermark, Account: t.properties()})
+	if done && !step.Live {
+		s.parts.remove(work, at, size)
+	}
+	t.settle(i, done)
+}
+
+// group looks at the steps that are made of others.
+func (t *turn) group() {
+	all := t.engine.checklist.Steps()
+	for _, i := range t.engine.checklist.Groups() {
+		_, need := all[i].Members()
+		switch have := t.state.membersDone(&all[i]); {
+		case have >= need && !t.state.stepDone(i):
+			t.finish(i, float64(have))
+		case have < need && all[i].Live && t.state.stepDone(i):
+			t.undo(i)
+		}
+	}
+}
+
+// membersDone is how many of the steps that a step is made of are done.
+func (s *State) membersDone(step *checklist.Step) (n int) {
+	members, _ := step.Members()
+	for _, m := range members {
+		if s.stepDone(m) {
+			n++
+		}
+	}
+	return n
+}
+
+// finish takes down that a step is done, with the evidence for it.
+func (t *turn) finish(step int, count float64) {
+	s := t.state
+	s.setDone(step)
+	e := entry{kind: kindStepDone, at: t.at, key: t.engine.checklist.Steps()[step].Key, count: count}
+	if e.timed = t.ev == nil; !e.timed {
+		pos := t.position()
+		e.user, e.event = s.userPlace(t.ev.UserID), parseEventID(clip(t.ev.ID))
+		e.topic, e.partition, e.offset = s.topic(pos.Topic), pos.Partition, pos.Offset
+	}
+	t.item = appendEntry(t.item[:0], &e, e.at-s.lastAt())
+	s.parts.add(log, t.item)
+	t.judge = true
+	t.emit(kindStepDone, step)
+}
+
+// undo takes back that a step is done: the evidence goes, that it was undone is remembered.
+func (t *turn) undo(step int) {
+	s, key := t.state, t.engine.checklist.Steps()[step].Key
+	s.clearDone(step)
+	r, e := s.log(), entry{}
+	for r.next(&e) {
+		if e.kind == kindStepDone && e.key == key {
+			s.forget(&e)
+			break
+		}
+	}
+	s.remember(&entry{kind: kindStepUndone, at: t.at, key: key})
+	t.judge, t.undone = true, true
+	t.emit(kindStepUndone, step)
+}

@@ -1,0 +1,75 @@
+package account
+
+import (
+	"math"
+
+	"github.com/pqlstream/pqlstream/pkg/checklist"
+)
+
+// NextTimer is when time alone will change the account next, ms since the Unix epoch: the watermark that Pass waits for. 0:
+// it won't.
+func (s *State) NextTimer() int64 {
+	if s.due == checklist.Never {
+		return 0
+	}
+	return s.due
+}
+
+// Pass lets event time pass up to a moment, in ms since the Unix epoch, and does what was due on the way, in order: steps
+// that waited for it are done, live ones undone, with what follows. What happens so occurs at the moment that it was due.
+//
+// A stage calls it before it folds an event at a watermark that has passed NextTimer.
+func (f *Folder) Pass(s *State, at int64) (changed bool, facts []Fact) {
+	t := &f.turn
+	for s.due <= at {
+		due := s.due
+		t.state, t.at, t.watermark, t.facts = s, due, due, facts
+		steps := t.engine.checklist.Steps()
+		for i := range steps {
+			if steps[i].Judged {
+				t.review(i)
+			}
+		}
+		t.conclude(nil)
+		facts, changed = t.facts, true
+		t.release()
+		if s.due = t.engine.nextDue(s); s.due <= due {
+			break // no rule says so; whoever waits for NextTimer will find it in the past
+		}
+	}
+	return changed, facts
+}
+
+// nextDue is when time alone changes a step; checklist.Never if none.
+func (e *Engine) nextDue(s *State) (due int64) {
+	due = checklist.Never
+	if !e.checklist.Timed() {
+		return due
+	}
+	steps := e.checklist.Steps()
+	for i := range steps {
+		done := s.stepDone(i)
+		if !steps[i].Judged || done && !steps[i].Live {
+			continue
+		}
+		set, _, size := s.working(steps[i].WorkKey)
+		if size == 0 {
+			continue
+		}
+		due = min(due, e.flips(s, &steps[i], set, done))
+	}
+	return due
+}
+
+// flips is when a step stops being what it is, done or not. Time takes a step at most from not done to done or the other
+// way: where it is what it becomes, it has been there.
+func (e *Engine) flips(s *State, step *checklist.Step, set checklist.Work, done bool) int64 {
+	m := checklist.Moment{Watermark: math.MinInt64}
+	if step.ReadsAccount {
+		m.Account = e.properties(nil, s)
+	}
+	if was, next := step.Judge(set, &m); was == done {
+		return next
+	}
+	return checklist.Never
+}
