@@ -50,7 +50,7 @@ func newRoot() *cobra.Command {
 		SilenceErrors: true, // execute prints them
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newConfig(), newDemo(), newExplain(), newRun(), newSchemas(), newSimulateCommand(), newTopics(), newVersion())
+	root.AddCommand(newChecklist(), newConfig(), newDemo(), newExplain(), newRun(), newSchemas(), newSimulateCommand(), newTopics(), newVersion())
 	return root
 }
 
