@@ -1,0 +1,259 @@
+package scenario
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/pqlstream/pqlstream/pkg/account"
+	"github.com/pqlstream/pqlstream/pkg/checklist"
+)
+
+// Parse reads a scenario file. The checklist that it names, relative to the folder of name, is asked of read. Its error
+// joins a Problem for each thing that is wrong, or says why the checklist could not be read.
+func Parse(name string, data []byte, read func(path string) ([]byte, error)) (*File, error) {
+	p := &parser{file: &File{
+		Name: name, text: data, eol: "\n", clock: clock{defaultStart}, disorder: defaultDisorder.Milliseconds(),
+	}, seen: map[string]bool{}, read: read}
+	if len(data) > maxBytes || !utf8.Valid(data) {
+		p.problem(0, "the file is over %d bytes or no UTF-8", maxBytes)
+		return nil, p.err()
+	}
+	text := string(data)
+	if strings.Contains(text, "\r\n") {
+		p.file.eol, text = "\r\n", strings.ReplaceAll(text, "\r\n", "\n")
+	}
+	p.file.lines = strings.Split(text, "\n")
+	for p.at < len(p.file.lines) {
+		p.line()
+	}
+	p.finish()
+	if err := p.err(); err != nil {
+		return nil, err
+	}
+	return p.file, nil
+}
+
+// parser is one run of Parse.
+type parser struct {
+	file     *File
+	read     func(path string) ([]byte, error)
+	at       int // the index of the line being read
+	problems []*Problem
+	seen     map[string]bool // keys of the head
+	scenario *Scenario       // the newest
+	last     *statement      // the newest, which expectations are of; nil: there is none
+	events   int             // of the file
+	ordinal  int             // of the scenario's newest event
+}
+
+func (p *parser) problem(line int, format string, args ...any) {
+	p.problems = append(p.problems, &Problem{File: p.file.Name, Line: line + 1, Message: fmt.Sprintf(format, args...)})
+}
+
+var keyed = regexp.MustCompile(`^([a-z]+):(?:[ \t]+(.*))?$`)
+
+// line reads one line, or a checklist of several.
+func (p *parser) line() {
+	at, line := p.at, p.file.lines[p.at]
+	p.at++
+	if trimmed := strings.TrimLeft(line, " \t"); trimmed == "" || trimmed[0] == '#' {
+		return
+	}
+	m := keyed.FindStringSubmatch(line)
+	switch {
+	case m != nil && m[1] == "scenario":
+		p.begin(at, withoutComment(m[2]))
+	case m != nil && p.scenario != nil:
+		p.problem(at, "%s: belongs above the first scenario", m[1])
+	case m != nil:
+		p.head(at, m[1], withoutComment(m[2]))
+	case p.scenario == nil:
+		p.problem(at, "this belongs to a scenario: write `scenario: NAME` above it, or one of checklist:, start:, disorder:, show:")
+	default:
+		p.statement(at, line)
+	}
+}
+
+var comment = regexp.MustCompile(`(^|[ \t])#`)
+
+// withoutComment returns a value without what follows a # after white space.
+func withoutComment(s string) string {
+	if i := comment.FindStringIndex(s); i != nil {
+		s = s[:i[0]]
+	}
+	return strings.Trim(s, " \t")
+}
+
+func (p *parser) begin(at int, name string) {
+	if name == "" {
+		p.problem(at, "the scenario has no name: write `scenario: what it shows`")
+	}
+	for _, s := range p.file.Scenarios {
+		if s.Name == name {
+			p.problem(at, "the scenario at line %d has this name already", s.Line)
+		}
+	}
+	if p.scenario != nil {
+		p.scenario.end = at
+	}
+	p.scenario = &Scenario{Name: name, Line: at + 1}
+	p.file.Scenarios = append(p.file.Scenarios, p.scenario)
+	p.last, p.ordinal = nil, 0
+}
+
+// head reads what is said of the whole file.
+func (p *parser) head(at int, key, text string) {
+	if p.seen[key] {
+		p.problem(at, "%s: is given twice", key)
+	}
+	p.seen[key] = true
+	var err error
+	switch key {
+	case "checklist":
+		p.checklist(at, text)
+	case "start":
+		p.file.clock.start, err = readStart(text)
+	case "disorder":
+		p.file.disorder, err = readDisorder(text)
+	case "show":
+		p.file.show, err = readTypes(text)
+	default:
+		err = errors.New("is none of checklist, start, disorder, show, scenario")
+	}
+	if err != nil {
+		p.problem(at, "%s: %v", key, err)
+	}
+}
+
+// checklist compiles the checklist that a path names or that follows, indented.
+func (p *parser) checklist(at int, name string) {
+	var data []byte
+	file := p.file.Name
+	if name != "" {
+		if file = name; !path.IsAbs(name) {
+			file = path.Join(path.Dir(p.file.Name), name)
+		}
+		var err error
+		if data, err = p.read(file); err != nil {
+			p.problem(at, "reading the checklist: %v", err)
+			return
+		}
+	} else {
+		for p.at < len(p.file.lines) && inBlock(p.file.lines[p.at]) {
+			p.at++
+		}
+		// As many lines before it as there are in the file, so that messages name the file's lines.
+		data = []byte(strings.Repeat("\n", at+1) + strings.Join(p.file.lines[at+1:p.at], "\n"))
+	}
+	definition, err := checklist.Parse(data)
+	var compiled *checklist.Checklist
+	if err == nil {
+		compiled, err = checklist.Compile(definition)
+	}
+	if err != nil {
+		p.problem(at, "the checklist in %s is not valid:\n%v", file, err)
+		return
+	}
+	p.file.engine = account.NewEngine(compiled)
+}
+
+// inBlock says whether a line can be of a checklist written in place: indented, blank, or a comment.
+func inBlock(line string) bool {
+	return line == "" || line[0] == ' ' || line[0] == '\t' || line[0] == '#'
+}
+
+func readStart(text string) (time.Time, error) {
+	fields := strings.Fields(text)
+	zone := time.UTC
+	if n := len(fields); n > 1 && !timeOfDay.MatchString(fields[n-1]) {
+		var err error
+		if zone, err = time.LoadLocation(fields[n-1]); err != nil || fields[n-1] == "Local" {
+			return defaultStart, fmt.Errorf("%q is no time zone such as Europe/Berlin", fields[n-1])
+		}
+		fields = fields[:n-1]
+	}
+	if len(fields) == 1 {
+		fields = append(fields, "00:00")
+	}
+	if len(fields) == 2 && calendar.MatchString(fields[0]) {
+		c := clock{time.Time{}.In(zone)}
+		at, used, err := c.read([]token{{raw: fields[0]}, {raw: fields[1]}})
+		if err == nil && used == 2 && inRange(at) {
+			return at, nil
+		}
+		if err != nil {
+			return defaultStart, err
+		}
+	}
+	return defaultStart, fmt.Errorf("%q is no moment such as 2026-03-02 09:00 Europe/Berlin", text)
+}
+
+func readDisorder(text string) (int64, error) {
+	every, err := readInterval(text)
+	return every.length.Milliseconds() + int64(every.days)*24*time.Hour.Milliseconds(), err
+}
+
+func readTypes(text string) (map[account.Type]bool, error) {
+	types := map[account.Type]bool{}
+	for _, field := range strings.Fields(text) {
+		t := account.Type(field)
+		if !slices.Contains(transitions, t) {
+			return nil, fmt.Errorf("%q is no transition; there are: %s", field, joined(transitions))
+		}
+		types[t] = true
+	}
+	if len(types) == 0 {
+		return nil, fmt.Errorf("name the transitions to compare; there are: %s", joined(transitions))
+	}
+	return types, nil
+}
+
+func joined[T ~string](of []T) string {
+	var b strings.Builder
+	for i, s := range of {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(string(s))
+	}
+	return b.String()
+}
+
+// inRange says whether a moment can be an event's.
+func inRange(at time.Time) bool {
+	return at.UnixMilli() > 0 && at.Year() < 10_000 && at.UnixMilli() < math.MaxInt64/4
+}
+
+// finish looks at what only the whole file shows.
+func (p *parser) finish() {
+	if !p.seen["checklist"] {
+		p.problem(0, "there is no checklist: write `checklist: PATH`, or `checklist:` and the checklist's lines, indented")
+	}
+	if p.scenario == nil {
+		p.problem(0, "there is no scenario: write `scenario: NAME` and what happens, indented")
+		return
+	}
+	p.scenario.end = len(p.file.lines)
+	for _, s := range p.file.Scenarios {
+		if len(s.statements) == 0 {
+			p.problem(s.Line-1, "nothing happens in this scenario: write lines such as `+0d 09:00  acme  ana  account_created` below it")
+		}
+	}
+}
+
+// err joins the problems, in the order of the file.
+func (p *parser) err() error {
+	slices.SortStableFunc(p.problems, func(a, b *Problem) int { return a.Line - b.Line })
+	errs := make([]error, len(p.problems))
+	for i, problem := range p.problems {
+		errs[i] = problem
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,105 @@
+// Package scenario reads and runs scenario files: a checklist, what happens to some accounts line by line, and what must
+// come of each line. docs/scenarios.md is their reference.
+//
+// A file's expectations are edited, never printed anew: what differs from what came is an edit of a line, which Diff shows
+// and Update makes. So comments and layout stay, and a file that was updated passes.
+//
+// It is pure: texts come in as bytes, and a checklist that a file names through a function of the caller's.
+package scenario
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/pqlstream/pqlstream/pkg/account"
+	"github.com/pqlstream/pqlstream/pkg/usage"
+)
+
+// Extension is how the names of scenario files end.
+const Extension = ".scenario"
+
+// Bounds of a scenario file.
+const (
+	maxBytes  = 1 << 20
+	maxRepeat = 10_000
+	maxEvents = 100_000
+)
+
+const (
+	defaultDisorder = 5 * time.Minute
+	topic           = "scenario" // where the events' positions lie
+)
+
+// defaultStart is a Monday.
+var defaultStart = time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC)
+
+// File is a scenario file that was read without problems.
+type File struct {
+	Name      string
+	Scenarios []*Scenario
+
+	text     []byte
+	lines    []string // without what ends them
+	eol      string
+	clock    clock
+	disorder int64                 // ms
+	show     map[account.Type]bool // the types of transitions that are compared; nil: all
+	engine   *account.Engine
+}
+
+// Scenario is one story of a file. It starts from nothing.
+type Scenario struct {
+	Name string
+	Line int // counted from 1
+
+	end        int // the index of the line after its last
+	statements []*statement
+}
+
+// statement is one line that says that something happens, or how an account stands.
+type statement struct {
+	kind    statementKind
+	line    int    // index among the file's lines
+	account string // of an event or a check; empty where the repetitions of an event are of several
+	events  []usage.Event
+	at      int64  // of time passing; ms since the Unix epoch
+	wants   []want // of an event or time passing: the transitions; of a check: the standing, one
+}
+
+type statementKind uint8
+
+const (
+	somethingHappens statementKind = iota
+	timePasses
+	check
+)
+
+// want is what a line expects: a transition, or the standing of an account.
+type want struct {
+	line       int          // index among the file's lines
+	kind       account.Type // of a transition
+	step       string       // of a transition of a step
+	stepAt     span
+	attributes []attribute
+	end        int // of what it says, in its line: white space or a comment follows
+}
+
+// span is a piece of a line.
+type span struct{ from, to int }
+
+// Problem is one thing wrong with a file. Parse reports all of them at once, joined.
+type Problem struct {
+	File    string
+	Line    int // counted from 1
+	Message string
+}
+
+func (p *Problem) Error() string { return fmt.Sprintf("%s:%d: %s", p.File, p.Line, p.Message) }
+
+// transitions are the types that a line can expect.
+var transitions = []account.Type{
+	account.SignedUp, account.StepDone, account.StepUndone, account.Qualified, account.Requalified, account.Escalated,
+	account.Disqualified, account.Converted, account.Churned,
+}
+
+func ofStep(t account.Type) bool { return t == account.StepDone || t == account.StepUndone }

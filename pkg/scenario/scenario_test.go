@@ -1,0 +1,233 @@
+package scenario
+
+import (
+	"errors"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// list is a checklist of four equal steps, for the tests of this package.
+const list = `version: 1
+name: four
+preset: simple
+signup: {event: account_created}
+converted: {event: bought}
+exclude: ['account.domain == "ours.test"']
+properties:
+  - {name: company_size, type: long, from: [{event: account_created}]}
+  - {name: domain, type: string, from: [{event: account_created}]}
+steps:
+  - {id: a, kind: event, event: a}
+  - {id: b, kind: count, event: b, at_least: 2}
+  - {id: c, kind: distinct, event: c, of: user_id, at_least: 3}
+  - {id: d, kind: days, event: d, at_least: 3, within: 7d}
+`
+
+// reading answers with the checklist whatever the path.
+func reading(string) ([]byte, error) { return []byte(list), nil }
+
+func parsed(t testing.TB, text string) *File {
+	t.Helper()
+	f, err := Parse("x.scenario", []byte(text), reading)
+	require.NoError(t, err)
+	return f
+}
+
+// ran runs all scenarios.
+func ran(f *File) (results []*Result) {
+	for _, s := range f.Scenarios {
+		results = append(results, f.Run(s))
+	}
+	return results
+}
+
+func updated(t testing.TB, text string) string {
+	t.Helper()
+	f := parsed(t, text)
+	return string(f.Update(ran(f)))
+}
+
+func diffs(t testing.TB, text string) string {
+	t.Helper()
+	var b strings.Builder
+	for _, r := range ran(parsed(t, text)) {
+		require.NoError(t, r.Err)
+		b.WriteString(r.text())
+	}
+	return b.String()
+}
+
+const small = `checklist: list.yaml
+scenario: small accounts need three of four
+  +0d 09:00  acme  ana  account_created company_size=20
+    => signed_up
+  +1d 10:00  acme  ana  a
+    => step_done a rate 25%
+  +1d 10:00  acme  -    b x2 every 1h   # the second does it
+    => step_done b rate 50% at +1d 11:00
+  check acme  rate 50%  no pql  missing d,c  need b -  progress of d 0%  # in any order
+  +2d 10:00  acme  u{n} c x3
+    => step_done c rate 75%
+    => qualified tier small rate 75% of 75% playbook in-app-nudge
+  check acme  pql  count of b 2  events of u1 1  users ana,u1,u2,u3  no single user  active users 4  property company_size 20
+  +3d        time passes
+  +3d 10:00  acme  ana  bought
+    => converted
+  check acme  converted  no pql  playbook -  tier small
+`
+
+func TestAScenarioThatIsTrue(t *testing.T) {
+	assert.Empty(t, diffs(t, small))
+	assert.Equal(t, small, updated(t, small))
+}
+
+func TestWhatElseComesIsShown(t *testing.T) {
+	wrong := strings.NewReplacer(
+		"step_done a rate 25%", "step_done a  rate 20%  on time # why",
+		"    => qualified tier small rate 75% of 75% playbook in-app-nudge\n", "",
+		"    => converted\n", "    => converted\n    => churned\n",
+		"check acme  pql  count of b 2", "check acme  no pql  count of b 2",
+	).Replace(small)
+	assert.Equal(t, `   3     +0d 09:00  acme  ana  account_created company_size=20
+   4       => signed_up
+   5     +1d 10:00  acme  ana  a
+   6 -     => step_done a  rate 20%  on time # why
+     +     => step_done a  rate 25%  on time # why
+   7     +1d 10:00  acme  -    b x2 every 1h   # the second does it
+   8       => step_done b rate 50% at +1d 11:00
+   9     check acme  rate 50%  no pql  missing d,c  need b -  progress of d 0%  # in any order
+  10     +2d 10:00  acme  u{n} c x3
+  11       => step_done c rate 75%
+     +     => qualified tier small rate 75% of 75% playbook in-app-nudge at +2d 10:00
+  12 -   check acme  no pql  count of b 2  events of u1 1  users ana,u1,u2,u3  no single user  active users 4  property company_size 20
+     +   check acme  pql  count of b 2  events of u1 1  users ana,u1,u2,u3  no single user  active users 4  property company_size 20
+  13     +3d        time passes
+  14     +3d 10:00  acme  ana  bought
+  15       => converted
+  16 -     => churned
+  17     check acme  converted  no pql  playbook -  tier small
+`, diffs(t, wrong))
+	fixed := updated(t, wrong)
+	assert.Empty(t, diffs(t, fixed))
+	assert.Equal(t, fixed, updated(t, fixed))
+	assert.Contains(t, fixed, "    => step_done a  rate 25%  on time # why\n", "comments, layout and the choice of attributes stay")
+}
+
+func TestUpdateWritesWhatIsMissing(t *testing.T) {
+	assert.Equal(t, `checklist: list.yaml
+scenario: bare
+	+0d acme ana a # first
+	  => step_done a rate 25%
+	+0d acme ana b x2
+	  => step_done b rate 50% at +0d 00:00
+	check acme  tier small  rate 50% of 75%  no pql  missing c,d # so far
+	+0d other ana a
+	      => step_done a rate 25%
+`, updated(t, `checklist: list.yaml
+scenario: bare
+	+0d acme ana a # first
+	+0d acme ana b x2
+	check acme # so far
+	+0d other ana a
+	      => signed_up
+`))
+}
+
+func TestACheckThatSaysNothingFails(t *testing.T) {
+	assert.Contains(t, diffs(t, "checklist: x\nscenario: s\n +0d acme ana x\n check acme\n"), "- ")
+}
+
+func TestOnlyWhatIsShownIsCompared(t *testing.T) {
+	assert.Empty(t, diffs(t, "checklist: x\nshow: qualified\nscenario: s\n +0d acme ana a\n +0d acme ana b x2\n +0d acme u{n} c x3\n  => qualified\n"))
+}
+
+func TestEachScenarioStartsFromNothing(t *testing.T) {
+	one := " +0d acme ana a @id=1\n  => step_done a\n"
+	assert.Empty(t, diffs(t, "checklist: x\nscenario: s\n"+one+"scenario: t\n"+one))
+}
+
+func TestLinesAreInOrderOfArrival(t *testing.T) {
+	assert.Empty(t, diffs(t, `checklist: x
+disorder: 10m
+scenario: what comes within the disorder is on time, what comes beyond is late and counts all the same
+  +1d 10:00  acme  ana  x
+  +1d 09:50  acme  ana  a
+    => step_done a on time
+  +1d 09:49  other ana  a
+    => step_done a late at +1d 09:49
+  +2d        time passes
+  +2d 00:00  third ana  a
+    => step_done a on time
+  +1d 23:59  third ana  b x2
+    => step_done b late
+  +3d        fourth ana a @id=e
+    => step_done a event e user ana account fourth
+  +3d        fourth ana b @id=f x5
+  check fourth  rate 25%
+`))
+}
+
+func TestATransitionOfAnotherAccountIsNotTheLines(t *testing.T) {
+	assert.Contains(t, diffs(t, "checklist: x\nscenario: s\n +0d a{n} ana a x2\n  => step_done a account a1\n  => step_done a account a1\n"),
+		"+   => step_done a account a2")
+	assert.Contains(t, diffs(t, "checklist: x\nscenario: s\n +0d acme ana a\n  => step_done a account other\n"), "+   => step_done a account acme")
+	assert.Empty(t, diffs(t, "checklist: x\nscenario: s\n +0d a{n} ana a x2\n  => step_done a\n  => step_done a account a2\n"))
+	assert.Contains(t, updated(t, "checklist: x\nscenario: s\n +0d a{n} ana a x2\n"), "=> step_done a account a2 rate 25% at +0d 00:00\n")
+}
+
+func TestValuesAreTyped(t *testing.T) {
+	f := parsed(t, `checklist: x
+scenario: s
+  +0d "a me" - "two words" t=true n=-7 d=2.5 s=simple q="a \"b\" # c" quoted="7" quantity=2.5 empty= @id="e 1" "k=1"=v
+`)
+	ev := f.Scenarios[0].statements[0].events[0]
+	assert.Equal(t, []string{"a me", "", "two words", "e 1"}, []string{ev.AccountID, ev.UserID, ev.Name, ev.ID})
+	assert.InDelta(t, 2.5, ev.Quantity, 0)
+	var kinds []string
+	for _, p := range ev.Properties {
+		kinds = append(kinds, p.Key+" "+[]string{"null", "bool", "long", "double", "string"}[p.Value.Kind()]+" "+p.Value.String())
+	}
+	assert.Equal(t, []string{
+		"t bool true", "n long -7", "d double 2.5", "s string simple", `q string a "b" # c`, "quoted string 7", "empty string ", "k=1 string v",
+	}, kinds)
+}
+
+func TestLinesThatEndAsOnWindowsStaySo(t *testing.T) {
+	text := "checklist: x\r\nscenario: s\r\n  +0d acme ana a\r\n"
+	assert.Equal(t, text+"    => step_done a rate 25%\r\n", updated(t, text))
+}
+
+func TestEverythingThatIsWrongIsSaidAtOnce(t *testing.T) {
+	text, err := os.ReadFile("testdata/wrong.scenario")
+	require.NoError(t, err)
+	want, err := os.ReadFile("testdata/wrong.txt")
+	require.NoError(t, err)
+	_, err = Parse("dir/x.scenario", text, func(path string) ([]byte, error) {
+		assert.Equal(t, "dir/list.yaml", path)
+		return []byte(strings.ReplaceAll(list, "at_least: 2", "at_least: 0")), nil
+	})
+	require.Error(t, err)
+	assert.Equal(t, string(want), err.Error()+"\n")
+	var problem *Problem
+	require.ErrorAs(t, err, &problem)
+	assert.Equal(t, 1, problem.Line)
+}
+
+func TestAChecklistThatIsNotThere(t *testing.T) {
+	_, err := Parse("x.scenario", []byte("checklist: none.yaml\nscenario: s\n +0d a b c\n"), func(string) ([]byte, error) { return nil, errors.New("no such file") })
+	assert.EqualError(t, err, "x.scenario:1: reading the checklist: no such file")
+	_, err = Parse("x.scenario", nil, reading)
+	assert.EqualError(t, err, "x.scenario:1: there is no checklist: write `checklist: PATH`, or `checklist:` and the checklist's lines, indented\n"+
+		"x.scenario:1: there is no scenario: write `scenario: NAME` and what happens, indented")
+}
+
+func TestAChecklistInPlace(t *testing.T) {
+	inPlace := "checklist:\n  " + strings.ReplaceAll(strings.TrimSpace(list), "\n", "\n  ") + "\n\n# about\n"
+	assert.Empty(t, diffs(t, inPlace+"start: 2026-03-02\nscenario: s\n +0d acme ana a\n  => step_done a\n"))
+	_, err := Parse("x.scenario", []byte(strings.ReplaceAll(inPlace, "within", "wthin")+"scenario: s\n +0d a b c\n"), reading)
+	assert.EqualError(t, err, "x.scenario:1: the checklist in x.scenario is not valid:\nsteps[3].wthin: line 15: unknown field")
+}

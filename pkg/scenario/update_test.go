@@ -1,0 +1,142 @@
+package scenario
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// invented returns a scenario file of events at random, with expectations that are mostly wrong.
+func invented(r *rand.Rand) string {
+	pick := func(of ...string) string { return of[r.IntN(len(of))] }
+	var b strings.Builder
+	fmt.Fprintf(&b, "checklist: x\nstart: 2026-03-27 %s\ndisorder: %s\n", pick("09:00 Europe/Berlin", "00:00", "America/New_York"), pick("5m", "0m", "2d"))
+	if r.IntN(4) == 0 {
+		b.WriteString("show: " + pick("qualified", "step_done signed_up", "converted qualified") + "\n")
+	}
+	for n := range 1 + r.IntN(3) {
+		fmt.Fprintf(&b, "scenario: number %d # comment\n", n)
+		for range 1 + r.IntN(15) {
+			indent := pick("", "\t", "  ", "    ")
+			switch moment := fmt.Sprintf("+%dd %02d:%02d", r.IntN(12), 4+r.IntN(20), r.IntN(60)); r.IntN(6) {
+			case 0:
+				fmt.Fprintf(&b, " %s%s  time passes\n", indent, moment)
+			case 1:
+				fmt.Fprintf(&b, " %scheck %s %s%s\n", indent, pick("acme", "other", "new"), pick("", words(ofStandings)[0]+" x", "rate 75.000%  pql", "done - # why"), pick("", " # c"))
+				continue
+			default:
+				fmt.Fprintf(&b, " %s%s %s %s %s %s %s\n", indent, moment, pick("acme", "other", "n{n}"), pick("-", "ana", "u{n}"),
+					pick("account_created", "a", "b", "c", "d", "bought"), pick("", "company_size=60", "domain=ours.test", "@id=e"),
+					pick("", "", "x3", "x4 daily", "every 3h x10"))
+			}
+			for range r.IntN(3) {
+				fmt.Fprintf(&b, "%s=> %s%s\n", indent, pick("signed_up", "step_done a", "step_done b", "qualified", "converted", "disqualified"),
+					pick("", " rate 25%", " late", " account acme", " tier  large   rate 1%  # c", " at +1d", " event e playbook -"))
+				if r.IntN(4) == 0 {
+					b.WriteString("\n# in between\n")
+				}
+			}
+		}
+	}
+	return b.String()
+}
+
+func TestWhatWasUpdatedPassesAndStays(t *testing.T) {
+	for seed := range uint64(300) {
+		text := invented(rand.New(rand.NewPCG(seed, 1)))
+		first := updated(t, text)
+		require.Empty(t, diffs(t, first), "seed %d:\n%s\nupdated:\n%s", seed, text, first)
+		require.Equal(t, first, updated(t, first), "seed %d", seed)
+		require.Equal(t, strings.Count(text, "# in between"), strings.Count(first, "# in between"), "seed %d", seed)
+	}
+}
+
+func TestWhatIsRightIsNotTouched(t *testing.T) {
+	for seed := range uint64(100) {
+		r := rand.New(rand.NewPCG(seed, 2))
+		right := updated(t, invented(r))
+		lines := strings.Split(right, "\n")
+		var bare []string
+		for _, line := range lines {
+			if !strings.HasPrefix(strings.TrimSpace(line), arrow) {
+				bare = append(bare, line)
+			}
+		}
+		stripped := strings.Join(bare, "\n")
+		require.Equal(t, strings.Count(right, arrow), strings.Count(updated(t, stripped), arrow), "seed %d: as many come again", seed)
+	}
+}
+
+func TestOnlyScenariosThatWereRunAreUpdated(t *testing.T) {
+	f := parsed(t, "checklist: x\nscenario: one\n +0d acme ana a\nscenario: two\n +0d acme ana a\n")
+	assert.Equal(t, "checklist: x\nscenario: one\n +0d acme ana a\nscenario: two\n +0d acme ana a\n   => step_done a rate 25%\n",
+		string(f.Update([]*Result{f.Run(f.Scenarios[1])})))
+}
+
+func FuzzFile(f *testing.F) {
+	for seed := range uint64(5) {
+		f.Add(invented(rand.New(rand.NewPCG(seed, 3))))
+	}
+	wrong, err := os.ReadFile("testdata/wrong.scenario")
+	require.NoError(f, err)
+	f.Add(string(wrong))
+	f.Add(small)
+	f.Add("checklist:\n  version: 1\n  name: x\nscenario: s\r\n +0d \"a b\" - \"\\u00e4\" k=\"x\"#\"y\"\r\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		file, err := Parse("x.scenario", []byte(text), reading)
+		if err != nil {
+			return
+		}
+		n := 0
+		for _, s := range file.Scenarios {
+			for _, st := range s.statements {
+				n += len(st.events)
+				for i := range st.wants {
+					rereads(t, file, &st.wants[i])
+				}
+			}
+		}
+		if n > 2000 {
+			return
+		}
+		first := file.Update(ran(file))
+		again, err := Parse("x.scenario", first, reading)
+		require.NoError(t, err, "%q", first)
+		results := ran(again)
+		for _, r := range results {
+			require.True(t, r.Passed(), "%q\n%s", first, r.text())
+		}
+		require.Equal(t, string(first), string(again.Update(results)))
+	})
+}
+
+// rereads says of each attribute that it is read as it is written.
+func rereads(t *testing.T, f *File, w *want) {
+	here := ofTransitions
+	if w.kind == "" {
+		here = ofStandings
+	}
+	for i := range w.attributes {
+		a := &w.attributes[i]
+		written := a.words
+		switch {
+		case a.form != flag:
+			written = a.heading() + " " + a.form.write(a.value, a.value.fine, f.clock)
+		case !a.value.is:
+			written = a.not
+		}
+		tokens, err := scan(written, 0)
+		require.NoError(t, err, written)
+		read, err := readAttributes(tokens, here, f.clock)
+		require.NoError(t, err, written)
+		require.Len(t, read, 1, written)
+		require.Equal(t, a.spec, read[0].spec)
+		require.Equal(t, a.name, read[0].name)
+		require.True(t, a.form.same(a.value, read[0].value) && a.form.same(read[0].value, a.value), written)
+	}
+}
