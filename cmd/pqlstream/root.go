@@ -10,13 +10,14 @@ import (
 
 	"github.com/pqlstream/pqlstream/pkg/checklist"
 	"github.com/pqlstream/pqlstream/pkg/config"
+	"github.com/pqlstream/pqlstream/pkg/scenario"
 )
 
 // Exit codes.
 const (
 	exitDone   = 0
 	exitFailed = 1
-	exitWrong  = 2 // the command line, the settings or the checklist are wrong: trying again won't help
+	exitWrong  = 2 // the command line, the settings, the checklist or a scenario file are wrong: trying again won't help
 )
 
 // execute runs one command line and returns the exit code. An error is written to stderr, once.
@@ -34,7 +35,8 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	fmt.Fprintln(stderr, "pqlstream:", err)
 	var settings config.Problems
 	var definition *checklist.Problem
-	if !started || errors.As(err, &settings) || errors.As(err, &definition) {
+	var scenarios *scenario.Problem
+	if !started || errors.As(err, &settings) || errors.As(err, &definition) || errors.As(err, &scenarios) {
 		return exitWrong
 	}
 	return exitFailed
@@ -50,7 +52,7 @@ func newRoot() *cobra.Command {
 		SilenceErrors: true, // execute prints them
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newChecklist(), newConfig(), newDemo(), newExplain(), newRun(), newSchemas(), newSimulateCommand(), newTopics(), newVersion())
+	root.AddCommand(newChecklist(), newConfig(), newDemo(), newExplain(), newRun(), newSchemas(), newSimulateCommand(), newTest(), newTopics(), newVersion())
 	return root
 }
 

@@ -1,0 +1,228 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pqlstream/pqlstream/pkg/scenario"
+)
+
+// testFlags are the flags of `pqlstream test`.
+type testFlags struct {
+	update  bool
+	junit   string
+	run     string
+	verbose bool
+}
+
+func newTest() *cobra.Command {
+	var f testFlags
+	cmd := &cobra.Command{
+		Use:   "test PATH...",
+		Short: "Run scenario files: what happens to accounts, and what a checklist must make of it",
+		Long: `Runs scenario files, and those in folders and below whose names end with .scenario. Each holds a checklist or names one,
+says what happens to some accounts, and what must come of it: docs/scenarios.md. Where something else came, the
+scenario's lines are shown with - before what was expected and + before what came.
+
+It connects to nothing, and runs a year of an account's life in no time. It exits with 1 when a scenario fails and with 2
+when a file or its checklist is not valid.`,
+		Example: `  pqlstream test checklists/
+  pqlstream test --update checklists/signup.scenario
+  pqlstream test --junit build/scenarios.xml --run 'trial' checklists/`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return f.test(cmd.OutOrStdout(), args) },
+	}
+	flags := cmd.Flags()
+	flags.BoolVar(&f.update, "update", false, "write into the files what came: all => lines, and the values in check lines")
+	flags.StringVar(&f.junit, "junit", "", "file to write the results to as JUnit XML")
+	flags.StringVar(&f.run, "run", "", "run only the scenarios whose names a regular expression matches")
+	flags.BoolVarP(&f.verbose, "verbose", "v", false, "list the scenarios that pass, too")
+	return cmd
+}
+
+func (f *testFlags) test(out io.Writer, paths []string) error {
+	chosen, err := regexp.Compile(f.run)
+	if err != nil {
+		return fmt.Errorf("--run %s: %w", f.run, err)
+	}
+	files, err := scenarioFiles(paths)
+	if err != nil {
+		return err
+	}
+	s := suite{testFlags: f, chosen: chosen, out: out, coloured: showsColour(out)}
+	for _, file := range files {
+		if err := s.file(file); err != nil {
+			return err
+		}
+	}
+	if f.junit != "" {
+		if err := s.writeJUnit(); err != nil {
+			return fmt.Errorf("writing the results to %s: %w", f.junit, err)
+		}
+	}
+	return s.conclude()
+}
+
+// scenarioFiles returns the files that paths name, or lie in the folders that they name; each once.
+func scenarioFiles(paths []string) (files []string, err error) {
+	for _, path := range paths {
+		path, found := filepath.Clean(path), 0
+		err := filepath.WalkDir(path, func(name string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() || name != path && filepath.Ext(name) != scenario.Extension {
+				return err
+			}
+			found++
+			if !slices.Contains(files, name) {
+				files = append(files, name)
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, fmt.Errorf("looking for scenarios: %w", err)
+		}
+		if found == 0 {
+			return nil, fmt.Errorf("there is no file in %s whose name ends with %s", path, scenario.Extension)
+		}
+	}
+	return files, nil
+}
+
+// suite is one run of `pqlstream test`.
+type suite struct {
+	*testFlags
+	chosen   *regexp.Regexp
+	out      io.Writer
+	coloured bool
+
+	reports     []scenario.Report
+	ran, failed int
+	broken      []error // files that are not valid
+}
+
+// file runs, and with --update rewrites, one file.
+func (s *suite) file(name string) error {
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return fmt.Errorf("reading a scenario file: %w", err)
+	}
+	report := scenario.Report{File: name}
+	defer func() { s.reports = append(s.reports, report) }()
+	file, err := scenario.Parse(filepath.ToSlash(name), text, os.ReadFile)
+	if err != nil {
+		report.Err = err
+		s.broken = append(s.broken, err)
+		return nil
+	}
+	for _, sc := range file.Scenarios {
+		if !s.chosen.MatchString(sc.Name) {
+			continue
+		}
+		start := time.Now()
+		r := file.Run(sc)
+		report.Results, report.Took = append(report.Results, r), append(report.Took, time.Since(start))
+		s.tell(name, r)
+	}
+	if !s.update {
+		return nil
+	}
+	updated := file.Update(report.Results)
+	if string(updated) == string(text) {
+		return nil
+	}
+	fmt.Fprintln(s.out, "updated", name)
+	return os.WriteFile(name, updated, 0o644) //nolint:gosec // it exists: its mode stays
+}
+
+// tell says what came of a scenario.
+func (s *suite) tell(file string, r *scenario.Result) {
+	s.ran++
+	place := fmt.Sprintf("%s:%d: %s", file, r.Scenario.Line, r.Scenario.Name)
+	switch {
+	case r.Err != nil:
+		s.failed++
+		fmt.Fprintf(s.out, "%s %s\n     %v\n", s.colour("31", "FAIL"), place, r.Err)
+	case r.Passed():
+		if s.verbose {
+			fmt.Fprintf(s.out, "%s   %s\n", s.colour("32", "ok"), place)
+		}
+	case !s.update:
+		s.failed++
+		fmt.Fprintf(s.out, "%s %s\n", s.colour("31", "FAIL"), place)
+		for _, line := range r.Diff() {
+			fmt.Fprintln(s.out, s.coloursOf(line))
+		}
+		fmt.Fprintln(s.out)
+	}
+}
+
+func (s *suite) coloursOf(line scenario.DiffLine) string {
+	switch line.Mark {
+	case scenario.Expected:
+		return s.colour("31", line.String())
+	case scenario.Got:
+		return s.colour("32", line.String())
+	}
+	return line.String()
+}
+
+func (s *suite) colour(code, text string) string {
+	if !s.coloured {
+		return text
+	}
+	return "\x1b[" + code + "m" + text + "\x1b[0m"
+}
+
+// conclude sums up, and returns what went wrong.
+func (s *suite) conclude() error {
+	files := 0
+	for i := range s.reports {
+		if len(s.reports[i].Results) > 0 {
+			files++
+		}
+	}
+	in := fmt.Sprintf("%s in %s", plural(s.ran, "scenario"), plural(files, "file"))
+	var failed error
+	switch {
+	case s.failed > 0:
+		failed = fmt.Errorf("%d of %s failed", s.failed, in)
+	case s.ran == 0 && len(s.broken) == 0:
+		failed = fmt.Errorf("no scenario's name matches --run %s", s.run)
+	case s.ran > 0:
+		fmt.Fprintf(s.out, "%s   %s\n", s.colour("32", "ok"), in)
+	}
+	return errors.Join(append(s.broken, failed)...)
+}
+
+func plural(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
+}
+
+func (s *suite) writeJUnit() (err error) {
+	f, err := os.Create(s.junit)
+	if err != nil {
+		return err
+	}
+	return errors.Join(scenario.WriteJUnit(f, s.reports), f.Close())
+}
+
+// showsColour says whether somebody looks at what is written, who has not asked for no colour.
+func showsColour(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok || os.Getenv("NO_COLOR") != "" {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
