@@ -105,7 +105,7 @@ type suite struct {
 
 	reports     []scenario.Report
 	ran, failed int
-	broken      []error // files that are not valid
+	broken      []error // what is wrong with files
 }
 
 // file runs, and with --update rewrites, one file.
@@ -119,7 +119,7 @@ func (s *suite) file(name string) error {
 	file, err := scenario.Parse(filepath.ToSlash(name), text, os.ReadFile)
 	if err != nil {
 		report.Err = err
-		s.broken = append(s.broken, err)
+		s.notValid(err)
 		return nil
 	}
 	for _, sc := range file.Scenarios {
@@ -140,6 +140,19 @@ func (s *suite) file(name string) error {
 	}
 	fmt.Fprintln(s.out, "updated", name)
 	return os.WriteFile(name, updated, 0o644) //nolint:gosec // it exists: its mode stays
+}
+
+// notValid notes what is wrong with a file; a checklist that several name is wrong once.
+func (s *suite) notValid(err error) {
+	if joined, is := err.(interface{ Unwrap() []error }); is {
+		for _, e := range joined.Unwrap() {
+			s.notValid(e)
+		}
+		return
+	}
+	if !slices.ContainsFunc(s.broken, func(e error) bool { return e.Error() == err.Error() }) {
+		s.broken = append(s.broken, err)
+	}
 }
 
 // tell says what came of a scenario.

@@ -105,6 +105,12 @@ func TestScenarioFilesThatAreNotValid(t *testing.T) {
 	assert.Contains(t, r.stderr, filepath.Join(dir, "sub/c.scenario")+":1: reading the checklist: open ")
 	assert.Contains(t, r.stderr, filepath.Join(dir, "sub/c.scenario")+":1: there is no scenario")
 
+	list := filepath.Join(filepath.Dir(dir), "list.yaml")
+	require.NoError(t, os.WriteFile(list, []byte(strings.ReplaceAll(validChecklist, "threshold: 1", "threshold: 7")), 0o600))
+	r = pqlstream(t, "test", filepath.Join(dir, "a.scenario"), filepath.Join(dir, "b.scenario"))
+	assert.Equal(t, exitWrong, r.code)
+	assert.Equal(t, 1, strings.Count(r.stderr, list+":7: tiers[0].threshold: "), "what two files share is said once: %s", r.stderr)
+
 	r = pqlstream(t, "test", t.TempDir())
 	assert.Equal(t, exitFailed, r.code)
 	assert.Contains(t, r.stderr, "whose name ends with .scenario")

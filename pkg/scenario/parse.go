@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -158,10 +159,33 @@ func (p *parser) checklist(at int, name string) {
 		compiled, err = checklist.Compile(definition)
 	}
 	if err != nil {
-		p.problem(at, "the checklist in %s is not valid:\n%v", file, err)
+		whole := 1
+		if name == "" {
+			whole = at + 1
+		}
+		p.mistakes(file, whole, checklist.LinesOf(data), err)
 		return
 	}
 	p.file.engine = account.NewEngine(compiled)
+}
+
+// mistakes reports all that an error joins which is wrong with a checklist, at the lines of its file; what concerns all of
+// it, at the line whole.
+func (p *parser) mistakes(file string, whole int, lines checklist.Lines, err error) {
+	if joined, is := err.(interface{ Unwrap() []error }); is {
+		for _, e := range joined.Unwrap() {
+			p.mistakes(file, whole, lines, e)
+		}
+		return
+	}
+	line, message := whole, err.Error()
+	if mistake, is := errors.AsType[*checklist.Problem](err); is && lines.Of(mistake.Path) > 0 {
+		line = lines.Of(mistake.Path)
+		// The parser has said the line already.
+		said := checklist.Problem{Path: mistake.Path, Message: strings.TrimPrefix(mistake.Message, fmt.Sprintf("line %d: ", line))}
+		message = said.Error()
+	}
+	p.problems = append(p.problems, &Problem{File: file, Line: line, Message: message})
 }
 
 // inBlock says whether a line can be of a checklist written in place: indented, blank, or a comment.
@@ -248,9 +272,15 @@ func (p *parser) finish() {
 	}
 }
 
-// err joins the problems, in the order of the file.
+// err joins the problems, those of a checklist in a file of its own first, in the order of the lines.
 func (p *parser) err() error {
-	slices.SortStableFunc(p.problems, func(a, b *Problem) int { return a.Line - b.Line })
+	own := func(problem *Problem) int {
+		if problem.File == p.file.Name {
+			return 1
+		}
+		return 0
+	}
+	slices.SortStableFunc(p.problems, func(a, b *Problem) int { return cmp.Or(own(a)-own(b), a.Line-b.Line) })
 	errs := make([]error, len(p.problems))
 	for i, problem := range p.problems {
 		errs[i] = problem

@@ -179,6 +179,52 @@ func TestATransitionOfAnotherAccountIsNotTheLines(t *testing.T) {
 	assert.Contains(t, updated(t, "checklist: x\nscenario: s\n +0d a{n} ana a x2\n"), "=> step_done a account a2 rate 25% at +0d 00:00\n")
 }
 
+// live is a checklist of one step that is undone when its day is over.
+const live = `checklist:
+  version: 1
+  name: live
+  tiers: [{name: all, threshold: 1}]
+  steps: [{id: a, kind: count, event: a, at_least: 1, within: 1d, live: true}]
+`
+
+func TestWhatComesOfOtherAccountsIsNotOfTheLines(t *testing.T) {
+	text := live + "show: step_undone\nscenario: s\n +0d 10:00 acme ana a\n +2d 10:00 other ana x\n   => step_undone a\n"
+	assert.Contains(t, diffs(t, text), "-    => step_undone a\n     +    => step_undone a account acme rate 0% by timer at +1d 00:00\n")
+	assert.Empty(t, diffs(t, strings.ReplaceAll(text, "other ana x", "time passes")), "time's is of any")
+}
+
+func TestChecksAreAtTheLatestMoment(t *testing.T) {
+	assert.Empty(t, diffs(t, `checklist: x
+scenario: s
+ +1d acme ana a
+  => step_done a
+ +0d other ana a
+  => step_done a
+ check acme active users 1
+ +9d time passes
+ check acme active users 0
+`))
+}
+
+func TestAMissingTransitionIsTheOnlyDifference(t *testing.T) {
+	all := []string{"   => step_done a rate 25% at +0d 00:00\n", "   => step_done a account n2\n", "   => step_done a account n3\n", "   => step_done a account n4\n"}
+	head := "checklist: x\nscenario: s\n +0d n{n} ana a x4\n"
+	for i := range all {
+		var some string
+		for j, line := range all {
+			if i != j {
+				some += line
+			}
+		}
+		text := strings.ReplaceAll(diffs(t, head+some), "   => step_done", "=> step_done")
+		assert.Equal(t, 1, strings.Count(text, " + "), text)
+		assert.Equal(t, 0, strings.Count(text, " - "), text)
+	}
+	text := diffs(t, head+all[0]+all[1]+"   => step_done a account n9\n"+all[2]+"   => step_done a account n9\n"+all[3])
+	assert.Equal(t, 0, strings.Count(text, " + "), text)
+	assert.Equal(t, 2, strings.Count(text, " - "), text)
+}
+
 func TestValuesAreTyped(t *testing.T) {
 	f := parsed(t, `checklist: x
 scenario: s
@@ -214,7 +260,7 @@ func TestEverythingThatIsWrongIsSaidAtOnce(t *testing.T) {
 	assert.Equal(t, string(want), err.Error()+"\n")
 	var problem *Problem
 	require.ErrorAs(t, err, &problem)
-	assert.Equal(t, 1, problem.Line)
+	assert.Equal(t, Problem{File: "dir/list.yaml", Line: 12, Message: "steps[1].at_least: 0 is not above 0 and at most 1e+09"}, *problem)
 }
 
 func TestAChecklistThatIsNotThere(t *testing.T) {
@@ -229,5 +275,7 @@ func TestAChecklistInPlace(t *testing.T) {
 	inPlace := "checklist:\n  " + strings.ReplaceAll(strings.TrimSpace(list), "\n", "\n  ") + "\n\n# about\n"
 	assert.Empty(t, diffs(t, inPlace+"start: 2026-03-02\nscenario: s\n +0d acme ana a\n  => step_done a\n"))
 	_, err := Parse("x.scenario", []byte(strings.ReplaceAll(inPlace, "within", "wthin")+"scenario: s\n +0d a b c\n"), reading)
-	assert.EqualError(t, err, "x.scenario:1: the checklist in x.scenario is not valid:\nsteps[3].wthin: line 15: unknown field")
+	assert.EqualError(t, err, "x.scenario:15: steps[3].wthin: unknown field")
+	_, err = Parse("x.scenario", []byte("# about\nchecklist:\nscenario: s\n +0d a b c\n"), reading)
+	assert.EqualError(t, err, "x.scenario:2: the definition is empty")
 }
