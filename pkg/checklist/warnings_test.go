@@ -36,29 +36,30 @@ func TestTiersThatFitNobody(t *testing.T) {
 		"segments: [{name: all, when: 'account.size > 0 || account.score > 0.0 || account.plan == \"\" || account.paid'}]\n" +
 		twoSteps + "tiers:\n"
 	for when, want := range map[string]string{
-		`account.size >= 50`:                                              "whoever fits it is in a tier before it",
-		`account.size > 100 && account.size < 200`:                        "whoever fits it is in a tier before it",
-		`account.size == 10`:                                              "",
-		`account.size < 10`:                                               "",
-		`account.size > 3 && account.size < 4`:                            "its condition is never true",
-		`account.size > 3 && account.size < 5`:                            "",
-		`account.size > 3 && account.size <= 3.5`:                         "its condition is never true",
-		`account.score > 3.0 && account.score < 3.0001`:                   "",
-		`account.plan == "pro" && account.plan == "team"`:                 "its condition is never true",
-		`account.plan in ["pro", "team"] && account.plan != "pro"`:        "",
-		`account.plan in ["pro"] && account.plan != "pro"`:                "its condition is never true",
-		`account.plan.startsWith("p") && account.plan.endsWith("o")`:      "",
-		`account.plan.startsWith("pro") && account.plan == "p"`:           "its condition is never true",
-		`account.plan != "free" && !account.paid`:                         "",
-		`account.paid && !account.paid`:                                   "its condition is never true",
-		`!has(account.plan)`:                                              "its condition is never true",
-		`!has(account.size)`:                                              "",
-		`has(account.size) && !(account.size < 50) && !account.paid`:      "whoever fits it is in a tier before it",
-		`(account.paid ? account.size : 1) > 60 && account.size < 50`:     "", // can't be told
-		`account.plan.matches("^$") && account.plan != ""`:                "", // can't be told
-		`account.plan < "a" && account.plan > "b"`:                        "", // can't be told
-		`account.size * 2 > 10 && account.size * 2 < 5`:                   "", // can't be told
-		`account.plan == "` + strings.Repeat("longer than 256", 20) + `"`: "its condition is never true",
+		`account.size >= 50`:                                                                     "whoever fits it is in a tier before it",
+		`account.size > 100 && account.size < 200`:                                               "whoever fits it is in a tier before it",
+		`account.size == 10`:                                                                     "",
+		`account.size < 10`:                                                                      "",
+		`account.size > 3 && account.size < 4`:                                                   "its condition is never true",
+		`account.size > 3 && account.size < 5`:                                                   "",
+		`account.size > 3 && account.size <= 3.5`:                                                "its condition is never true",
+		`account.score > 3.0 && account.score < 3.0001`:                                          "",
+		`account.plan == "pro" && account.plan == "team"`:                                        "its condition is never true",
+		`account.plan in ["pro", "team"] && account.plan != "pro"`:                               "",
+		`account.plan in ["pro"] && account.plan != "pro"`:                                       "its condition is never true",
+		`account.plan.startsWith("p") && account.plan.endsWith("o")`:                             "",
+		`account.plan.startsWith("pro") && account.plan == "p"`:                                  "its condition is never true",
+		`account.plan != "free" && !account.paid`:                                                "",
+		`account.paid && !account.paid`:                                                          "its condition is never true",
+		`!has(account.plan)`:                                                                     "its condition is never true",
+		`!has(account.size)`:                                                                     "",
+		`has(account.size) && !(account.size < 50) && !account.paid`:                             "whoever fits it is in a tier before it",
+		`(account.paid ? account.size : 1) > 60 && account.size < 50`:                            "", // can't be told
+		`account.plan.matches("^$") && account.plan != ""`:                                       "", // can't be told
+		`account.plan.contains("a") && account.plan.contains("b") && account.plan.contains("c")`: "", // can't be told
+		`account.plan < "a" && account.plan > "b"`:                                               "", // can't be told
+		`account.size * 2 > 10 && account.size * 2 < 5`:                                          "", // can't be told
+		`account.plan == "` + strings.Repeat("longer than 256", 20) + `"`:                        "its condition is never true",
 		`false`: "its condition is never true",
 		`500 <= account.size && account.plan == "free" || 3 > account.size`: "",
 	} {
@@ -87,7 +88,8 @@ func TestManyCombinationsAreNotTried(t *testing.T) {
 }
 
 func TestExclusionsThatDecideNothing(t *testing.T) {
-	const head = "version: 1\nname: x\nproperties: [{name: test, type: boolean, from: [{event: '*'}], default: false}]\n" +
+	const head = "version: 1\nname: x\nproperties:\n  - {name: test, type: boolean, from: [{event: '*'}], default: false}\n" +
+		"  - {name: size, type: long, from: [{event: '*'}]}\nsegments: [{name: big, when: account.size > 0 || account.test}]\n" +
 		"tiers: [{name: all, threshold: 1}]\n" + twoSteps
 	for exclude, want := range map[string][]string{
 		`account.test`:                   nil,
@@ -96,6 +98,8 @@ func TestExclusionsThatDecideNothing(t *testing.T) {
 		`account.test || !account.test`:  {"exclude[0]: is always true: no account can ever qualify"},
 		`account.test in [true, false]`:  {"exclude[0]: is always true: no account can ever qualify"},
 		`string(account.test) == "true"`: nil, // can't be told
+		`account.size > 1000`:            nil,
+		`account.size < -1000`:           nil,
 	} {
 		assert.Equal(t, want, warned(t, head+"exclude: ['"+exclude+"']\n"), exclude)
 	}
@@ -187,6 +191,11 @@ func TestStepsThatGoTogether(t *testing.T) {
 		{"kind: distinct, event: x, of: user_id, at_least: 3", "kind: distinct, event: x, of: properties.y, at_least: 2", none},
 		{"kind: sum, event: x, of: quantity, at_least: 3", "kind: sum, event: x, of: quantity, at_least: 5", ba},
 		{"kind: sum, event: x, of: quantity, at_least: 3", "kind: count, event: x, at_least: 3", none},
+		{"kind: count, event: x, at_least: 5, within: 7d", "kind: count, event: x, at_least: 3, within: 14d, live: true", none},
+		{"kind: count, event: x, at_least: 5, within: 7d, live: true", "kind: count, event: x, at_least: 3, within: 14d, live: true", ab},
+		{"kind: count, event: x, at_least: 5, within: 7d, live: true", "kind: count, event: x, at_least: 3, within: 14d", ab},
+		{"kind: count, event: x, at_least: 5, within: 24h", "kind: count, event: x, at_least: 3, within: 1d", none},
+		{"kind: count, event: x, at_least: 5, within: 24h", "kind: count, event: x, at_least: 3, within: 2d", ab},
 	} {
 		var want []string
 		switch c.want {
