@@ -139,7 +139,7 @@ func (s *suite) file(name string) error {
 		return nil
 	}
 	fmt.Fprintln(s.out, "updated", name)
-	return os.WriteFile(name, updated, 0o644) //nolint:gosec // it exists: its mode stays
+	return os.WriteFile(name, updated, 0o644) // it exists: its mode stays
 }
 
 // notValid notes what is wrong with a file; a checklist that several name is wrong once.

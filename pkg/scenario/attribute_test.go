@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"math"
+	"os"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -112,4 +113,15 @@ func TestTokens(t *testing.T) {
 	}
 	assert.Equal(t, -1, outside(`"a=\"b="`, '='))
 	assert.Equal(t, 4, outside(`"a="=`, '='))
+}
+
+func TestTheReferenceNamesEveryAttribute(t *testing.T) {
+	text, err := os.ReadFile("../../docs/scenarios.md")
+	require.NoError(t, err)
+	for _, s := range specs {
+		assert.Contains(t, string(text), "`"+s.words, s.words)
+	}
+	for _, kind := range transitions {
+		assert.Contains(t, string(text), "`"+string(kind))
+	}
 }
