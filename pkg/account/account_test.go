@@ -34,14 +34,16 @@ steps:
 const hour = int64(3_600_000)
 
 // scenario folds one word an event: name, optionally /user, ?property=value and @hour; each comes an hour after the
-// one before. It returns the facts as words: type, type(step), type!reason.
+// one before. The watermark is five minutes behind the newest event; "wait@hour" moves it on to an hour. It returns the
+// facts as words: type, type(step), type!reason.
 type scenario struct {
-	t      testing.TB
-	engine *account.Engine
-	state  *account.State
-	hour   int64
-	offset int64
-	facts  []account.Fact
+	t         testing.TB
+	engine    *account.Engine
+	state     *account.State
+	hour      int64
+	offset    int64
+	watermark int64
+	facts     []account.Fact
 }
 
 func begin(t testing.TB, definition string) *scenario {
@@ -75,22 +77,39 @@ func (s *scenario) event(word string) *usage.Event {
 func (s *scenario) fold(words string) string {
 	var out []string
 	for _, word := range strings.Fields(words) {
-		s.offset++
-		_, facts := s.engine.Folder().Apply(s.state, s.event(word), account.Position{Topic: "usage", Partition: 1, Offset: s.offset}, 0)
-		for _, f := range facts {
-			w := string(f.Type)
-			if f.Step != "" {
-				w += "(" + f.Step + ")"
-			}
-			if f.Reason != "" {
-				w += "!" + string(f.Reason)
-			}
-			out = append(out, w)
+		ev := s.event(word)
+		if ev.Name == "wait" {
+			s.watermark = ev.OccurredAt
+		} else {
+			s.watermark = max(s.watermark, ev.OccurredAt-hour/12)
 		}
+		folder := s.engine.Folder()
+		_, facts := folder.Pass(s.state, s.watermark)
+		require.True(s.t, s.state.NextTimer() == 0 || s.state.NextTimer() > s.watermark, "what is due was left")
+		if ev.Name != "wait" {
+			s.offset++
+			_, more := folder.Apply(s.state, ev, account.Position{Topic: "usage", Partition: 1, Offset: s.offset}, s.watermark)
+			facts = append(facts, more...)
+		}
+		out = append(out, inWords(facts)...)
 		s.facts = append(s.facts, facts...)
 		s.state = reload(s.t, s.engine, s.state)
 	}
 	return strings.Join(out, " ")
+}
+
+func inWords(facts []account.Fact) (words []string) {
+	for _, f := range facts {
+		w := string(f.Type)
+		if f.Step != "" {
+			w += "(" + f.Step + ")"
+		}
+		if f.Reason != "" {
+			w += "!" + string(f.Reason)
+		}
+		words = append(words, w)
+	}
+	return words
 }
 
 func (s *scenario) last() account.Fact { return s.facts[len(s.facts)-1] }

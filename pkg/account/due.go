@@ -12,7 +12,7 @@ func (s *State) NextTimer() int64 {
 	if s.due == checklist.Never {
 		return 0
 	}
-	return s.due
+	return max(s.due, 1)
 }
 
 // Pass lets event time pass up to a moment, in ms since the Unix epoch, and does what was due on the way, in order: steps

@@ -50,6 +50,7 @@ func reload(t testing.TB, e *account.Engine, s *account.State) *account.State {
 	avro(t, b)
 	loaded, err := e.Load(s.AccountID(), b)
 	require.NoError(t, err)
+	require.Equal(t, s.NextTimer(), loaded.NextTimer(), "what is due depends on more than the state")
 	again, err := loaded.AppendBinary([]byte("before"))
 	require.NoError(t, err)
 	require.Equal(t, "before"+string(b), string(again))

@@ -50,9 +50,14 @@ func (c *calendar) starts(day int) int64 {
 }
 
 // after returns the moment a number of calendar days after a time, at the same time of the day, ms since the Unix epoch.
+// Where that day has no such time it is about an hour off; a day that was skipped altogether is over as it begins.
 func (c *calendar) after(ms int64, days int) int64 {
 	if c.loc == nil || ms < minZoned || ms > maxZoned {
 		return ms + int64(days)*dayMillis
 	}
-	return time.UnixMilli(ms).In(c.loc).AddDate(0, 0, days).UnixMilli()
+	due, then := int(c.day(ms))+days, time.UnixMilli(ms).In(c.loc).AddDate(0, 0, days).UnixMilli()
+	if int(c.day(then)) != due {
+		return c.starts(due)
+	}
+	return then
 }

@@ -53,6 +53,7 @@ func Compile(def *Definition) (*Checklist, error) {
 	}
 	c.expressions = x
 	c.compileLife()
+	c.compileTrial()
 	c.compileTiers()
 	c.compileSteps()
 	c.compileSegments()
@@ -85,6 +86,7 @@ type compiler struct {
 	out         *Checklist
 	expressions *expressions
 	calendar    *calendar
+	trial       *trial   // nil: there is none
 	everywhere  []Source // account properties that any event may tell
 	meaning     meaning
 }

@@ -28,7 +28,7 @@ type Field struct {
 }
 
 // kinds is the one list of the kinds there are.
-var kinds = []Kind{eventKind, countKind, distinctKind, daysKind, sumKind, anyKind, allKind}
+var kinds = []Kind{eventKind, countKind, distinctKind, daysKind, sumKind, sequenceKind, absentKind, trialKind, anyKind, allKind}
 
 // Kinds returns the kinds of steps there are, in the order of the reference page.
 func Kinds() []Kind { return append([]Kind(nil), kinds...) }
@@ -66,6 +66,7 @@ type traits struct {
 	timed        bool    // judge may tell a time
 	readsAccount bool    // judge reads account properties
 	uncredited   bool    // its events are nobody's merit
+	milestones   bool    // it counts what has to come one after the other, of which all has when it is done
 }
 
 // Never is a time that no watermark reaches.

@@ -23,6 +23,13 @@ var variants = []struct{ zone, step string }{
 	{"", "{id: a, kind: days, event: x, at_least: 300}"},
 	{"", "{id: a, kind: days, event: x, at_least: 3, within: 7d, live: true}"},
 	{"America/Sao_Paulo", "{id: a, kind: days, event: x, at_least: 3, within: 7d, live: true}"},
+	{"", "{id: a, kind: sum, event: x, of: quantity, at_least: 2, within: 7d}"},
+	{"", "{id: a, kind: sum, event: x, of: properties.p, at_least: 1.5, within: 36h, live: true}"},
+	{"Pacific/Apia", "{id: a, kind: sum, event: x, of: quantity, at_least: 1, within: 2d, live: true}"},
+	{"", "{id: a, kind: distinct, event: x, of: user_id, at_least: 9, within: 7d}"},
+	{"", "{id: a, kind: distinct, event: x, of: user_id, at_least: 4, within: 1m}"},
+	{"", "{id: a, kind: distinct, event: x, of: properties.p, at_least: 3, within: 36h, live: true}"},
+	{"Pacific/Apia", "{id: a, kind: distinct, event: x, of: user_id, at_least: 2, within: 366d, live: true}"},
 	{"", "{id: a, kind: any, steps: [saw_premium, asked_support], live: true}"},
 	{"", "{id: a, kind: all, steps: [saw_premium, asked_support], live: true}"},
 }
@@ -197,7 +204,7 @@ func doesNotMindTheOrder(t *testing.T, step *Step) {
 	s := newStream(step, 3)
 	for range 300 {
 		events := make([]given, s.IntN(40))
-		spread := int64(1) << s.IntN(22) // up to 70 minutes
+		spread := int64(3_600_000) >> s.IntN(22)
 		for i := range events {
 			events[i] = given{s.role(), s.event(s.newest + s.Int64N(spread))}
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"time"
 
 	"github.com/pqlstream/pqlstream/pkg/usage"
 )
@@ -13,15 +14,28 @@ const maxDistinct = 10_000
 
 var distinctKind = Kind{
 	Name: "distinct",
-	Doc: "Done when the event has come with a number of different users, or values of a property. Events without " +
-		"one don't count. It keeps the values seen, at most `at_least`; of a value over 64 bytes its SHA-256.",
+	Doc: "Done when the event has come with a number of different users, or values of a property, over the account's whole " +
+		"life or within a window. Events without one don't count. The order of arrival does not matter, within a window up to " +
+		"a disorder of the window's length, at least an hour and at most 30 days, 48 hours or 120 minutes, by the window's unit. " +
+		"It keeps the values seen, of a value over 64 bytes its SHA-256: fewer than `at_least`; within a window fewer than twice " +
+		"as many, each with a bit for every day, hour or minute of the window and the disorder; a live step the newest, three " +
+		"times `at_least`. Within less than an hour it keeps more: for each window that fits into the hour of disorder.",
 	Fields: []Field{eventField, whereField,
 		{Name: "of", Doc: "what must differ: `user_id` or `properties.NAME`", Required: true},
-		{Name: "at_least", Doc: "how many, a whole number up to 10,000", Required: true}},
+		{Name: "at_least", Doc: "how many, a whole number up to 10,000", Required: true}, withinField, liveField},
 	Example: "{id: invited_team, kind: distinct, event: invite_accepted, of: user_id, at_least: 3}",
 	build: func(b *builder) rule {
 		b.onEvent()
-		return &distinctRule{target: b.atLeast(maxDistinct, false), of: b.operand("user_id"), events: b.d.Event.String()}
+		r := distinctRule{target: b.atLeast(maxDistinct, false), of: b.operand("user_id"), events: b.d.Event.String()}
+		switch within := b.window(); {
+		case within == nil:
+			return &r
+		case b.d.Live:
+			return newLiveDistinct(r, within)
+		default:
+			w := newWindowedDistinct(r, within)
+			return &w
+		}
 	},
 }
 
@@ -94,14 +108,138 @@ func (r *distinctRule) count(w Work, _ []usage.Value) (n float64) {
 }
 
 func (r *distinctRule) appendNeed(b []byte, have float64) []byte {
+	return appendShare(r.appendMore(b, have), have, r.target)
+}
+
+func (r *distinctRule) appendMore(b []byte, have float64) []byte {
 	if r.of.property == "" {
 		b = appendMore(b, r.target-have, "user")
 	} else {
 		b = append(append(appendMore(b, r.target-have, "value"), " of "...), r.of.name...)
 	}
-	return appendShare(append(append(b, " with "...), r.events...), have, r.target)
+	return append(append(b, " with "...), r.events...)
 }
 
 func (r *distinctRule) traits() traits {
 	return traits{target: r.target, shape: "distinct " + r.of.name, bound: workBound + int(r.target)*idBound}
+}
+
+// windowedDistinctRule keeps the values with the buckets that they were seen in, see sightings.
+type windowedDistinctRule struct {
+	distinctRule
+	within *window
+	span   int // buckets that are kept
+	most   int // values that a live step keeps, those seen last; 0: it is done before there are many
+}
+
+func newWindowedDistinct(r distinctRule, within *window) windowedDistinctRule {
+	// Every window's length that is remembered can hold at_least values: no more than what disorder needs.
+	anHour := int(max(1, time.Hour.Milliseconds()/within.unit))
+	return windowedDistinctRule{distinctRule: r, within: within, span: within.width + min(within.memory, max(within.width, anHour))}
+}
+
+func (r *windowedDistinctRule) update(w *Work, in *Input) (changed, done bool) {
+	value := shortened(r.of.text(in.Event))
+	if value == "" {
+		return false, false
+	}
+	bucket := int(r.within.bucket(in.Event.OccurredAt))
+	newest, values, ok := sightings(*w).open()
+	if !ok {
+		newest = bucket
+	}
+	age := newest - bucket
+	if age >= r.span { // forgotten at once
+		return r.target <= 1, r.target <= 1
+	}
+	if age >= 0 && knows(values, value, age) {
+		return false, false
+	}
+	changed = true
+	for n := (*sightings)(w).see(value, bucket, r.span); r.most > 0 && n > r.most; n-- {
+		changed = !(*sightings)(w).dropOldest(value) && changed
+	}
+	if age = max(0, age); r.most == 0 { // otherwise the judge looks
+		_, done = r.crowded(*w, age, age+r.within.width)
+	}
+	return changed, done
+}
+
+// crowded says whether any of the windows that begin from one number of buckets before the newest to below another has
+// enough values, and with how many the newest such begins.
+func (r *windowedDistinctRule) crowded(w Work, from, before int) (begins int, done bool) {
+	_, values, _ := sightings(w).open()
+	var room [maxAges]int32
+	// A window that begins before the oldest bucket kept has no more than one that begins with it.
+	counted, n := room[:min(before, r.span)], int32(0)
+	crowds(values, r.within.width, counted)
+	for begins, more := range counted {
+		if n += more; begins >= from && float64(n) >= r.target {
+			return begins, true
+		}
+	}
+	return 0, false
+}
+
+func (r *windowedDistinctRule) valid(w Work) bool { return sightings(w).valid() }
+
+func (r *windowedDistinctRule) count(w Work, _ []usage.Value) (n float64) {
+	_, values, _ := sightings(w).open()
+	for s, rest, ok := nextSighting(values); ok; s, rest, ok = nextSighting(rest) {
+		if s.next(0) < r.within.width {
+			n++
+		}
+	}
+	return n
+}
+
+func (r *windowedDistinctRule) appendNeed(b []byte, have float64) []byte {
+	return appendShare(appendWithin(r.appendMore(b, have), r.within), have, r.target)
+}
+
+// windows is how many windows side by side it takes to cover the buckets that are kept.
+func (r *windowedDistinctRule) windows() int { return (r.span + r.within.width - 1) / r.within.width }
+
+// values is how many are kept at most: if not limited, too few for a window to have enough.
+func (r *windowedDistinctRule) values() int {
+	if r.most > 0 {
+		return r.most
+	}
+	return r.windows() * (int(r.target) - 1)
+}
+
+func (r *windowedDistinctRule) traits() traits {
+	return traits{target: r.target, shape: "distinct " + r.of.name + " by " + r.within.shape,
+		bound: workBound + dayBound + r.values()*(idBound+1+(r.span+7)/8)}
+}
+
+// liveDistinctRule keeps what windowedDistinctRule does, also while the step is done: then the values seen last.
+type liveDistinctRule struct{ windowedDistinctRule }
+
+func newLiveDistinct(d distinctRule, within *window) *liveDistinctRule {
+	r := newWindowedDistinct(d, within)
+	// So many more than the windows side by side can hold without having enough that no window with a value that was
+	// dropped is the newest to have enough.
+	r.most = (r.windows() + 1) * int(r.target)
+	return &liveDistinctRule{r}
+}
+
+func (r *liveDistinctRule) judge(w Work, m *Moment) (done bool, next int64) {
+	newest, _, ok := sightings(w).open()
+	// A window that reaches to the watermark begins less than its width before.
+	before := newest - (int(r.within.bucket(m.Watermark)) - r.within.width)
+	if !ok || before <= 0 {
+		return false, Never
+	}
+	begins, done := r.crowded(w, 0, before)
+	if !done {
+		return false, Never
+	}
+	return true, r.within.ends(int32(newest - begins))
+}
+
+func (r *liveDistinctRule) traits() traits {
+	t := r.windowedDistinctRule.traits()
+	t.timed = true
+	return t
 }

@@ -23,4 +23,4 @@ func (r *eventRule) count(Work, []usage.Value) float64 { return 0 }
 
 func (r *eventRule) appendNeed(b []byte, _ float64) []byte { return append(b, r.missing...) }
 
-func (r *eventRule) traits() traits { return traits{target: 1, shape: "event"} }
+func (r *eventRule) traits() traits { return traits{target: 1, shape: "event", milestones: true} }

@@ -3,7 +3,7 @@ package checklist
 import (
 	"fmt"
 	"math"
-	"math/rand/v2"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -76,6 +76,23 @@ func ofQuantities(quantities ...float64) (events []usage.Event) {
 	return events
 }
 
+// byUsers makes events of users, each a letter, on days.
+func byUsers(users ...string) (events []usage.Event) {
+	for _, u := range users {
+		day, _ := strconv.ParseInt(u[1:], 10, 64)
+		events = append(events, usage.Event{UserID: u[:1], OccurredAt: (20_000 + day) * dayMillis})
+	}
+	return events
+}
+
+// amountsOn makes events of a quantity and a day each.
+func amountsOn(each ...float64) (events []usage.Event) {
+	for ; len(each) > 0; each = each[2:] {
+		events = append(events, usage.Event{Quantity: each[0], OccurredAt: (20_000 + int64(each[1])) * dayMillis})
+	}
+	return events
+}
+
 func TestKinds(t *testing.T) {
 	long := strings.Repeat("x", 100)
 	for _, c := range []struct {
@@ -102,6 +119,14 @@ func TestKinds(t *testing.T) {
 		{"{id: a, kind: distinct, event: x, of: user_id, at_least: 3}", ofUsers("b", "", "a", "a", "b", "c"), 5},
 		{"{id: a, kind: distinct, event: x, of: properties.p, at_least: 2}", ofUsers(long+"a", long+"a", long+"b"), 2},
 		{"{id: a, kind: distinct, event: x, of: properties.q, at_least: 1}", ofUsers("a", "b"), -1},
+		{"{id: a, kind: distinct, event: x, of: user_id, at_least: 2, within: 7d}", byUsers("a0", "a6", "b13", "b14"), -1},
+		{"{id: a, kind: distinct, event: x, of: user_id, at_least: 2, within: 7d}", byUsers("a0", "b7", "c6"), 2},
+		{"{id: a, kind: distinct, event: x, of: user_id, at_least: 3, within: 7d}", byUsers("a0", "b6", "c12", "b0", "c6"), 4},
+		{"{id: a, kind: distinct, event: x, of: user_id, at_least: 3, within: 7d}", byUsers("c12", "b9", "a3", "a5", "a6"), 4},
+		{"{id: a, kind: distinct, event: x, of: user_id, at_least: 1, within: 1d}", byUsers("a40", "b0"), 0},
+		{"{id: a, kind: distinct, event: x, of: user_id, at_least: 2, within: 7d}", byUsers("a40", "b0", "c0"), -1}, // over 7 days late
+		{"{id: a, kind: distinct, event: x, of: user_id, at_least: 2, within: 366d}", byUsers("a0", "b365"), 1},
+		{"{id: a, kind: distinct, event: x, of: user_id, at_least: 2, within: 366d}", byUsers("b366", "a0", "a1"), 2},
 
 		{"{id: a, kind: days, event: x, at_least: 3}", onDays(0, 0, 900, 900), -1},
 		{"{id: a, kind: days, event: x, at_least: 3}", onDays(0, 900, 0, 13), 3},
@@ -116,38 +141,13 @@ func TestKinds(t *testing.T) {
 		{"{id: a, kind: sum, event: x, of: properties.p, at_least: 10}", ofQuantities(4, 6), 1},
 		{"{id: a, kind: sum, event: x, of: properties.n, at_least: 0.5}", ofQuantities(0.25, 0.25), 1},
 		{"{id: a, kind: sum, event: x, of: properties.m, at_least: 0.5}", ofQuantities(1, 1), -1},
+		{"{id: a, kind: sum, event: x, of: quantity, at_least: 0.3}", ofQuantities(0.1, 0.1, 0.1), 2},
+		{"{id: a, kind: sum, event: x, of: quantity, at_least: 10}", ofQuantities(9.9999), -1},
+		{"{id: a, kind: sum, event: x, of: quantity, at_least: 10, within: 7d}", amountsOn(1e300, 0, 9, 8, 1, 14), 0},
+		{"{id: a, kind: sum, event: x, of: quantity, at_least: 10, within: 7d}", amountsOn(9, 0, 9, 7, 0.5, 1, 0.25, 7, 0.25, 6), 4},
+		{"{id: a, kind: sum, event: x, of: quantity, at_least: 10, within: 7d}", amountsOn(4, 0, 4, 8, -4, 3, 2, 13, 5, 14), 4},
 	} {
 		assert.Equal(t, c.done, script(stepOf(t, c.step), c.events), "%s: %+v", c.step, c.events)
-	}
-}
-
-// TestWindowsDontMindTheOrder compares the windows with their definition: some run of consecutive days, in any order.
-func TestWindowsDontMindTheOrder(t *testing.T) {
-	r := rand.New(rand.NewPCG(3, 3))
-	for range 500 {
-		width, target := 1+r.IntN(9), 1+r.IntN(5)
-		var days []int64
-		for range r.IntN(30) {
-			days = append(days, r.Int64N(30)) // never over 30 days late
-		}
-		events, active := 0, 0
-		for from := range int64(60) {
-			in := 0
-			distinct := map[int64]bool{}
-			for _, d := range days {
-				if d+30 >= from && d+30 < from+int64(width) {
-					in++
-					distinct[d] = true
-				}
-			}
-			events, active = max(events, in), max(active, len(distinct))
-		}
-		count := stepOf(t, fmt.Sprintf("{id: a, kind: count, event: x, at_least: %d, within: %dd}", target, width))
-		assert.Equal(t, events >= target, script(count, onDays(days...)) >= 0, "count of %v", days)
-		if target <= width {
-			step := stepOf(t, fmt.Sprintf("{id: a, kind: days, event: x, at_least: %d, within: %dd}", target, width))
-			assert.Equal(t, active >= target, script(step, onDays(days...)) >= 0, "days of %v", days)
-		}
 	}
 }
 
@@ -166,6 +166,8 @@ func TestMissingSaysWhat(t *testing.T) {
 		{"{id: a, kind: distinct, event: x, of: properties.p, at_least: 4}", ofUsers("a", "b"), 0.5, "2 more values of properties.p with x (2 of 4)"},
 		{"{id: a, kind: days, event: x, at_least: 4}", onDays(1, 2, 9), 0.75, "1 more day with x (3 of 4)"},
 		{"{id: a, kind: days, event: x, at_least: 4, within: 7d}", onDays(1, 2, 9), 0.25, "3 more days with x within 7 days (1 of 4)"},
+		{"{id: a, kind: distinct, event: x, of: user_id, at_least: 4, within: 7d}", byUsers("a0", "b5", "c8"), 0.5, "2 more users with x within 7 days (2 of 4)"},
+		{"{id: a, kind: sum, event: x, of: quantity, at_least: 10, within: 36h}", amountsOn(6, 0, 2.5, 1, 5, 2), 0.75, "2.5 more quantity of x within 36 hours (7.5 of 10)"},
 		{"{id: a, kind: sum, event: x, of: quantity, at_least: 10}", ofQuantities(2.5), 0.25, "7.5 more quantity of x (2.5 of 10)"},
 	} {
 		step, w := stepOf(t, c.step), &Work{}
@@ -192,6 +194,10 @@ func TestWorkingSetsAreWhatTheirKindSays(t *testing.T) {
 		{"{id: a, kind: count, event: x, at_least: 9, within: 7d}", onDays(3, 0, 3), "\xc0\xb8\x02\x01\x06\x02"},
 		{"{id: a, kind: days, event: x, at_least: 9}", onDays(3, 0, 3, 2), "\xc0\xb8\x02\x04\x02"},
 		{"{id: a, kind: distinct, event: x, of: user_id, at_least: 9}", ofUsers("m", "ab", "z", "a", "m"), "\x01a\x02ab\x01m\x01z"},
+		{"{id: a, kind: distinct, event: x, of: user_id, at_least: 9, within: 7d}", byUsers("c0", "a1", "c12", "a12", "b3", "a2"),
+			"\xd8\xb8\x02\x01a\x02\x01\x0c\x01b\x02\x00\x02\x01c\x02\x01\x10"},
+		{"{id: a, kind: sum, event: x, of: quantity, at_least: 9, within: 7d}", amountsOn(1.5, 3, 2, 0),
+			"\xc0\xb8\x02\x00\x00\x00\x00\x00\x00\x00\x40\x06\x00\x00\x00\x00\x00\x00\xf8\x3f"},
 		{"{id: a, kind: sum, event: x, of: quantity, at_least: 9}", ofQuantities(1.5), "\x00\x00\x00\x00\x00\x00\xf8\x3f"},
 	} {
 		step, w := stepOf(t, c.step), Work{}
@@ -211,6 +217,12 @@ func TestMalformedWorkingSetsAreNotValid(t *testing.T) {
 		"{id: a, kind: days, event: x, at_least: 9}": {"\x80", "\x02\x00", "\x02\x01", "\xff\xff\xff\xff\x7f", "\x82\x00",
 			"\xfe\xff\xff\xff\xff\xff\xff\xff\xff\x01"},
 		"{id: a, kind: distinct, event: x, of: user_id, at_least: 9}": {"\x00", "\x02a", "\x01b\x01a", "\x01a\x01a", "\x48" + strings.Repeat("a", 72)},
+		"{id: a, kind: distinct, event: x, of: user_id, at_least: 9, within: 7d}": {"\x02", "\x82\x00\x01a\x01\x01", "\x02\x00\x01\x01", "\x02\x01a",
+			"\x02\x01a\x00", "\x02\x01a\x01", "\x02\x01a\x01\x00", "\x02\x01a\x02\x01\x00", "\x02\x01a\x01\x02", "\x02\x01b\x01\x01\x01a\x01\x01",
+			"\x02\x01a\x01\x01\x01a\x01\x01", "\x02\x01a\x01\x01\x01", "\x02\x48" + strings.Repeat("a", 72) + "\x01\x01",
+			"\x02\x01a\x3e" + strings.Repeat("\x01", 62), "\xff\xff\xff\xff\x7f\x01a\x01\x01"},
+		"{id: a, kind: sum, event: x, of: quantity, at_least: 9, within: 7d}": {"\x02", "\x02\x00\x00\x00\x00\x00\x00\xf8", "\x02\x00\x00\x00\x00\x00\x00\xf8\xbf",
+			"\x02\x00\x00\x00\x00\x00\x00\xf0\x7f", "\x02\x00\x00\x00\x00\x00\x00\xf8\x3f\x00\x00\x00\x00\x00\x00\x00\xf8\x3f"},
 		"{id: a, kind: sum, event: x, of: quantity, at_least: 9}": {"\x00", "\x00\x00\x00\x00\x00\x00\xf8\xbf", "\x00\x00\x00\x00\x00\x00\xf8\x7f",
 			"\x00\x00\x00\x00\x00\x00\xf0\x7f"},
 		"{id: a, kind: days, event: x, at_least: 3, within: 7d}":           {"\x02\x01"},

@@ -68,8 +68,8 @@ func (s *Step) Judge(w Work, m *Moment) (done bool, next int64) { return s.judge
 // Count is what the step has counted, in its own unit: events, users, days, a sum. When done it is at least 1. What a step
 // over steps has counted, its members done, its working set does not say.
 func (s *Step) Count(w Work, account []usage.Value, done bool) float64 {
-	if done && s.Kind == eventKind.Name {
-		return 1
+	if done && s.rule.traits().milestones {
+		return s.target
 	}
 	return s.rule.count(w, account)
 }

@@ -80,9 +80,9 @@ type Mirror interface {
 	// Entries come in slices of at most MaxChunk; of an entity that comes twice the later counts. It works with a token
 	// that was never claimed. ErrFenced.
 	Rebuild(ctx context.Context, position int64, entries iter.Seq2[[]Entry, error]) error
-	// Due returns up to limit entities whose timers are due at or before a moment, the earliest first, without their
-	// values. It hints: an entity's state decides. ErrMismatch, ErrFenced.
-	Due(ctx context.Context, position, before int64, limit int) ([]Entry, error)
+	// Due returns up to limit entities whose timers are due after one moment and at or before another, the earliest
+	// first, without their values. It hints: an entity's state decides. ErrMismatch, ErrFenced.
+	Due(ctx context.Context, position, after, before int64, limit int) ([]Entry, error)
 }
 
 // Reader reads states without owning them.

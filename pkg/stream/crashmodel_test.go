@@ -137,7 +137,7 @@ func (m *model) takeOver() {
 	m.token, m.jobs = m.end, nil
 	m.end++ // the claim's commit record
 	r := &Runtime{o: Options{CacheStates: 1 << 20, CacheBytes: 1 << 30}}
-	m.task = &task{r: r, proc: &counter{every: 3, limit: modelLimit}, wake: make(chan struct{}, 1), phase: running, checkpointAt: time.Unix(0, 0)}
+	m.task = &task{r: r, proc: &counter{every: 3, limit: modelLimit}, wake: make(chan struct{}, 1), phase: running, dueAtOnce: 1 + m.random.IntN(4), checkpointAt: time.Unix(0, 0)}
 	m.task.table = newTable(m.task.proc, "in", 0, m.from)
 	m.task.table.disorder, m.task.table.maxValue = m.disorder(), modelLimit
 	m.task.table.deadLetter = func(r *kgo.Record, reject *Reject) (Output, error) {
@@ -302,7 +302,7 @@ func (m *model) compare() error {
 	for _, c := range []struct {
 		what      string
 		want, got []string
-	}{{"outputs", want.out, m.out}, {"dead letters", want.dead, m.dead}, {"states", describe(want.states), describe(states)}} {
+	}{{"outputs", byEntity(want.out), byEntity(m.out)}, {"dead letters", want.dead, m.dead}, {"states", describe(want.states), describe(states)}} {
 		if !slices.Equal(c.want, c.got) {
 			return fmt.Errorf("%s are\n%q, should be\n%q", c.what, c.got, c.want)
 		}

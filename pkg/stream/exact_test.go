@@ -28,7 +28,7 @@ func (w *world) requireExactOutputs() {
 	w.t.Helper()
 	for p := range w.partitions {
 		want := truthOf(w.recordsOf("in", p), 3, 0, defaultMaxRecord)
-		require.Equal(w.t, want.out, list(w.recordsOf("out", p)), "outputs of partition %d", p)
+		require.Equal(w.t, byEntity(want.out), byEntity(list(w.recordsOf("out", p))), "outputs of partition %d", p)
 		require.Equal(w.t, want.dead, list(w.recordsOf("dead", p)), "dead letters of partition %d", p)
 	}
 }

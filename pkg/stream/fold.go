@@ -23,13 +23,20 @@ func (t *task) fold(ctx context.Context, records []*kgo.Record) error {
 	if err := t.room(ctx, len(records)); err != nil {
 		return err
 	}
-	eventTime, err := t.decode(ctx, records)
-	if err != nil {
+	if err := t.decode(ctx, records); err != nil {
 		return err
 	}
-	if err := t.load(ctx, records, eventTime); err != nil {
+	if err := t.load(ctx, records); err != nil {
 		return err
 	}
+	if err := t.foldSlots(records); err != nil {
+		return err
+	}
+	return t.fireDue(ctx)
+}
+
+// foldSlots folds the records that the slots hold.
+func (t *task) foldSlots(records []*kgo.Record) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for i, r := range records {
@@ -50,20 +57,19 @@ func (t *task) fold(ctx context.Context, records []*kgo.Record) error {
 // errProcessing marks a fault of the processor: repeating it would repeat the fault.
 var errProcessing = errors.New("the processor failed")
 
-// decode fills the slots. It returns the highest event time among them.
-func (t *task) decode(ctx context.Context, records []*kgo.Record) (eventTime int64, err error) {
+// decode fills the slots.
+func (t *task) decode(ctx context.Context, records []*kgo.Record) (err error) {
 	t.slots = t.slots[:0]
 	for i, r := range records {
 		var s slot
 		if s.route, err = t.proc.Decode(i, r); err != nil {
 			if s.route, s.reject, err = t.undecoded(ctx, i, r, err); err != nil {
-				return 0, err
+				return err
 			}
 		}
-		eventTime = max(eventTime, s.route.EventTime)
 		t.slots = append(t.slots, s)
 	}
-	return eventTime, nil
+	return nil
 }
 
 // undecoded handles an error of Decode: what is wrong with the record is a reject; what passes by itself is waited for.
@@ -117,8 +123,8 @@ func (t *task) room(ctx context.Context, n int) error {
 	}
 }
 
-// load brings the entities of the slots into memory, and those whose timers fire on the way.
-func (t *task) load(ctx context.Context, records []*kgo.Record, eventTime int64) error {
+// load brings the entities of the slots into memory.
+func (t *task) load(ctx context.Context, records []*kgo.Record) error {
 	t.missing = t.missing[:0]
 	t.mu.Lock()
 	for i := range t.slots {
@@ -140,60 +146,8 @@ func (t *task) load(ctx context.Context, records []*kgo.Record, eventTime int64)
 			t.touched += e.state.Touch()
 		}
 	}
-	watermark := t.table.watermark(max(t.table.now.eventTime, eventTime))
 	t.mu.Unlock()
-	if err := t.loadDue(ctx, watermark); err != nil {
-		return err
-	}
 	return t.fetch(ctx)
-}
-
-// loadDue adds the entities whose timers a watermark passes to those that are missing in memory.
-func (t *task) loadDue(ctx context.Context, watermark int64) error {
-	if t.table.timed == nil || t.mirror == nil {
-		return nil
-	}
-	if t.horizon < watermark {
-		// Further ahead than asked for, so that not every chunk asks.
-		if err := t.loadHints(ctx, watermark+time.Hour.Milliseconds()); err != nil {
-			return err
-		}
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for _, key := range t.table.dueUncached(watermark) {
-		if t.table.entities[key] == nil { // two hints may name it
-			t.table.put(key).loading = true
-			t.missing = append(t.missing, key)
-		}
-	}
-	return nil
-}
-
-// loadHints takes the mirror's timers up to a moment into the table's queue.
-func (t *task) loadHints(ctx context.Context, before int64) error {
-	for limit := state.MaxChunk; ; limit *= 2 {
-		var due []state.Entry
-		err := persist(ctx, t.trouble, func() (err error) {
-			due, err = t.mirror.mirror.Due(ctx, t.mirror.position.Load(), before, limit)
-			return err
-		})
-		if err != nil {
-			return fmt.Errorf("asking for due timers: %w", err)
-		}
-		if len(due) == limit {
-			continue
-		}
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		for _, d := range due {
-			if t.table.entities[d.Key] == nil {
-				t.table.timers.push(timer{d.Timer, d.Key})
-			}
-		}
-		t.horizon = before
-		return nil
-	}
 }
 
 // fetch loads the states of the missing entities from the mirror.

@@ -32,7 +32,8 @@ type Processor interface {
 // TimerProcessor is a Processor whose entities have timers: their States are Timed.
 type TimerProcessor interface {
 	Processor
-	// Fire is called when the watermark has passed the entity's next timer, before any later record is folded.
+	// Fire is called when the watermark has passed the entity's next timer, before any later record of the entity is
+	// folded. It sets the timer anew, to a later time, or stops it. The order among entities means nothing.
 	Fire(t *Turn, due int64) error
 }
 

@@ -83,7 +83,7 @@ func (m *watchedMirror) Rebuild(ctx context.Context, position int64, entries ite
 	return m.mirror.Rebuild(ctx, position, entries)
 }
 
-func (m *watchedMirror) Due(ctx context.Context, position, before int64, limit int) ([]state.Entry, error) {
+func (m *watchedMirror) Due(ctx context.Context, position, after, before int64, limit int) ([]state.Entry, error) {
 	m.store.called("due", m.partition)
-	return m.mirror.Due(ctx, position, before, limit)
+	return m.mirror.Due(ctx, position, after, before, limit)
 }

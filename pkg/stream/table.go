@@ -59,6 +59,7 @@ type table struct {
 	saved checkpoint // the newest in the changelog, or on its way there
 
 	timers timerQueue
+	pruned int // how many there were when the queue was last rid of outdated ones
 	turn   Turn
 }
 
@@ -122,9 +123,9 @@ func (t *table) fold(slot int, r *kgo.Record, route Route, reject *Reject, e *en
 		return nil // fetched again after a rewind
 	}
 	// A record that is skipped below still moves time, as it did when it was folded.
-	if route.EventTime > t.now.eventTime {
-		t.now.eventTime = route.EventTime
-		if err := t.fire(r.Offset); err != nil {
+	t.now.eventTime = max(t.now.eventTime, route.EventTime)
+	if e != nil && t.timed != nil && r.Offset >= e.applied {
+		if err := t.fire(e, r.Offset); err != nil {
 			return err
 		}
 	}

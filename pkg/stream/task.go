@@ -84,12 +84,13 @@ type task struct {
 	troubled     string    // why the store is out of reach
 
 	// The folding goroutine's own.
-	records *recordReader
-	slots   []slot
-	missing []string
-	touched int       // so that it is not left out
-	log     topicInfo // the changelog with its leaders as last known
-	horizon int64     // timers of uncached entities that are due up to here are in the table's queue
+	records   *recordReader
+	slots     []slot
+	missing   []string
+	touched   int       // so that it is not left out
+	log       topicInfo // the changelog with its leaders as last known
+	dueAtOnce int       // how many entities' timers fire between two looks at what room there is
+	horizon   int64     // timers of uncached entities that are due up to here are in the table's queue
 }
 
 // claim is the commit that makes a task the owner.
@@ -228,6 +229,9 @@ func (t *task) sated() bool {
 
 // process folds what is fetched until the task fails or the context ends.
 func (t *task) process(ctx context.Context) error {
+	if err := t.fireDue(ctx); err != nil { // what the owner before had not come to
+		return err
+	}
 	for {
 		set, err := t.next(ctx)
 		if err != nil {

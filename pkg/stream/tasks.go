@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/pqlstream/pqlstream/pkg/state"
 )
 
 // assigned makes a task for each new partition. It returns at once: taking over happens beside the group's loop.
@@ -47,6 +49,7 @@ func (r *Runtime) add(tp topicPartition, member string) {
 		member:    member,
 		log:       r.logs[tp.topic],
 		records:   newRecordReader(tp.topic, tp.partition),
+		dueAtOnce: state.MaxChunk,
 		waiting:   "is being taken over",
 	}
 	t.identity = identityOf(r.cluster, t.input, t.changelog, r.o.Group)

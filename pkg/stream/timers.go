@@ -4,6 +4,7 @@ import (
 	"container/heap"
 	"fmt"
 	"math"
+	"slices"
 )
 
 // timer is a hint that an entity's timer is due: its state decides.
@@ -39,34 +40,57 @@ func (q timerQueue) next() int64 {
 	return q[0].due
 }
 
-// fire fires every timer that the watermark has passed, before the record at an offset is folded.
-func (t *table) fire(offset int64) error {
+// fire fires an entity's timers that the watermark has passed, before the record at an offset is folded.
+func (t *table) fire(e *entity, offset int64) error {
 	watermark := t.watermark(t.now.eventTime)
-	for t.timers.next() <= watermark {
-		hint := heap.Pop(&t.timers).(timer)
-		e := t.entities[hint.key]
-		if e == nil || e.timer != hint.due || e.state == nil {
-			continue // outdated: the timer was set anew or fired
-		}
+	for e.state != nil && e.timer != 0 && e.timer <= watermark {
+		due := e.timer
 		t.now.next = max(t.now.next, offset)
 		e.timer = 0
-		if err := t.run(nil, e, func(turn *Turn) error { return t.timed.Fire(turn, hint.due) }); err != nil {
+		if err := t.run(nil, e, func(turn *Turn) error { return t.timed.Fire(turn, due) }); err != nil {
 			return fmt.Errorf("firing the timer of %q: %w", e.key, err)
 		}
 		e.applied = max(e.applied, offset)
-		if e.timer == hint.due || !t.turn.changed {
-			return fmt.Errorf("the timer of %q that was due at %d is still set after it has fired", e.key, hint.due)
+		if e.timer != 0 && e.timer <= due || !t.turn.changed {
+			return fmt.Errorf("the timer of %q that was due at %d is still set after it has fired", e.key, due)
 		}
 	}
 	return nil
 }
 
-// dueUncached returns the keys of entities outside memory whose timers a watermark passes.
-func (t *table) dueUncached(watermark int64) (keys []string) {
-	for _, hint := range t.timers {
-		if hint.due <= watermark && t.entities[hint.key] == nil {
-			keys = append(keys, hint.key)
+// takeDue takes hints off the queue up to a moment, at most so many. It returns the entities that they name in the queue's
+// order: those in memory whose timers they are, and those outside, which are to be loaded.
+func (t *table) takeDue(before int64, limit int) (due []*entity, missing []string) {
+	for len(due) < limit && t.timers.next() <= before {
+		hint := heap.Pop(&t.timers).(timer)
+		e := t.entities[hint.key]
+		if e == nil {
+			e = t.put(hint.key)
+			e.loading = true
+			missing = append(missing, hint.key)
+		} else if e.timer != hint.due {
+			continue // outdated: the timer was set anew or fired
 		}
+		due = append(due, e)
 	}
-	return keys
+	return due, missing
 }
+
+// prune drops the hints that are outdated once they are most of the queue. Of entities outside memory the mirror has those
+// beyond the horizon up to which it was asked.
+func (t *table) prune(horizon int64) {
+	if len(t.timers) <= 2*max(len(t.entities), t.pruned)+hintsKept {
+		return
+	}
+	t.timers = slices.DeleteFunc(t.timers, func(hint timer) bool {
+		if e := t.entities[hint.key]; e != nil {
+			return e.timer != hint.due && !e.loading
+		}
+		return hint.due > horizon
+	})
+	heap.Init(&t.timers)
+	t.pruned = len(t.timers)
+}
+
+// hintsKept is how many hints are too few to look for outdated ones.
+const hintsKept = 4096

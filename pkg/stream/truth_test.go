@@ -4,13 +4,15 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // truth is what has to come of one input partition: the counter's job done in one plain loop, without tables, commits
-// or takeovers. Outputs come in the order of the records that led to them.
+// or takeovers. Outputs come in the order of the records that led to them; what order those of different entities have is
+// nobody's business, see byEntity.
 type truth struct {
 	out    []string
 	dead   []string
@@ -94,4 +96,15 @@ func describe(states map[string]count) (list []string) {
 		list = append(list, fmt.Sprintf("%s: n=%d incarnation=%d due=%d digest=%d padding=%d", key, s.n, s.incarnation, s.due, s.digest, s.padding))
 	}
 	return list
+}
+
+var incarnation = regexp.MustCompile(`incarnation=\d+`)
+
+// byEntity brings outputs together by entity, each one's in the order in which they came.
+func byEntity(outputs []string) []string {
+	outputs = slices.Clone(outputs)
+	slices.SortStableFunc(outputs, func(a, b string) int {
+		return cmp.Compare(incarnation.FindString(a), incarnation.FindString(b))
+	})
+	return outputs
 }

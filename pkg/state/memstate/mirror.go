@@ -124,13 +124,13 @@ func (m *mirror) Rebuild(ctx context.Context, position int64, entries iter.Seq2[
 }
 
 // Due implements state.Mirror.
-func (m *mirror) Due(ctx context.Context, position, before int64, limit int) (due []state.Entry, err error) {
+func (m *mirror) Due(ctx context.Context, position, after, before int64, limit int) (due []state.Entry, err error) {
 	err = m.call(ctx, "reading timers of", func(c *contents) error {
 		if !c.ready || c.position < position || c.timers == nil {
 			return state.ErrMismatch
 		}
 		for key, timer := range c.timers {
-			if timer <= before {
+			if timer > after && timer <= before {
 				due = append(due, state.Entry{Key: key, Timer: timer})
 			}
 		}

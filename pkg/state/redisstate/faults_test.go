@@ -148,7 +148,7 @@ func TestTemporaryErrorsAreNoMismatches(t *testing.T) {
 		isTemporary(t, err)
 		isTemporary(t, m.Apply(t.Context(), state.Chunk{From: 1, To: 2}))
 		isTemporary(t, m.Rebuild(t.Context(), 1, chunks(1)))
-		_, err = m.Due(t.Context(), 1, 1, 1)
+		_, err = m.Due(t.Context(), 1, 0, 1, 1)
 		isTemporary(t, err)
 		_, err = s.Get(t.Context(), partition, "a")
 		isTemporary(t, err)

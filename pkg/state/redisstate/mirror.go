@@ -44,9 +44,9 @@ func (m *mirror) Claim(ctx context.Context) (state.Status, error) {
 }
 
 // Due implements state.Mirror.
-func (m *mirror) Due(ctx context.Context, position, before int64, limit int) ([]state.Entry, error) {
+func (m *mirror) Due(ctx context.Context, position, after, before int64, limit int) ([]state.Entry, error) {
 	const doing = "reading timers of"
-	args := []any{position, before, max(limit, 0)}
+	args := []any{position, after, before, max(limit, 0)}
 	reply, err := m.run(ctx, doing, dueScript, []string{m.meta, m.timers}, args)
 	if err != nil {
 		return nil, err

@@ -121,7 +121,7 @@ func TestAttack21ChangedBetweenCheckAndWrite(t *testing.T) {
 			}
 			require.ErrorIs(t, other.Apply(t.Context(), state.Chunk{From: 2, To: 3, Entries: chunk.Entries}), state.ErrMismatch)
 			_, loading := other.Load(t.Context(), 1, []string{"a", "b"})
-			_, asking := other.Due(t.Context(), 1, 1, 1)
+			_, asking := other.Due(t.Context(), 1, 0, 1, 1)
 			require.ErrorIs(t, errors.Join(loading, asking), state.ErrMismatch)
 		})
 	}

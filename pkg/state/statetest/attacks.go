@@ -27,7 +27,7 @@ func attack13Bucket(f *fixture) {
 func attack13Timers(f *fixture) {
 	m := f.owned(5, 7, timer("a", 10))
 	f.EvictTimers(partition)
-	_, err := m.Due(f.ctx, 7, 100, 10)
+	_, err := m.Due(f.ctx, 7, 0, 100, 10)
 	require.ErrorIs(f, err, state.ErrMismatch)
 	err = m.Apply(f.ctx, state.Chunk{From: 7, To: 8, Entries: []state.Entry{timer("b", 10)}})
 	require.ErrorIs(f, err, state.ErrMismatch)
@@ -73,7 +73,7 @@ func attack13Flush(f *fixture) {
 	f.Flush()
 	f.mismatch(m, 7, "a")
 	f.notReady("a")
-	_, err := m.Due(f.ctx, 7, 1, 1)
+	_, err := m.Due(f.ctx, 7, 0, 1, 1)
 	require.ErrorIs(f, err, state.ErrMismatch)
 	f.rebuild(m, 7, put("a", "1"))
 	f.apply(m, 7, 8, put("a", "2"))
@@ -114,7 +114,7 @@ func attack16Half(f *fixture) {
 			f.mismatch(reader, 7, "a")
 			f.mismatch(reader, 1, "a")
 			f.mismatch(reader, 0, "a")
-			_, err := reader.Due(f.ctx, 0, 100, 10)
+			_, err := reader.Due(f.ctx, 0, 0, 100, 10)
 			require.ErrorIs(f, err, state.ErrMismatch)
 			yield(nil, crash)
 		}
@@ -126,7 +126,7 @@ func attack16Half(f *fixture) {
 
 	f.rebuild(m, 9, put("c", "new"))
 	f.holds(m, 9, map[string]string{"a": "-", "b": "-", "c": "new", "gone": "-"})
-	due, err := m.Due(f.ctx, 9, 100, 10)
+	due, err := m.Due(f.ctx, 9, 0, 100, 10)
 	require.NoError(f, err)
 	require.Empty(f, due)
 }
@@ -290,7 +290,7 @@ func (f *fixture) refused(m state.Mirror, position int64, want error) {
 	require.ErrorIs(f, err, want)
 	_, err = m.Load(f.ctx, position, []string{"a"})
 	require.ErrorIs(f, err, want)
-	_, err = m.Due(f.ctx, position, 100, 10)
+	_, err = m.Due(f.ctx, position, 0, 100, 10)
 	require.ErrorIs(f, err, want)
 	c := state.Chunk{From: position, To: position + 1, Entries: []state.Entry{put("a", "wrong")}}
 	require.ErrorIs(f, m.Apply(f.ctx, c), want)

@@ -17,7 +17,7 @@ func fresh(f *fixture) {
 	require.Equal(f, state.Status{}, f.claim(m))
 	f.mismatch(m, 0, "a")
 	f.notReady("a")
-	_, err := m.Due(f.ctx, 0, 100, 10)
+	_, err := m.Due(f.ctx, 0, 0, 100, 10)
 	require.ErrorIs(f, err, state.ErrMismatch)
 	require.Equal(f, state.Status{}, f.claim(m), "claiming makes no mirror")
 }
@@ -68,7 +68,7 @@ func rebuildReplaces(f *fixture) {
 	f.apply(m, 7, 8, put("c", "1"))
 	f.rebuild(m, 9)
 	f.holds(m, 9, map[string]string{"a": "-", "b": "-", "c": "-"})
-	due, err := m.Due(f.ctx, 9, 100, 10)
+	due, err := m.Due(f.ctx, 9, 0, 100, 10)
 	require.NoError(f, err)
 	require.Empty(f, due)
 
@@ -116,7 +116,7 @@ func lastCounts(f *fixture) {
 	f.apply(m, 7, 8, put("a", "1"), state.Entry{Key: "b"}, put("c", "1"), put("d", "1"),
 		state.Entry{Key: "a"}, put("b", "2"), put("c", "2"), timer("d", 5), put("d", "3"))
 	f.holds(m, 8, map[string]string{"a": "-", "b": "2", "c": "2", "d": "3"})
-	due, err := m.Due(f.ctx, 8, 100, 10)
+	due, err := m.Due(f.ctx, 8, 0, 100, 10)
 	require.NoError(f, err)
 	require.Empty(f, due)
 }
@@ -125,7 +125,7 @@ func timers(f *fixture) {
 	now := int64(1_764_000_000_123) // as large as a moment is: ms of the year 2025
 	due := func(m state.Mirror, position, before int64, limit int) []string {
 		f.Helper()
-		entries, err := m.Due(f.ctx, position, before, limit)
+		entries, err := m.Due(f.ctx, position, 0, before, limit)
 		require.NoError(f, err)
 		s := []string{}
 		for _, e := range entries {
@@ -136,13 +136,16 @@ func timers(f *fixture) {
 	m := f.owned(5, 7, timer("late", now+300), timer("early", now-100), put("none", "x"), timer("now", now))
 	require.Equal(f, []string{"early-100", "now+0"}, due(m, 7, now, 10))
 	require.Equal(f, []string{"early-100"}, due(m, 7, now, 1))
+	after, err := m.Due(f.ctx, 7, now-100, now, 10)
+	require.NoError(f, err)
+	require.Equal(f, []state.Entry{{Key: "now", Timer: now}}, after)
 	require.Equal(f, []string{"early-100"}, due(m, 7, now-1, 10))
 	require.Empty(f, due(m, 7, now-101, 10))
 	require.Empty(f, due(m, 7, now, 0))
 
 	f.apply(m, 7, 8, put("early", "its timer is off"), state.Entry{Key: "now", Timer: now}, timer("late", now+1), timer("none", now+2))
 	require.Equal(f, []string{"late+1", "none+2"}, due(m, 8, now+1000, 10))
-	_, err := m.Due(f.ctx, 9, now, 10)
+	_, err = m.Due(f.ctx, 9, 0, now, 10)
 	require.ErrorIs(f, err, state.ErrMismatch)
 
 	var many []state.Entry
@@ -168,7 +171,7 @@ func bytesOfEveryKind(f *fixture) {
 	m := f.owned(5, 7, entries[:6]...)
 	f.apply(m, 7, 8, entries[6:]...)
 	f.holds(m, 8, want)
-	due, err := m.Due(f.ctx, 8, 1000, 1000)
+	due, err := m.Due(f.ctx, 8, 0, 1000, 1000)
 	require.NoError(f, err)
 	require.Len(f, due, len(keys))
 	for i, e := range due {
@@ -216,7 +219,7 @@ func apart(f *fixture) {
 	f.rebuild(mirrors[3], 35, put("b", "x"))
 	for i, m := range mirrors[:3] {
 		f.holds(m, int64(10*i), map[string]string{"a": "state", "b": "-"})
-		due, err := m.Due(f.ctx, int64(10*i), 100, 10)
+		due, err := m.Due(f.ctx, int64(10*i), 0, 100, 10)
 		require.NoError(f, err)
 		require.Equal(f, []state.Entry{{Key: "a", Timer: int64(i + 1)}}, due)
 	}
@@ -245,7 +248,7 @@ func endedContext(f *fixture) {
 	plain(f.T, err)
 	plain(f.T, m.Apply(ctx, state.Chunk{From: 7, To: 8}))
 	plain(f.T, m.Rebuild(ctx, 8, inSlices(nil)))
-	_, err = m.Due(ctx, 7, 1, 1)
+	_, err = m.Due(ctx, 7, 0, 1, 1)
 	plain(f.T, err)
 	_, err = f.Reader.Get(ctx, partition, "a")
 	plain(f.T, err)

@@ -1,4 +1,4 @@
--- KEYS: meta, timers. ARGV: identity, buckets, token, position, before, limit.
+-- KEYS: meta, timers. ARGV: identity, buckets, token, position, after, before, limit.
 if ready ~= '1' or buckets ~= ARGV[2] then
   return {'MISMATCH', 'it is not ready'}
 end
@@ -9,4 +9,4 @@ local what = lost()
 if what then
   return {'MISMATCH', what}
 end
-return {'OK', redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', ARGV[5], 'WITHSCORES', 'LIMIT', 0, ARGV[6])}
+return {'OK', redis.call('ZRANGEBYSCORE', KEYS[2], '(' .. ARGV[5], ARGV[6], 'WITHSCORES', 'LIMIT', 0, ARGV[7])}

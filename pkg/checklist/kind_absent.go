@@ -1,0 +1,213 @@
+package checklist
+
+import (
+	"encoding/binary"
+	"math"
+	"slices"
+
+	"github.com/pqlstream/pqlstream/pkg/usage"
+)
+
+var absentKind = Kind{
+	Name: "absent",
+	Doc: "Done when an event has not come for a length of time after another: as soon as no event from within that time is " +
+		"expected any more. The one that must not come counts when it comes strictly later, up to the end of that time " +
+		"inclusive. Each `after` event begins the time anew, beside what runs already. Live it is done while the event has not " +
+		"come since: when it comes it is undone, and needs an `after` that is no earlier. The order of arrival does not matter " +
+		"up to a disorder of a day, or of 15 times `for` if that is less; an `after` event that comes later than that does not " +
+		"count. It keeps the time of the newest event, the stretches of time of the last day in which an `after` is in vain, at " +
+		"most 16, and the times of 32 `after` events: the oldest that still counts and those of the last day, of which, if there " +
+		"are more, some are left out that lie within 96 minutes between two others. They are only missed where an event that must " +
+		"not come is late.",
+	Fields: []Field{
+		{Name: "event", Doc: "what must not come: the event's name, or a list of names of which any counts", Required: true},
+		whereField,
+		{Name: "after", Doc: "the event after which it must not come: `event` and `where`", Required: true},
+		{Name: "for", Doc: "for how long, measured exactly: `14d` are 336 hours; at most 366 days", Required: true},
+		{Name: "live", Doc: "`true`: the step is undone again when the event comes after all", Default: "done once is done for good"}},
+	Example: "{id: no_ticket, kind: absent, event: ticket_opened, after: {event: import_finished}, for: 14d}",
+	build: func(b *builder) rule {
+		b.onEvent()
+		b.onMoment("after", b.d.After)
+		r := &absentRule{span: b.span("for", b.d.For), live: b.d.Live, after: b.d.After.events()}
+		r.late = lateness(r.span)
+		r.need = b.spanWords(b.d.For) + " without " + b.d.Event.String()
+		return r
+	},
+}
+
+// absentRule keeps an absentWork.
+type absentRule struct {
+	span, late  int64
+	live        bool
+	after, need string
+}
+
+// absentWork is encoded as the newest time, how many after events are pending, those as distances from the newest time back to
+// the first, then each from the one before, and the bounds of inVain, which begin at most a day before the newest time: that
+// is what their distances start from.
+type absentWork struct {
+	newest  int64 // time of the newest event of either role
+	pending []int64
+	inVain  cover // at which times an after is of no use
+}
+
+type absentRoom struct{ pending, inVain [timeRoom]int64 }
+
+const mustNot, afterOf = 0, 1 // its roles
+
+func (r *absentRule) update(w *Work, in *Input) (changed, done bool) {
+	var room absentRoom
+	at := happened(in)
+	s, ok := readAbsent(*w, &room)
+	if !ok {
+		s = absentWork{newest: at, pending: room.pending[:0], inVain: room.inVain[:0]}
+	}
+	s.newest = max(s.newest, at)
+	if in.Role == mustNot {
+		r.came(&s, at)
+	} else {
+		r.began(&s, at)
+	}
+	s.inVain = s.inVain.since(s.newest - r.late)
+	s.forget(s.newest - r.late)
+	var out [absentMost]byte
+	return keep(w, s.append(out[:0])), false
+}
+
+// came takes in that what must not come did.
+func (r *absentRule) came(s *absentWork, at int64) {
+	from := at - r.span
+	if r.live {
+		from = minTime - 1
+	}
+	s.inVain = s.inVain.add(from, at)
+	s.pending = slices.DeleteFunc(s.pending, func(t int64) bool { return t >= from && t < at })
+}
+
+// began takes in an after event.
+func (r *absentRule) began(s *absentWork, at int64) {
+	if at < s.newest-r.late || s.inVain.holds(at) {
+		return
+	}
+	if i, found := slices.BinarySearch(s.pending, at); !found {
+		s.pending = slices.Insert(s.pending, i, at)
+	}
+}
+
+// forget drops after events: all but one of those before a time, since whatever is still to come concerns them alike, and
+// what is too many of the others.
+func (s *absentWork) forget(before int64) {
+	for len(s.pending) > 1 && s.pending[1] < before {
+		s.pending = slices.Delete(s.pending, 1, 2)
+	}
+	for len(s.pending) > maxTimes {
+		s.pending = thinned(s.pending)
+	}
+}
+
+// thinned drops the inner time whose neighbours are closest, so that those that stay are spread.
+func thinned(times []int64) []int64 {
+	least, closest := 1, int64(math.MaxInt64)
+	for i := 1; i < len(times)-1; i++ {
+		if apart := times[i+1] - times[i-1]; apart < closest {
+			least, closest = i, apart
+		}
+	}
+	return slices.Delete(times, least, least+1)
+}
+
+// absentMost is the most bytes of a working set. The first pending time can be far from the newest and from the next.
+const absentMost = timeBound + 1 + 2*timeBound + (maxTimes-2)*nearBound + (maxTimes-2)*nearBound
+
+func (s *absentWork) append(w Work) Work {
+	w = append(binary.AppendVarint(w, s.newest), byte(len(s.pending)))
+	if len(s.pending) > 0 {
+		w = binary.AppendUvarint(w, uint64(s.newest-s.pending[0]))
+		w = appendTimes(w, s.pending[0], s.pending[1:])
+	}
+	return appendTimes(w, s.newest-dayMillis-1, s.inVain)
+}
+
+// readAbsent reads a working set; it is not ok if that is empty or malformed.
+func readAbsent(w Work, room *absentRoom) (s absentWork, ok bool) {
+	s.newest, s.pending, w, ok = readPending(w, room.pending[:0])
+	if n := len(s.pending); !ok || n > 1 && s.pending[1] < s.newest-dayMillis {
+		return s, false
+	}
+	s.inVain, w, ok = readCover(room.inVain[:0], w, maxTimes, s.newest-dayMillis-1, s.newest)
+	return s, ok && len(w) == 0 && s.sound()
+}
+
+// readPending reads how a working set begins.
+func readPending(w Work, pending []int64) (newest int64, _ []int64, rest Work, ok bool) {
+	n := 0
+	if newest, w, ok = readTime(w); ok {
+		n, w, ok = readNumber(w)
+	}
+	if !ok || n == 0 {
+		return newest, pending, w, ok
+	}
+	back, size := uvarint(w)
+	if size == 0 || back > uint64(newest-minTime) {
+		return 0, nil, nil, false
+	}
+	first := newest - int64(back)
+	pending, rest, ok = readTimes(append(pending, first), w[size:], n-1, first, newest)
+	return newest, pending, rest, ok && len(pending) == n
+}
+
+// sound says whether the newest event is still seen, and nothing pending is in vain.
+func (s *absentWork) sound() bool {
+	n, v := len(s.pending), len(s.inVain)
+	if !(n > 0 && s.pending[n-1] == s.newest) && !(v > 0 && s.inVain[v-1] == s.newest) {
+		return false
+	}
+	return !slices.ContainsFunc(s.pending, s.inVain.holds)
+}
+
+// judge looks at the oldest pending time only.
+func (r *absentRule) judge(w Work, m *Moment) (done bool, next int64) {
+	var room [timeRoom]int64
+	_, pending, _, ok := readPending(w, room[:0])
+	if !ok || len(pending) == 0 {
+		return false, Never
+	}
+	if due := pending[0] + r.span; due > m.Watermark {
+		return false, due
+	}
+	return true, Never
+}
+
+func (r *absentRule) valid(w Work) bool {
+	var room absentRoom
+	_, ok := readAbsent(w, &room)
+	return ok || len(w) == 0
+}
+
+func (r *absentRule) count(w Work, _ []usage.Value) float64 {
+	var room [timeRoom]int64
+	if _, pending, _, ok := readPending(w, room[:0]); ok && len(pending) > 0 {
+		return 1
+	}
+	return 0
+}
+
+func (r *absentRule) appendNeed(b []byte, have float64) []byte {
+	if have < 1 {
+		return append(append(append(b, r.after...), ", then "...), r.need...)
+	}
+	return append(append(append(b, r.need...), " after "...), r.after...)
+}
+
+func (r *absentRule) traits() traits {
+	return traits{target: 2, shape: r.shape(), bound: workBound + absentMost, timed: true, uncredited: true, milestones: true}
+}
+
+// shape differs where inVain does.
+func (r *absentRule) shape() string {
+	if r.live {
+		return "absent, live"
+	}
+	return "absent"
+}
