@@ -280,3 +280,18 @@ func TestStepsThatCountTwice(t *testing.T) {
 	w.warnOfDoubleCounting()
 	assert.Equal(t, []*Problem{{"steps[3].steps", "counts twice what a and b count by themselves: give these weight 0, or some"}}, w.found)
 }
+
+func TestZonesThatCountNoDays(t *testing.T) {
+	const want = "zone: nothing counts days: there is neither a trial nor a step of days or with a window of days"
+	for rest, warns := range map[string]bool{
+		"steps: [{id: a, kind: event, event: a}]":                                        true,
+		"steps: [{id: a, kind: count, event: a, at_least: 2, within: 24h}]":              true,
+		"steps: [{id: a, kind: count, event: a, at_least: 2, within: 1d}]":               false,
+		"steps: [{id: a, kind: days, event: a, at_least: 2}]":                            false,
+		"steps: [{id: a, kind: event, event: a}]\nsignup: {event: s}\ntrial: {days: 14}": false,
+	} {
+		messages := warned(t, "version: 1\nname: x\nzone: Europe/Berlin\ntiers: [{name: all, threshold: 1}]\n"+rest)
+		assert.Equal(t, warns, len(messages) == 1 && messages[0] == want, "%s: %s", rest, messages)
+		assert.Equal(t, warns, len(messages) > 0, "%s: %s", rest, messages)
+	}
+}

@@ -84,6 +84,15 @@ func example(k checklist.Kind) string {
 	return "  - " + strings.ReplaceAll(strings.TrimSpace(k.Example), "\n", "\n    ")
 }
 
+// around is what examples of steps need beside themselves.
+const around = `
+signup: {event: signed_up}
+trial: {days: 14}
+properties: [{name: seats, type: long, from: [{event: signed_up}]}]
+tiers: [{name: all, threshold: 1}]
+steps:
+`
+
 // bound says what the example of a kind keeps at most.
 func bound(k checklist.Kind) (string, error) {
 	var step checklist.StepDef
@@ -94,7 +103,7 @@ func bound(k checklist.Kind) (string, error) {
 	for _, member := range step.Steps {
 		steps += "  - {id: " + member + ", kind: event, event: " + member + "}\n"
 	}
-	list, err := compiled("signup: {event: signed_up}\ntrial: {days: 14}\ntiers: [{name: all, threshold: 1}]\nsteps:\n" + steps)
+	list, err := compiled(around + steps)
 	if err != nil {
 		return "", fmt.Errorf("compiling the example of %s: %w", k.Name, err)
 	}
