@@ -46,13 +46,16 @@ func (f *initFlags) ask(q *questions) error {
 	q.text(&f.signup, "Which event is a sign-up?", "")
 	q.text(&f.converted, "Which event is a conversion, from free or trial to paid?", "")
 	if f.trial == unanswered {
-		f.trial = q.number("How many days does a trial take? 0: there is none.", "0", 3660)
+		f.trial = q.number("How many days does a trial take? 0: there is none.", "0", longestTrial)
 	}
 	q.text(&f.size, "Which property of the sign-up tells how many people the company has?", "company_size")
 	q.list(&f.steps, "Which 3 to 5 events are the key actions of an account that finds the product's value?")
 	q.text(&f.output, "Which file shall it be?", defaultOutput)
 	return q.err
 }
+
+// longestTrial is how many days checklists allow.
+const longestTrial = 366
 
 // errNobody ends the questions.
 var errNobody = errors.New("the answers have ended before the questions: give flags, see --help")

@@ -192,6 +192,7 @@ func TestSchemaRefuses(t *testing.T) {
 		"a window of weeks":       step("id: a, kind: count, event: x, at_least: 2, within: 2w"),
 		"a window of 0":           step("id: a, kind: count, event: x, at_least: 2, within: 0d"),
 		"distinct of nothing":     step("id: a, kind: distinct, event: x, at_least: 2, of: colour"),
+		"a trial of 0 days":       head + valid + ", trial: {days: 0}}",
 		"segment of nobody":       head + valid + ", segments: [{name: a, when: ''}]}",
 		"a horizon of nonsense":   head + valid + ", dedupe: {horizon: long}}",
 		"a horizon of a number":   head + valid + ", dedupe: {horizon: 24}}",

@@ -45,7 +45,7 @@ var parts = []Part{
 		eventField, whereField,
 	}},
 	{Name: "trial", of: reflect.TypeFor[TrialDef](), Doc: "An account's trial. Steps of kind `trial` go by it.", Fields: []Field{
-		{Name: "days", Required: true, Doc: "how many days it takes, a whole number above 0"},
+		{Name: "days", Required: true, Doc: fmt.Sprintf("how many days it takes, a whole number from 1 to %d", maxWithin)},
 		{Name: "starts", Default: "the sign-up", Doc: "the events that begin it"},
 		{Name: "ends", Default: "none do", Doc: "the events that finish it before its time"},
 	}},
