@@ -54,7 +54,9 @@ func encodeAmounts(w Work, amounts []amount) Work {
 // double reads a double in little-endian order.
 func double(w Work) float64 { return math.Float64frombits(binary.LittleEndian.Uint64(w)) }
 
-func appendDouble(w Work, f float64) Work { return binary.LittleEndian.AppendUint64(w, math.Float64bits(f)) }
+func appendDouble(w Work, f float64) Work {
+	return binary.LittleEndian.AppendUint64(w, math.Float64bits(f))
+}
 
 // plus adds up, short of infinity.
 func plus(a, b float64) float64 { return min(a+b, math.MaxFloat64) }

@@ -28,7 +28,8 @@ type Field struct {
 }
 
 // kinds is the one list of the kinds there are.
-var kinds = []Kind{eventKind, countKind, distinctKind, daysKind, sumKind, sequenceKind, absentKind, trialKind, anyKind, allKind}
+var kinds = []Kind{eventKind, countKind, distinctKind, daysKind, sumKind, ratioKind, sequenceKind, absentKind, scoreKind, trialKind,
+	anyKind, allKind}
 
 // Kinds returns the kinds of steps there are, in the order of the reference page.
 func Kinds() []Kind { return append([]Kind(nil), kinds...) }

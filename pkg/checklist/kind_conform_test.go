@@ -30,6 +30,23 @@ var variants = []struct{ zone, step string }{
 	{"", "{id: a, kind: distinct, event: x, of: user_id, at_least: 4, within: 1m}"},
 	{"", "{id: a, kind: distinct, event: x, of: properties.p, at_least: 3, within: 36h, live: true}"},
 	{"Pacific/Apia", "{id: a, kind: distinct, event: x, of: user_id, at_least: 2, within: 366d, live: true}"},
+	{"", "{id: a, kind: ratio, event: x, of: quantity, to: 7, at_least: 0.07}"},
+	{"", "{id: a, kind: ratio, event: x, of: properties.p, to: properties.q, at_least: 2, live: true}"},
+	{"", "{id: a, kind: ratio, event: x, of: quantity, to: account.seats, at_least: 0.8}"},
+	{"", "{id: a, kind: ratio, event: x, of: quantity, to: account.seats, at_least: 0.01, live: true}"},
+	{"", "{id: a, kind: ratio, event: x, of: quantity, to: account.seats, at_least: 0.8, adds: true}"},
+	{"", "{id: a, kind: ratio, event: x, of: quantity, to: 2, at_least: 0.8, adds: true, within: 36h}"},
+	{"", "{id: a, kind: ratio, event: x, of: properties.p, to: properties.q, at_least: 9, adds: true, within: 90m, live: true}"},
+	{"Europe/Berlin", "{id: a, kind: ratio, event: x, of: quantity, to: account.seats, at_least: 0.05, adds: true, within: 7d, live: true}"},
+	{"", "{id: a, kind: score, points: [{event: x, points: 1}, {event: y, points: 0.1}], at_least: 20}"},
+	{"", "{id: a, kind: score, points: [{event: x, points: 1, group: g}, {event: y, points: 5, group: h}, {event: z, points: 2.5}], " +
+		"caps: [{group: g, at_most: 4}, {group: h, at_most: 30}], half_life: 7d, at_least: 33.3}"},
+	{"Pacific/Apia", "{id: a, kind: score, points: [{event: x, points: 1, group: g}, {event: y, points: 5, group: h}, {event: z, points: 2.5}], " +
+		"caps: [{group: g, at_most: 4}, {group: h, at_most: 30}], half_life: 1d, at_least: 9, live: true}"},
+	{"", "{id: a, kind: sequence, first: {event: x}, then: {event: y}, within: 10m}"},
+	{"", "{id: a, kind: absent, event: x, after: {event: y}, for: 10m}"},
+	{"", "{id: a, kind: absent, event: x, after: {event: y}, for: 14d, live: true}"},
+	{"Europe/Berlin", "{id: a, kind: trial, finished: true}"},
 	{"", "{id: a, kind: any, steps: [saw_premium, asked_support], live: true}"},
 	{"", "{id: a, kind: all, steps: [saw_premium, asked_support], live: true}"},
 }
