@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -67,6 +69,9 @@ func checkChecklist(out io.Writer, file string, strict bool) (ok bool, err error
 	if err != nil {
 		return false, fmt.Errorf("checking %s: %w", file, err)
 	}
+	slices.SortStableFunc(warnings, func(a, b *checklist.Problem) int {
+		return cmp.Compare(report.lines.Of(a.Path), report.lines.Of(b.Path))
+	})
 	for _, w := range warnings {
 		report.write("warning", w)
 	}

@@ -55,6 +55,12 @@ func TestChecklistCheckWarns(t *testing.T) {
 	assert.Equal(t, exitDone, r.code, r.stderr)
 	assert.True(t, strings.HasPrefix(r.stdout, file+":9: warning: playbooks[0]: no tier uses the playbook unused\n"+file+": simple"), r.stdout)
 
+	several := write(t, validChecklist+"playbooks:\n  - {name: unused}\nexclude: ['false']\nzone: Asia/Tokyo\n")
+	r = pqlstream(t, "checklist", "check", several)
+	for i, want := range []string{":9: warning: playbooks", ":10: warning: exclude", ":11: warning: zone", ": simple"} {
+		assert.True(t, strings.HasPrefix(strings.Split(r.stdout, "\n")[i], several+want), r.stdout)
+	}
+
 	r = pqlstream(t, "checklist", "check", "--strict", file)
 	assert.Equal(t, exitFailed, r.code)
 	assert.Contains(t, r.stdout, ": warning: ")

@@ -223,9 +223,11 @@ var constraints = func() map[string]func(*schema) {
 		"step.at_least":        above0,
 		"step.day":             within(1, maxWithin),
 		"step.of":              func(s *schema) { s.Pattern = `^(user_id|quantity|properties\..+)$` },
-		"step.to":              func(s *schema) { s.Type = []string{"string", "number"} },
+		"step.to":              func(s *schema) { s.Type, s.Pattern = []string{"string", "number"}, `^(properties\.|account\.|[0-9.])` },
 		"step.steps":           func(s *schema) { s.MinItems, s.Items.Pattern = 1, namePattern.String() },
 		"step.points":          func(s *schema) { s.MinItems = 1 },
+		"points.points":        above0,
+		"cap.at_most":          above0,
 		"dedupe.limit":         within(0, maxDedupe),
 		"activity.users":       within(0, maxUsers),
 	}

@@ -140,9 +140,9 @@ func TestSchemaAcceptsTheExamples(t *testing.T) {
 	}
 }
 
-// TestSchemaKnowsTheWholeLanguage validates a file that has everything.
+// TestSchemaKnowsTheWholeLanguage validates a file that has everything, and that the compiler takes.
 func TestSchemaKnowsTheWholeLanguage(t *testing.T) {
-	assert.NoError(t, compiledSchema(t).Validate(asJSON(t, `
+	const text = `
 version: 3
 name: whole
 preset: simple
@@ -150,15 +150,29 @@ zone: Europe/Berlin
 signup: {event: [a, b], where: quantity > 1.0}
 converted: {event: c}
 trial: {days: 14, starts: {event: d}, ends: {event: e}}
-exclude: [account.test]
+exclude: [account.size < 0]
 segments: [{name: s, when: rate > 0.5}]
 tiers: [{name: large, when: account.size > 1, threshold: 0.5, escalate_at: 0.7, playbook: p}, {name: small}]
 properties: [{name: size, type: long, from: [{event: '*'}, {event: f, property: g}], default: 7}]
 playbooks: [{name: p, action: x, queue: x, owner: account.size, message: x, reason: x, refine: [{when: single_user, name: q, action: x}]}]
-steps: [{id: a, kind: event, event: x, weight: 0}, {id: b, kind: count, event: x, at_least: 2, within: 36h}]
+steps:
+  - {id: a, kind: event, event: x, weight: 0}
+  - {id: b, kind: count, event: x, at_least: 2, within: 36h, live: true}
+  - {id: c, kind: ratio, event: x, of: properties.y, to: 100, at_least: 0.8, adds: true, within: 90m}
+  - {id: d, kind: ratio, event: x, of: quantity, to: account.size, at_least: 0.8}
+  - {id: e, kind: sequence, first: {event: x, where: 'quantity > 1.0'}, then: {event: [y, z]}, within: 3d}
+  - {id: f, kind: absent, event: x, after: {event: y}, for: 14d}
+  - {id: g, kind: score, points: [{event: x, where: 'true', points: 2.5, group: h}], caps: [{group: h, at_most: 5}], half_life: 14d, at_least: 4, live: true}
+  - {id: i, kind: trial, day: 7}
+  - {id: j, kind: trial, finished: true}
+  - {id: k, kind: any, steps: [a, b], at_least: 2}
+  - {id: l, kind: all, steps: [a, b], live: true}
 dedupe: {horizon: 0, limit: 0}
 activity: {users: 20, role: role}
-`)))
+`
+	assert.NoError(t, compiledSchema(t).Validate(asJSON(t, text)))
+	_, err := compiled(text)
+	assert.NoError(t, err)
 }
 
 func TestSchemaRefuses(t *testing.T) {
@@ -193,10 +207,30 @@ func TestSchemaRefuses(t *testing.T) {
 		"a window of 0":           step("id: a, kind: count, event: x, at_least: 2, within: 0d"),
 		"distinct of nothing":     step("id: a, kind: distinct, event: x, at_least: 2, of: colour"),
 		"a trial of 0 days":       head + valid + ", trial: {days: 0}}",
+		"a share of nothing":      step("id: a, kind: ratio, event: x, of: quantity, to: limit, at_least: 0.8"),
+		"points of nothing":       step("id: a, kind: score, points: [{event: x, points: 0}], at_least: 2"),
+		"a moment of nothing":     step("id: a, kind: sequence, first: {event: x}, then: {where: 'true'}, within: 3d"),
+		"a trial's day 0":         step("id: a, kind: trial, day: 0"),
 		"segment of nobody":       head + valid + ", segments: [{name: a, when: ''}]}",
 		"a horizon of nonsense":   head + valid + ", dedupe: {horizon: long}}",
 		"a horizon of a number":   head + valid + ", dedupe: {horizon: 24}}",
 	} {
 		assert.Error(t, s.Validate(asJSON(t, text)), name)
+	}
+}
+
+// TestEveryFieldOfStepsIsSomeKinds holds that no field of a step is left to nobody.
+func TestEveryFieldOfStepsIsSomeKinds(t *testing.T) {
+	owned := map[string]bool{}
+	for _, f := range stepPart().Fields {
+		owned[f.Name] = true
+	}
+	for _, k := range Kinds() {
+		for _, f := range k.Fields {
+			owned[f.Name] = true
+		}
+	}
+	for _, f := range reflect.VisibleFields(reflect.TypeFor[StepDef]()) {
+		assert.True(t, owned[yamlName(f)], "no kind has the field %s", yamlName(f))
 	}
 }

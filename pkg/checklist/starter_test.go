@@ -33,7 +33,9 @@ func TestStartersAreValid(t *testing.T) {
 			assert.Empty(t, warned(t, string(text)), "%s", text)
 			assert.NoError(t, schema.Validate(asJSON(t, string(text))))
 			for line := range strings.Lines(string(text)) {
-				assert.Less(t, len(line), 140, line)
+				if !strings.HasPrefix(line, "#   - {id: ") { // an example of a kind is a line
+					assert.Less(t, len(line), 140, line)
+				}
 			}
 		}
 	}

@@ -50,7 +50,7 @@ func (w *warner) add(path, format string, args ...any) {
 
 func (w *warner) warnOfZone() {
 	countsDays := func(d StepDef) bool {
-		return d.Kind == "days" || d.Kind != "sequence" && d.Within != nil && d.Within.Unit == day
+		return d.Kind == "days" || d.HalfLife != nil || d.Kind != "sequence" && d.Within != nil && d.Within.Unit == day
 	}
 	if w.def.Zone != "" && w.def.Trial == nil && !slices.ContainsFunc(w.def.Steps, countsDays) {
 		w.add("zone", "nothing counts days: there is neither a trial nor a step of days or with a window of days")
