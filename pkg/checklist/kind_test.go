@@ -197,7 +197,7 @@ func TestWorkingSetsAreWhatTheirKindSays(t *testing.T) {
 		{"{id: a, kind: distinct, event: x, of: user_id, at_least: 9, within: 7d}", byUsers("c0", "a1", "c12", "a12", "b3", "a2"),
 			"\xd8\xb8\x02\x01a\x02\x01\x0c\x01b\x02\x00\x02\x01c\x02\x01\x10"},
 		{"{id: a, kind: sum, event: x, of: quantity, at_least: 9, within: 7d}", amountsOn(1.5, 3, 2, 0),
-			"\xc0\xb8\x02\x00\x00\x00\x00\x00\x00\x00\x40\x06\x00\x00\x00\x00\x00\x00\xf8\x3f"},
+			"\xc6\xb8\x02\x00\x00\x00\x00\x00\x00\xf8\x3f\x03\x00\x00\x00\x00\x00\x00\x00\x40"},
 		{"{id: a, kind: sum, event: x, of: quantity, at_least: 9}", ofQuantities(1.5), "\x00\x00\x00\x00\x00\x00\xf8\x3f"},
 	} {
 		step, w := stepOf(t, c.step), Work{}
