@@ -32,9 +32,9 @@ func (r *addedRule) update(w *Work, in *Input) (changed, done bool) {
 		if r.to.property != "" && len(*w) == 0 {
 			*w = append(*w, 0) // no limits yet
 		}
-		before := (*w)[:len(*w)-len(amounts)]
-		amounts, changed, done = r.add((*w)[len(before):], in.Event.OccurredAt, v)
-		*w = append(before, amounts...)
+		at := len(*w) - len(amounts)
+		amounts, changed, done = r.add((*w)[at:], in.Event.OccurredAt, v)
+		*w = append((*w)[:at], amounts...)
 	}
 	if r.to.property != "" {
 		if per, told := r.to.told(in.Event); told {
