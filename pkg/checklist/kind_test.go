@@ -25,7 +25,7 @@ func stepIn(t testing.TB, zone, text string) *Step {
 			rest += "\n  - {id: " + id + ", kind: event, event: " + id + "}"
 		}
 	}
-	c, err := compiled("version: 1\nname: one\nzone: " + zone + "\ntiers: [{name: all, threshold: 1}]\nsignup: {event: signed_up}\ntrial: {days: 14}\n" +
+	c, err := compiled("version: 1\nname: one\nzone: " + zone + "\ntiers: [{name: all, threshold: 1}]\nsignup: {event: signed_up}\ntrial: {days: 14, ends: {event: z}}\n" +
 		"properties: [{name: seats, type: long, from: [{event: signed_up}]}]\nsteps:\n  - " + text + rest)
 	require.NoError(t, err, text)
 	return &c.Steps()[0]
@@ -191,8 +191,8 @@ func TestWorkingSetsAreWhatTheirKindSays(t *testing.T) {
 		work   string
 	}{
 		{"{id: a, kind: count, event: x, at_least: 900}", make([]usage.Event, 300), "\xac\x02"},
-		{"{id: a, kind: count, event: x, at_least: 9, within: 7d}", onDays(3, 0, 3), "\xc0\xb8\x02\x01\x06\x02"},
-		{"{id: a, kind: days, event: x, at_least: 9}", onDays(3, 0, 3, 2), "\xc0\xb8\x02\x04\x02"},
+		{"{id: a, kind: count, event: x, at_least: 9, within: 7d}", onDays(3, 0, 3), "\xc6\xb8\x02\x02\x03\x01"},
+		{"{id: a, kind: days, event: x, at_least: 9}", onDays(3, 0, 3, 2), "\xc6\xb8\x02\x01\x02"},
 		{"{id: a, kind: distinct, event: x, of: user_id, at_least: 9}", ofUsers("m", "ab", "z", "a", "m"), "\x01a\x02ab\x01m\x01z"},
 		{"{id: a, kind: distinct, event: x, of: user_id, at_least: 9, within: 7d}", byUsers("c0", "a1", "c12", "a12", "b3", "a2"),
 			"\xd8\xb8\x02\x01a\x02\x01\x0c\x01b\x02\x00\x02\x01c\x02\x01\x10"},
@@ -212,9 +212,9 @@ func TestMalformedWorkingSetsAreNotValid(t *testing.T) {
 	for step, sets := range map[string][]string{
 		"{id: a, kind: event, event: x}":                {"\x00"},
 		"{id: a, kind: count, event: x, at_least: 900}": {"\x80", "\x01\x01", "\x00", "\x81\x00", "\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"},
-		"{id: a, kind: count, event: x, at_least: 9, within: 7d}": {"\x02", "\x02\x00", "\x02\x01\x00\x01", "\x02\x01\x01\x01",
+		"{id: a, kind: count, event: x, at_least: 9, within: 7d}": {"\x02", "\x02\x00", "\x02\x01\x00\x01", "\x02\x01\x01\x00",
 			"\x82\x00\x01", "\x02\x81\x00", "\x02\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"},
-		"{id: a, kind: days, event: x, at_least: 9}": {"\x80", "\x02\x00", "\x02\x01", "\xff\xff\xff\xff\x7f", "\x82\x00",
+		"{id: a, kind: days, event: x, at_least: 9}": {"\x80", "\x02\x00", "\xff\xff\xff\xff\x7f", "\x82\x00",
 			"\xfe\xff\xff\xff\xff\xff\xff\xff\xff\x01"},
 		"{id: a, kind: distinct, event: x, of: user_id, at_least: 9}": {"\x00", "\x02a", "\x01b\x01a", "\x01a\x01a", "\x48" + strings.Repeat("a", 72)},
 		"{id: a, kind: distinct, event: x, of: user_id, at_least: 9, within: 7d}": {"\x02", "\x82\x00\x01a\x01\x01", "\x02\x00\x01\x01", "\x02\x01a",
@@ -225,7 +225,7 @@ func TestMalformedWorkingSetsAreNotValid(t *testing.T) {
 			"\x02\x00\x00\x00\x00\x00\x00\xf0\x7f", "\x02\x00\x00\x00\x00\x00\x00\xf8\x3f\x00\x00\x00\x00\x00\x00\x00\xf8\x3f"},
 		"{id: a, kind: sum, event: x, of: quantity, at_least: 9}": {"\x00", "\x00\x00\x00\x00\x00\x00\xf8\xbf", "\x00\x00\x00\x00\x00\x00\xf8\x7f",
 			"\x00\x00\x00\x00\x00\x00\xf0\x7f"},
-		"{id: a, kind: days, event: x, at_least: 3, within: 7d}":           {"\x02\x01"},
+		"{id: a, kind: days, event: x, at_least: 3, within: 7d}":           {"\x02\x00"},
 		"{id: a, kind: distinct, event: x, of: properties.p, at_least: 9}": {"\x05abcd"},
 	} {
 		for _, set := range sets {
