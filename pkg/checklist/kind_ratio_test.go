@@ -274,6 +274,17 @@ func TestAddedUsageIsHeldAgainstLimitsInForce(t *testing.T) {
 	assert.Equal(t, int64(Never), next)
 }
 
+// TestTheLimitThatHoldsLongestDecides has a lower limit, in force for three days, that a later window reaches.
+func TestTheLimitThatHoldsLongestDecides(t *testing.T) {
+	step, w := stepOf(t, "{id: a, kind: ratio, event: x, of: quantity, at_least: 1, adds: true, to: properties.limit, within: 1d, live: true}"), Work{}
+	for _, ev := range []usage.Event{usedAt(1, 60, 30), usedAt(25, 30, 0), usedAt(73, 0, 60)} {
+		step.Update(&w, &Input{Event: &ev})
+	}
+	done, next := step.Judge(w, &Moment{})
+	assert.True(t, done)
+	assert.Equal(t, int64(2*dayMillis), next)
+}
+
 func TestRatioSaysWhatIsMissing(t *testing.T) {
 	for _, c := range []struct {
 		step     string
