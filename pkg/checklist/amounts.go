@@ -101,10 +101,10 @@ func addAmount(set Work, bucket int32, n float64) (_ Work, isNew bool) {
 }
 
 // add adds to a bucket and forgets those that forgetDays would. It says whether the amount is remembered, and whether a
-// window that holds the bucket has enough.
+// window that holds the bucket has enough; nil: who judges will find out.
 func (w *window) add(set Work, bucket int32, n float64, enough func(sum float64) bool) (_ Work, remembered, holds bool) {
 	set, isNew := addAmount(set, bucket, n)
-	holds = w.holdsAround(set, int64(bucket), enough)
+	holds = enough != nil && w.holdsAround(set, int64(bucket), enough)
 	if !isNew {
 		return set, true, holds
 	}

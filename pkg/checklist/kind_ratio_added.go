@@ -49,13 +49,16 @@ func (r *addedRule) update(w *Work, in *Input) (changed, done bool) {
 	return changed || done, done
 }
 
-// add says whether the amount is remembered, and whether there is enough with it, as far as that is known without an
-// account.
+// add says whether the amount is remembered, and whether there is enough with it, unless that is to be judged.
 func (r *addedRule) add(amounts Work, at int64, v float64) (_ Work, remembered, done bool) {
-	enough := func(sum float64) bool { return r.to.number > 0 && r.reaches(sum/r.to.number) }
-	if r.within == nil {
+	enough := func(sum float64) bool { return r.reaches(sum / r.to.number) }
+	isJudged := r.to.number == 0 || r.live
+	switch {
+	case r.within == nil:
 		amounts, _ = addAmount(amounts, 0, v)
-		return amounts, true, enough(all(amounts))
+		return amounts, true, !isJudged && enough(all(amounts))
+	case isJudged:
+		enough = nil
 	}
 	return r.within.add(amounts, r.within.bucket(at), v, enough)
 }
