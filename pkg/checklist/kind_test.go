@@ -113,6 +113,7 @@ func TestKinds(t *testing.T) {
 		{"{id: a, kind: count, event: x, at_least: 3, within: 1d}", onDays(0, 1, 0, 1, 0), 4},
 		{"{id: a, kind: count, event: x, at_least: 2, within: 7d}", onDays(40, 10, 4), 2},
 		{"{id: a, kind: count, event: x, at_least: 2, within: 7d}", onDays(40, 3, 3), -1}, // over 30 days late
+		{"{id: a, kind: count, event: x, at_least: 2, within: 7d}", onDays(0, 36, 6), 2},  // just 30
 		{"{id: a, kind: count, event: x, at_least: 2, within: 1d}", onDays(-20_001, -20_002, -20_001), 2},
 
 		{"{id: a, kind: distinct, event: x, of: user_id, at_least: 3}", ofUsers("a", "b", "a", "b"), -1},
@@ -125,6 +126,7 @@ func TestKinds(t *testing.T) {
 		{"{id: a, kind: distinct, event: x, of: user_id, at_least: 3, within: 7d}", byUsers("c12", "b9", "a3", "a5", "a6"), 4},
 		{"{id: a, kind: distinct, event: x, of: user_id, at_least: 1, within: 1d}", byUsers("a40", "b0"), 0},
 		{"{id: a, kind: distinct, event: x, of: user_id, at_least: 2, within: 7d}", byUsers("a40", "b0", "c0"), -1}, // over 7 days late
+		{"{id: a, kind: distinct, event: x, of: user_id, at_least: 2, within: 7d}", byUsers("a0", "b13", "c6"), 2},  // just 7
 		{"{id: a, kind: distinct, event: x, of: user_id, at_least: 2, within: 366d}", byUsers("a0", "b365"), 1},
 		{"{id: a, kind: distinct, event: x, of: user_id, at_least: 2, within: 366d}", byUsers("b366", "a0", "a1"), 2},
 
