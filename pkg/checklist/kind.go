@@ -3,7 +3,6 @@ package checklist
 import (
 	"math"
 	"strconv"
-	"strings"
 
 	"github.com/pqlstream/pqlstream/pkg/usage"
 )
@@ -121,9 +120,6 @@ func (d *StepDef) given() (names []string) {
 	}
 	return names
 }
-
-// events is how a step's events read in a sentence.
-func (d *StepDef) events() string { return strings.Join(d.Event, " or ") }
 
 // appendNumber formats without an exponent or needless digits.
 func appendNumber(b []byte, f float64) []byte { return strconv.AppendFloat(b, f, 'f', -1, 64) }

@@ -65,45 +65,50 @@ func (r *absentRule) update(w *Work, in *Input) (changed, done bool) {
 	}
 	s.newest = max(s.newest, at)
 	if in.Role == mustNot {
-		r.came(&s, at)
+		s.inVain, s.pending = r.came(s, at)
 	} else {
-		r.began(&s, at)
+		s.pending = r.began(s, at)
 	}
-	s.inVain = s.inVain.since(s.newest - r.late)
-	s.forget(s.newest - r.late)
+	s.inVain, s.pending = s.inVain.since(s.newest-r.late), remembered(s.pending, s.newest-r.late)
 	var out [absentMost]byte
 	return keep(w, s.append(out[:0])), false
 }
 
 // came takes in that what must not come did.
-func (r *absentRule) came(s *absentWork, at int64) {
+func (r *absentRule) came(s absentWork, at int64) (inVain cover, pending []int64) {
 	from := at - r.span
 	if r.live {
 		from = minTime - 1
 	}
-	s.inVain = s.inVain.add(from, at)
-	s.pending = slices.DeleteFunc(s.pending, func(t int64) bool { return t >= from && t < at })
+	return s.inVain.add(from, at), slices.DeleteFunc(s.pending, func(t int64) bool { return t >= from && t < at })
 }
 
 // began takes in an after event.
-func (r *absentRule) began(s *absentWork, at int64) {
+func (r *absentRule) began(s absentWork, at int64) (pending []int64) {
 	if at < s.newest-r.late || s.inVain.holds(at) {
-		return
+		return s.pending
 	}
-	if i, found := slices.BinarySearch(s.pending, at); !found {
-		s.pending = slices.Insert(s.pending, i, at)
+	i, found := slices.BinarySearch(s.pending, at)
+	if found {
+		return s.pending
 	}
+	return slices.Insert(s.pending, i, at)
 }
 
-// forget drops after events: all but one of those before a time, since whatever is still to come concerns them alike, and
+// remembered drops after events: all but one of those before a time, since whatever is still to come concerns them alike, and
 // what is too many of the others.
-func (s *absentWork) forget(before int64) {
-	for len(s.pending) > 1 && s.pending[1] < before {
-		s.pending = slices.Delete(s.pending, 1, 2)
+func remembered(pending []int64, since int64) []int64 {
+	n := 1
+	for n < len(pending) && pending[n] < since {
+		n++
 	}
-	for len(s.pending) > maxTimes {
-		s.pending = thinned(s.pending)
+	if n > 1 {
+		pending = slices.Delete(pending, 1, n)
 	}
+	for len(pending) > maxTimes {
+		pending = thinned(pending)
+	}
+	return pending
 }
 
 // thinned drops the inner time whose neighbours are closest, so that those that stay are spread.
@@ -131,30 +136,33 @@ func (s *absentWork) append(w Work) Work {
 
 // readAbsent reads a working set; it is not ok if that is empty or malformed.
 func readAbsent(w Work, room *absentRoom) (s absentWork, ok bool) {
-	s.newest, s.pending, w, ok = readPending(w, room.pending[:0])
-	if n := len(s.pending); !ok || n > 1 && s.pending[1] < s.newest-dayMillis {
+	n, oldest := 0, int64(0)
+	if s.newest, oldest, n, w, ok = readOldest(w); !ok {
+		return s, false
+	}
+	if s.pending = room.pending[:0]; n > 0 {
+		s.pending, w, ok = readTimes(append(s.pending, oldest), w, n-1, oldest, s.newest)
+	}
+	if !ok || len(s.pending) < n || n > 1 && s.pending[1] < s.newest-dayMillis {
 		return s, false
 	}
 	s.inVain, w, ok = readCover(room.inVain[:0], w, maxTimes, s.newest-dayMillis-1, s.newest)
-	return s, ok && len(w) == 0 && s.sound()
+	return s, ok && len(w) == 0
 }
 
-// readPending reads how a working set begins.
-func readPending(w Work, pending []int64) (newest int64, _ []int64, rest Work, ok bool) {
-	n := 0
+// readOldest reads how a working set begins: up to the first of so many pending times, if there are any.
+func readOldest(w Work) (newest, oldest int64, n int, rest Work, ok bool) {
 	if newest, w, ok = readTime(w); ok {
 		n, w, ok = readNumber(w)
 	}
 	if !ok || n == 0 {
-		return newest, pending, w, ok
+		return newest, 0, 0, w, ok
 	}
 	back, size := uvarint(w)
 	if size == 0 || back > uint64(newest-minTime) {
-		return 0, nil, nil, false
+		return 0, 0, 0, nil, false
 	}
-	first := newest - int64(back)
-	pending, rest, ok = readTimes(append(pending, first), w[size:], n-1, first, newest)
-	return newest, pending, rest, ok && len(pending) == n
+	return newest, newest - int64(back), n, w[size:], true
 }
 
 // sound says whether the newest event is still seen, and nothing pending is in vain.
@@ -168,12 +176,11 @@ func (s *absentWork) sound() bool {
 
 // judge looks at the oldest pending time only.
 func (r *absentRule) judge(w Work, m *Moment) (done bool, next int64) {
-	var room [timeRoom]int64
-	_, pending, _, ok := readPending(w, room[:0])
-	if !ok || len(pending) == 0 {
+	_, oldest, n, _, _ := readOldest(w)
+	if n == 0 {
 		return false, Never
 	}
-	if due := pending[0] + r.span; due > m.Watermark {
+	if due := oldest + r.span; due > m.Watermark {
 		return false, due
 	}
 	return true, Never
@@ -181,13 +188,12 @@ func (r *absentRule) judge(w Work, m *Moment) (done bool, next int64) {
 
 func (r *absentRule) valid(w Work) bool {
 	var room absentRoom
-	_, ok := readAbsent(w, &room)
-	return ok || len(w) == 0
+	s, ok := readAbsent(w, &room)
+	return ok && s.sound() || len(w) == 0
 }
 
 func (r *absentRule) count(w Work, _ []usage.Value) float64 {
-	var room [timeRoom]int64
-	if _, pending, _, ok := readPending(w, room[:0]); ok && len(pending) > 0 {
+	if _, _, n, _, _ := readOldest(w); n > 0 {
 		return 1
 	}
 	return 0

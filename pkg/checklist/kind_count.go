@@ -71,6 +71,12 @@ type windowedCountRule struct {
 
 func (r *windowedCountRule) update(w *Work, in *Input) (changed, done bool) {
 	day := r.within.bucket(in.Event.OccurredAt)
+	if _, isNew, ok := addNewest(w, day, true); ok {
+		if isNew {
+			*w = r.within.forget(*w, true)
+		}
+		return true, r.count(*w, nil) >= r.target
+	}
 	var room [dayRoom]dayCount
 	days, _ := appendDays(room[:0], *w, true)
 	days = addToDay(days, day)
@@ -88,9 +94,7 @@ func (r *windowedCountRule) valid(w Work) bool {
 }
 
 func (r *windowedCountRule) count(w Work, _ []usage.Value) float64 {
-	var room [dayRoom]dayCount
-	days, _ := appendDays(room[:0], w, true)
-	events, _ := latest(days, r.within.width)
+	events, _ := r.within.latest(w, true)
 	return float64(events)
 }
 
@@ -100,16 +104,14 @@ func (r *windowedCountRule) appendNeed(b []byte, have float64) []byte {
 }
 
 func (r *windowedCountRule) traits() traits {
-	return traits{target: r.target, shape: "count by " + r.within.shape, bound: workBound + r.within.buckets()*countedBound}
+	return traits{target: r.target, shape: "counts by " + r.within.shape, bound: workBound + r.within.buckets()*countedBound}
 }
 
 // liveCountRule keeps what windowedCountRule does, also while the step is done.
 type liveCountRule struct{ windowedCountRule }
 
 func (r *liveCountRule) judge(w Work, m *Moment) (done bool, next int64) {
-	var room [dayRoom]dayCount
-	days, _ := appendDays(room[:0], w, true)
-	return r.within.holds(days, m.Watermark, func(events uint64, _ int) bool { return float64(events) >= r.target })
+	return r.within.holds(w, true, m.Watermark, func(events uint64, _ int) bool { return float64(events) >= r.target })
 }
 
 func (r *liveCountRule) traits() traits {

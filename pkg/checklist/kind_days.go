@@ -43,6 +43,12 @@ type daysRule struct {
 
 func (r *daysRule) update(w *Work, in *Input) (changed, done bool) {
 	day := r.calendar.day(in.Event.OccurredAt)
+	if changed, _, ok := addNewest(w, day, false); ok {
+		if changed && r.within != nil {
+			*w = r.within.forget(*w, false)
+		}
+		return changed, changed && r.count(*w, nil) >= r.target
+	}
 	var room [dayRoom]dayCount
 	days, _ := appendDays(room[:0], *w, false)
 	if hasDay(days, day) {
@@ -67,13 +73,14 @@ func (r *daysRule) valid(w Work) bool {
 }
 
 func (r *daysRule) count(w Work, _ []usage.Value) float64 {
-	var room [dayRoom]dayCount
-	days, _ := appendDays(room[:0], w, false)
-	if r.within == nil {
-		return float64(len(days))
+	if r.within != nil {
+		_, active := r.within.latest(w, false)
+		return float64(active)
 	}
-	_, active := latest(days, r.within.width)
-	return float64(active)
+	n := 0.0
+	for days := (dayReader{rest: w}); days.next(); n++ {
+	}
+	return n
 }
 
 func (r *daysRule) appendNeed(b []byte, have float64) []byte {
@@ -83,18 +90,16 @@ func (r *daysRule) appendNeed(b []byte, have float64) []byte {
 
 func (r *daysRule) traits() traits {
 	if r.within == nil {
-		return traits{target: r.target, shape: "days of " + r.calendar.name, bound: workBound + int(r.target)*dayBound}
+		return traits{target: r.target, shape: "active days of " + r.calendar.name, bound: workBound + int(r.target)*dayBound}
 	}
-	return traits{target: r.target, shape: "days within, " + r.calendar.name, bound: workBound + r.within.buckets()*dayBound}
+	return traits{target: r.target, shape: "active days within, " + r.calendar.name, bound: workBound + r.within.buckets()*dayBound}
 }
 
 // liveDaysRule keeps what daysRule does, also while the step is done.
 type liveDaysRule struct{ daysRule }
 
 func (r *liveDaysRule) judge(w Work, m *Moment) (done bool, next int64) {
-	var room [dayRoom]dayCount
-	days, _ := appendDays(room[:0], w, false)
-	return r.within.holds(days, m.Watermark, func(_ uint64, active int) bool { return float64(active) >= r.target })
+	return r.within.holds(w, false, m.Watermark, func(_ uint64, active int) bool { return float64(active) >= r.target })
 }
 
 func (r *liveDaysRule) traits() traits {

@@ -152,17 +152,29 @@ func (r *windowedDistinctRule) update(w *Work, in *Input) (changed, done bool) {
 	if age >= r.span { // forgotten at once
 		return r.target <= 1, r.target <= 1
 	}
-	if age >= 0 && knows(values, value, age) {
-		return false, false
+	noted := false
+	if age >= 0 {
+		changed, noted = mark(values, value, age)
 	}
-	changed = true
-	for n := (*sightings)(w).see(value, bucket, r.span); r.most > 0 && n > r.most; n-- {
-		changed = !(*sightings)(w).dropOldest(value) && changed
+	if !noted {
+		changed = r.see(w, value, bucket)
+	}
+	if !changed {
+		return false, false
 	}
 	if age = max(0, age); r.most == 0 { // otherwise the judge looks
 		_, done = r.crowded(*w, age, age+r.within.width)
 	}
-	return changed, done
+	return true, done
+}
+
+// see notes a value, and drops what are too many then. The set has not changed if that is the value itself.
+func (r *windowedDistinctRule) see(w *Work, value string, bucket int) (changed bool) {
+	changed = true
+	for n := (*sightings)(w).see(value, bucket, r.span); r.most > 0 && n > r.most; n-- {
+		changed = !(*sightings)(w).dropOldest(value) && changed
+	}
+	return changed
 }
 
 // crowded says whether any of the windows that begin from one number of buckets before the newest to below another has

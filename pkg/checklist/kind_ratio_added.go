@@ -2,97 +2,94 @@ package checklist
 
 import (
 	"math"
+	"slices"
 
 	"github.com/pqlstream/pqlstream/pkg/usage"
 )
 
-// addedRule keeps the amounts that add up, see amount: by the window's buckets, or all of them at bucket 0. Before them
-// stand the limits, if the events tell them: levels of the share of the limit that a unit is.
+// addedRule keeps the amounts that add up: by the window's buckets, or all of them at bucket 0. Before them stand the
+// limits, if the events tell them: levels of the share of the limit that a unit is.
 type addedRule struct {
 	ratioRule
 	within *window // nil: the whole life
 }
 
-// addedRoom is where a working set's parts are read to.
-type addedRoom struct {
-	limits  [maxLevels]level
-	amounts [dayRoom]amount
-}
-
-func (r *addedRule) read(room *addedRoom, w Work) (limits []level, amounts []amount, ok bool) {
-	if r.to.property != "" {
-		if limits, w, ok = appendLevels(room.limits[:0], w, maxLevels); !ok {
-			return nil, nil, false
-		}
+// split returns the limits of a working set and its amounts. It is not ok when the limits are malformed.
+func (r *addedRule) split(room *[maxLevels]level, w Work) (limits []level, amounts Work, ok bool) {
+	if r.to.property == "" {
+		return nil, w, true
 	}
-	amounts, ok = appendAmounts(room.amounts[:0], w)
-	return limits, amounts, ok
+	return appendLevels(room[:0], w, maxLevels)
 }
 
 func (r *addedRule) update(w *Work, in *Input) (changed, done bool) {
-	var room addedRoom
-	limits, amounts, _ := r.read(&room, *w)
-	if r.to.property != "" {
-		if per, told := r.to.told(in.Event); told {
-			limits, changed = insertLevel(limits, level{in.Event.OccurredAt, per}, in.Watermark, maxLevels)
-		}
+	var room [maxLevels]level
+	limits, amounts, ok := r.split(&room, *w)
+	if !ok {
+		limits, amounts, *w = nil, nil, (*w)[:0]
 	}
 	if v, ok := r.of.number(in.Event); ok && v > 0 {
-		var counted bool
-		amounts, counted, done = r.add(amounts, in.Event.OccurredAt, v)
-		changed = changed || counted || done
-	}
-	if changed {
-		*w = (*w)[:0]
-		if r.to.property != "" {
-			*w = encodeLevels(*w, limits)
+		if r.to.property != "" && len(*w) == 0 {
+			*w = append(*w, 0) // no limits yet
 		}
-		*w = encodeAmounts(*w, amounts)
+		at := len(*w) - len(amounts)
+		amounts, changed, done = r.add((*w)[at:], in.Event.OccurredAt, v)
+		*w = append((*w)[:at], amounts...)
 	}
-	return changed, done
+	if r.to.property != "" {
+		if per, told := r.to.told(in.Event); told {
+			limits, told = insertLevel(limits, level{in.Event.OccurredAt, per}, in.Watermark, maxLevels)
+			if told {
+				var room [1 + maxLevels*(varintBound+8)]byte
+				*w = slices.Replace(*w, 0, len(*w)-len(amounts), encodeLevels(room[:0], limits)...)
+			}
+			changed = changed || told
+		}
+	}
+	return changed || done, done
 }
 
-// add says whether the amount is remembered, and whether there is enough with it, as far as that is known without an
-// account.
-func (r *addedRule) add(amounts []amount, at int64, v float64) (_ []amount, counted, done bool) {
-	if r.within == nil {
-		amounts, place, _ := addAmount(amounts, 0, v)
-		return amounts, true, r.to.number > 0 && r.reaches(amounts[place].sum/r.to.number)
+// add says whether the amount is remembered, and whether there is enough with it, unless that is to be judged.
+func (r *addedRule) add(amounts Work, at int64, v float64) (_ Work, remembered, done bool) {
+	enough := func(sum float64) bool { return r.reaches(sum / r.to.number) }
+	isJudged := r.to.number == 0 || r.live
+	switch {
+	case r.within == nil:
+		amounts, _ = addAmount(amounts, 0, v)
+		return amounts, true, !isJudged && enough(all(amounts))
+	case isJudged:
+		enough = nil
 	}
-	bucket := r.within.bucket(at)
-	amounts, _, _ = addAmount(amounts, bucket, v)
-	done = r.to.number > 0 && r.reaches(r.within.mostWith(amounts, bucket)/r.to.number)
-	amounts = r.within.forgetAmounts(amounts)
-	return amounts, bucket >= amounts[0].bucket, done
+	return r.within.add(amounts, r.within.bucket(at), v, enough)
+}
+
+// all is what amounts of the whole life add up to.
+func all(amounts Work) float64 {
+	r := amountReader{set: amounts}
+	r.next()
+	return r.sum
 }
 
 func (r *addedRule) valid(w Work) bool {
-	var room addedRoom
-	limits, amounts, ok := r.read(&room, w)
-	if r.within == nil && (len(amounts) > 1 || len(amounts) == 1 && amounts[0].bucket != 0) {
+	var room [maxLevels]level
+	limits, amounts, ok := r.split(&room, w)
+	if !ok || !validAmounts(amounts) || len(w) > 0 && len(limits)+len(amounts) == 0 {
 		return false
 	}
-	return ok && (len(w) == 0 || len(limits)+len(amounts) > 0)
+	return r.within != nil || len(amounts) == 0 || len(amounts) == 1+8 && amounts[0] == 0
 }
 
 func (r *addedRule) count(w Work, account []usage.Value) float64 {
-	var room addedRoom
-	limits, amounts, _ := r.read(&room, w)
+	var room [maxLevels]level
+	limits, amounts, _ := r.split(&room, w)
 	per := r.to.per(account)
 	if r.to.property != "" {
 		per = newestValue(limits)
 	}
-	return min(r.newest(amounts)*per, math.MaxFloat64)
-}
-
-func (r *addedRule) newest(amounts []amount) float64 {
-	switch {
-	case r.within != nil:
-		return r.within.latestSum(amounts)
-	case len(amounts) > 0:
-		return amounts[0].sum
+	if r.within == nil {
+		return min(all(amounts)*per, math.MaxFloat64)
 	}
-	return 0
+	return min(r.within.latestSum(amounts)*per, math.MaxFloat64)
 }
 
 func (r *addedRule) traits() traits {
@@ -111,8 +108,8 @@ func (r *addedRule) traits() traits {
 type judgedAddedRule struct{ addedRule }
 
 func (r *judgedAddedRule) judge(w Work, m *Moment) (done bool, next int64) {
-	var room addedRoom
-	limits, amounts, _ := r.read(&room, w)
+	var room [maxLevels]level
+	limits, amounts, _ := r.split(&room, w)
 	if r.to.property != "" {
 		done, next = r.judgeLimits(limits, amounts, m.Watermark)
 	} else {
@@ -125,7 +122,7 @@ func (r *judgedAddedRule) judge(w Work, m *Moment) (done bool, next int64) {
 }
 
 // judgeLimits looks at every limit that the watermark has not passed, for the one that holds longest.
-func (r *judgedAddedRule) judgeLimits(limits []level, amounts []amount, watermark int64) (done bool, next int64) {
+func (r *judgedAddedRule) judgeLimits(limits []level, amounts Work, watermark int64) (done bool, next int64) {
 	tried := 0.0
 	for i := len(limits) - 1; i >= 0 && counting(limits, i, watermark); i-- {
 		if limits[i].value <= tried {
@@ -145,10 +142,10 @@ func (r *judgedAddedRule) judgeLimits(limits []level, amounts []amount, watermar
 
 // holds says whether there is enough of amounts of which each unit is such a share, and the watermark from which on there
 // isn't.
-func (r *judgedAddedRule) holds(amounts []amount, watermark int64, per float64) (holds bool, end int64) {
+func (r *judgedAddedRule) holds(amounts Work, watermark int64, per float64) (holds bool, end int64) {
 	enough := func(sum float64) bool { return r.reaches(sum * per) }
 	if r.within == nil {
-		return enough(r.newest(amounts)), Never
+		return enough(all(amounts)), Never
 	}
 	return r.within.sumsHold(amounts, watermark, enough)
 }

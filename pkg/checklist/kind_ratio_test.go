@@ -32,6 +32,17 @@ func levelsOf(levels ...float64) (events []usage.Event) {
 
 func seats(n int64) []usage.Value { return []usage.Value{usage.LongValue(n)} }
 
+// compiling compiles each step once.
+func compiling(t *testing.T) func(step string) *Step {
+	steps := map[string]*Step{}
+	return func(step string) *Step {
+		if steps[step] == nil {
+			steps[step] = stepOf(t, step)
+		}
+		return steps[step]
+	}
+}
+
 // doneAt folds events of one input, each at a watermark so many hours before the newest, and returns the place of the
 // one at which the step was done, -1 when it never was.
 func doneAt(step *Step, account []usage.Value, lateness int64, events ...usage.Event) int {
@@ -102,7 +113,7 @@ func TestRatiosFollowTheAccount(t *testing.T) {
 
 // TestLevelsDontMindTheOrder lets events come late by up to some hours, and asks for any event that reaches the share.
 func TestLevelsDontMindTheOrder(t *testing.T) {
-	r := rand.New(rand.NewPCG(1, 7))
+	r, stepOf := rand.New(rand.NewPCG(1, 7)), compiling(t)
 	for range 3000 {
 		lateness := r.Int64N(8) // never more than 8 events within it
 		var events []usage.Event
@@ -113,10 +124,10 @@ func TestLevelsDontMindTheOrder(t *testing.T) {
 		}
 		arrive := disorder(r, events, lateness)
 		for _, to := range []string{"100", "properties.limit", "account.seats"} {
-			step := stepOf(t, "{id: a, kind: ratio, event: x, of: quantity, at_least: 0.8, to: "+to+"}")
+			step := stepOf("{id: a, kind: ratio, event: x, of: quantity, at_least: 0.8, to: " + to + "}")
 			require.Equal(t, reached, doneAt(step, seats(100), lateness, arrive...) >= 0, "%s: %+v", to, arrive)
 		}
-		added := stepOf(t, "{id: a, kind: ratio, event: x, of: quantity, at_least: 3, to: properties.limit, adds: true}")
+		added := stepOf("{id: a, kind: ratio, event: x, of: quantity, at_least: 3, to: properties.limit, adds: true}")
 		for i := range events {
 			events[i].Properties = []usage.Property{{Key: "limit", Value: usage.LongValue(10 + r.Int64N(400))}}
 		}
@@ -202,9 +213,9 @@ func TestOnlyLevelsThatCountAreKept(t *testing.T) {
 
 // TestAddedUsageDoesNotMindTheOrder compares windows of amounts with their definition.
 func TestAddedUsageDoesNotMindTheOrder(t *testing.T) {
-	r := rand.New(rand.NewPCG(3, 7))
+	r, stepOf := rand.New(rand.NewPCG(3, 7)), compiling(t)
 	for range 2000 {
-		width, limit := 1+r.Int64N(6), float64(1+r.IntN(40))
+		width, limit := 1+r.Int64N(6), float64(1+3*r.IntN(13))
 		var events []usage.Event
 		var used [40]float64
 		for range r.IntN(25) {
@@ -225,13 +236,13 @@ func TestAddedUsageDoesNotMindTheOrder(t *testing.T) {
 		}
 		name := fmt.Sprintf("{id: a, kind: ratio, event: x, of: quantity, at_least: 1, adds: true, to: %v", limit)
 		within := fmt.Sprintf(", within: %dh", width)
-		require.Equal(t, all >= limit*(1-1e-9), doneAt(stepOf(t, name+"}"), nil, 0, events...) >= 0)
-		require.Equal(t, most >= limit*(1-1e-9), doneAt(stepOf(t, name+within+"}"), nil, 0, events...) >= 0, "%v", used)
+		require.Equal(t, all >= limit*(1-1e-9), doneAt(stepOf(name+"}"), nil, 0, events...) >= 0)
+		require.Equal(t, most >= limit*(1-1e-9), doneAt(stepOf(name+within+"}"), nil, 0, events...) >= 0, "%v", used)
 
 		byEvents := strings.Replace(name, fmt.Sprint("to: ", limit), "to: properties.limit", 1)
 		byAccount := strings.Replace(name, fmt.Sprint("to: ", limit), "to: account.seats", 1)
 		for _, text := range []string{name, byEvents, byAccount} {
-			live, w := stepOf(t, text+within+", live: true}"), Work{}
+			live, w := stepOf(text+within+", live: true}"), Work{}
 			for i := range events {
 				live.Update(&w, &Input{Event: &events[i], Moment: Moment{Account: seats(int64(limit))}})
 			}
@@ -261,6 +272,17 @@ func TestAddedUsageIsHeldAgainstLimitsInForce(t *testing.T) {
 	done, next = step.Judge(w, &Moment{Watermark: next})
 	assert.False(t, done)
 	assert.Equal(t, int64(Never), next)
+}
+
+// TestTheLimitThatHoldsLongestDecides has a lower limit, in force for three days, that a later window reaches.
+func TestTheLimitThatHoldsLongestDecides(t *testing.T) {
+	step, w := stepOf(t, "{id: a, kind: ratio, event: x, of: quantity, at_least: 1, adds: true, to: properties.limit, within: 1d, live: true}"), Work{}
+	for _, ev := range []usage.Event{usedAt(1, 60, 30), usedAt(25, 30, 0), usedAt(73, 0, 60)} {
+		step.Update(&w, &Input{Event: &ev})
+	}
+	done, next := step.Judge(w, &Moment{})
+	assert.True(t, done)
+	assert.Equal(t, int64(2*dayMillis), next)
 }
 
 func TestRatioSaysWhatIsMissing(t *testing.T) {

@@ -159,8 +159,8 @@ func (r *scoreRule) update(w *Work, in *Input) (changed, done bool) {
 func (r *scoreRule) reaches(score float64) bool { return score >= r.target*(1-1e-9) }
 
 func (r *scoreRule) valid(w Work) bool {
-	scored := len(w) == 0
-	if !scored && len(w) != 8*len(r.groups) {
+	some := len(w) == 0
+	if !some && len(w) != 8*len(r.groups) {
 		return false
 	}
 	for ; len(w) > 0; w = w[8:] {
@@ -168,9 +168,9 @@ func (r *scoreRule) valid(w Work) bool {
 		if !(sum >= 0 && sum <= math.MaxFloat64) || math.Signbit(sum) {
 			return false
 		}
-		scored = scored || sum > 0
+		some = some || sum > 0
 	}
-	return scored
+	return some
 }
 
 func (r *scoreRule) count(w Work, _ []usage.Value) (score float64) {

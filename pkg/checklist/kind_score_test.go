@@ -106,9 +106,9 @@ func naiveScore(events []scoredAt, day int, halfLife float64) float64 {
 }
 
 func TestScoresDontMindTheOrder(t *testing.T) {
-	r := rand.New(rand.NewPCG(1, 8))
+	r, stepOf := rand.New(rand.NewPCG(1, 8)), compiling(t)
 	for range 3000 {
-		halfLife, target, wide := 1+r.IntN(20), 20+r.IntN(100), 1+r.IntN(30)
+		halfLife, target, wide := 1+r.IntN(9), 20+5*r.IntN(20), 1+r.IntN(30)
 		var events, arrive []scoredAt
 		for n, at := r.IntN(30), 0; len(events) < n; at = r.IntN(wide) {
 			events = append(events, scoredAt{uint8(r.IntN(3)), at})
@@ -124,7 +124,7 @@ func TestScoresDontMindTheOrder(t *testing.T) {
 		for day := range wide {
 			most = max(most, naiveScore(events, day, float64(halfLife)))
 		}
-		step := stepOf(t, fmt.Sprintf("%s%d, half_life: %dd}", scoring, target, halfLife))
+		step := stepOf(fmt.Sprintf("%s%d, half_life: %dd}", scoring, target, halfLife))
 		require.Len(t, arrive, len(events))
 		require.Equal(t, most >= float64(target)*(1-1e-9), scoreDone(step, arrive) >= 0, "%d, %d: %v", target, halfLife, arrive)
 
@@ -142,10 +142,10 @@ func TestScoresDontMindTheOrder(t *testing.T) {
 
 // TestLiveScoresLastUntilTheyDecay compares the judge with the definition, day by day.
 func TestLiveScoresLastUntilTheyDecay(t *testing.T) {
-	r := rand.New(rand.NewPCG(2, 8))
+	r, stepOf := rand.New(rand.NewPCG(2, 8)), compiling(t)
 	for range 1000 {
-		halfLife, target := 1+r.IntN(9), 20+r.IntN(60)
-		step, w := stepOf(t, fmt.Sprintf("%s%d, half_life: %dd, live: true}", scoring, target, halfLife)), Work{}
+		halfLife, target := 1+r.IntN(9), 20+5*r.IntN(12)
+		step, w := stepOf(fmt.Sprintf("%s%d, half_life: %dd, live: true}", scoring, target, halfLife)), Work{}
 		var events []scoredAt
 		for range r.IntN(20) {
 			e := scoredAt{uint8(r.IntN(3)), r.IntN(5)} // no day is older than those that are told apart

@@ -57,6 +57,7 @@ func TestSequence(t *testing.T) {
 		"a day of disorder":                   {"3d", []arrival{{0, 0}, {0, 4 * d}, {1, 3 * d}}, 2},
 		"more than that":                      {"3d", []arrival{{0, 0}, {0, 4*d + 1}, {1, 3 * d}}, -1},
 		"a first a day late":                  {"3d", []arrival{{1, 1}, {1, d}, {0, 0}}, 2},
+		"more than 15 minutes":                {"1m", []arrival{{0, 0}, {0, 900_002}, {1, 1}}, -1},
 		"15 minutes of disorder":              {"1m", []arrival{{0, 0}, {0, 900_000}, {1, 1}}, 2},
 	} {
 		w := Work{}
@@ -122,9 +123,8 @@ func hasPair(all []arrival, within int64) bool {
 
 func TestSequenceKeepsTheSameInAnyOrder(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 8))
-	kept := 0
+	step, kept := sequenceOf(t, "1h"), 0
 	for range 3000 {
-		step := sequenceOf(t, "1h")
 		var all []arrival
 		for range r.IntN(30) {
 			all = append(all, arrival{uint8(r.IntN(2) * r.IntN(2)), r.Int64N(15 * 3_600_000)})

@@ -82,7 +82,7 @@ func (r *sumRule) traits() traits {
 	return traits{target: r.target, shape: "sum " + r.of.name, bound: workBound + 8}
 }
 
-// windowedSumRule keeps buckets with their sums, see amount.
+// windowedSumRule keeps buckets with their sums: amounts.
 type windowedSumRule struct {
 	sumRule
 	within *window
@@ -93,27 +93,13 @@ func (r *windowedSumRule) update(w *Work, in *Input) (changed, done bool) {
 	if !ok {
 		return false, false
 	}
-	bucket := r.within.bucket(in.Event.OccurredAt)
-	var room [dayRoom]amount
-	amounts, _ := appendAmounts(room[:0], *w)
-	amounts, _, _ = addAmount(amounts, bucket, v)
-	done = r.enough(r.within.mostWith(amounts, bucket))
-	amounts = r.within.forgetAmounts(amounts)
-	*w = encodeAmounts((*w)[:0], amounts)
-	return done || bucket >= amounts[0].bucket, done
+	*w, changed, done = r.within.add(*w, r.within.bucket(in.Event.OccurredAt), v, r.enough)
+	return changed || done, done
 }
 
-func (r *windowedSumRule) valid(w Work) bool {
-	var room [dayRoom]amount
-	_, ok := appendAmounts(room[:0], w)
-	return ok
-}
+func (r *windowedSumRule) valid(w Work) bool { return validAmounts(w) }
 
-func (r *windowedSumRule) count(w Work, _ []usage.Value) float64 {
-	var room [dayRoom]amount
-	amounts, _ := appendAmounts(room[:0], w)
-	return r.within.latestSum(amounts)
-}
+func (r *windowedSumRule) count(w Work, _ []usage.Value) float64 { return r.within.latestSum(w) }
 
 func (r *windowedSumRule) appendNeed(b []byte, have float64) []byte {
 	return appendShare(appendWithin(r.appendMore(b, have), r.within), have, r.target)
@@ -121,16 +107,14 @@ func (r *windowedSumRule) appendNeed(b []byte, have float64) []byte {
 
 func (r *windowedSumRule) traits() traits {
 	n := r.within.buckets() // the first is as far from the epoch as days can be, each other a bucket from the one before
-	return traits{target: r.target, shape: "sum " + r.of.name + " by " + r.within.shape, bound: workBound + dayBound - 1 + n*(1+8)}
+	return traits{target: r.target, shape: "sums " + r.of.name + " by " + r.within.shape, bound: workBound + dayBound - 1 + n*(1+8)}
 }
 
 // liveSumRule keeps what windowedSumRule does, also while the step is done.
 type liveSumRule struct{ windowedSumRule }
 
 func (r *liveSumRule) judge(w Work, m *Moment) (done bool, next int64) {
-	var room [dayRoom]amount
-	amounts, _ := appendAmounts(room[:0], w)
-	return r.within.sumsHold(amounts, m.Watermark, r.enough)
+	return r.within.sumsHold(w, m.Watermark, r.enough)
 }
 
 func (r *liveSumRule) traits() traits {

@@ -25,7 +25,7 @@ func stepIn(t testing.TB, zone, text string) *Step {
 			rest += "\n  - {id: " + id + ", kind: event, event: " + id + "}"
 		}
 	}
-	c, err := compiled("version: 1\nname: one\nzone: " + zone + "\ntiers: [{name: all, threshold: 1}]\nsignup: {event: signed_up}\ntrial: {days: 14}\n" +
+	c, err := compiled("version: 1\nname: one\nzone: " + zone + "\ntiers: [{name: all, threshold: 1}]\nsignup: {event: signed_up}\ntrial: {days: 14, ends: {event: z}}\n" +
 		"properties: [{name: seats, type: long, from: [{event: signed_up}]}]\nsteps:\n  - " + text + rest)
 	require.NoError(t, err, text)
 	return &c.Steps()[0]
@@ -113,6 +113,7 @@ func TestKinds(t *testing.T) {
 		{"{id: a, kind: count, event: x, at_least: 3, within: 1d}", onDays(0, 1, 0, 1, 0), 4},
 		{"{id: a, kind: count, event: x, at_least: 2, within: 7d}", onDays(40, 10, 4), 2},
 		{"{id: a, kind: count, event: x, at_least: 2, within: 7d}", onDays(40, 3, 3), -1}, // over 30 days late
+		{"{id: a, kind: count, event: x, at_least: 2, within: 7d}", onDays(0, 36, 6), 2},  // just 30
 		{"{id: a, kind: count, event: x, at_least: 2, within: 1d}", onDays(-20_001, -20_002, -20_001), 2},
 
 		{"{id: a, kind: distinct, event: x, of: user_id, at_least: 3}", ofUsers("a", "b", "a", "b"), -1},
@@ -125,6 +126,7 @@ func TestKinds(t *testing.T) {
 		{"{id: a, kind: distinct, event: x, of: user_id, at_least: 3, within: 7d}", byUsers("c12", "b9", "a3", "a5", "a6"), 4},
 		{"{id: a, kind: distinct, event: x, of: user_id, at_least: 1, within: 1d}", byUsers("a40", "b0"), 0},
 		{"{id: a, kind: distinct, event: x, of: user_id, at_least: 2, within: 7d}", byUsers("a40", "b0", "c0"), -1}, // over 7 days late
+		{"{id: a, kind: distinct, event: x, of: user_id, at_least: 2, within: 7d}", byUsers("a0", "b13", "c6"), 2},  // just 7
 		{"{id: a, kind: distinct, event: x, of: user_id, at_least: 2, within: 366d}", byUsers("a0", "b365"), 1},
 		{"{id: a, kind: distinct, event: x, of: user_id, at_least: 2, within: 366d}", byUsers("b366", "a0", "a1"), 2},
 
@@ -191,13 +193,13 @@ func TestWorkingSetsAreWhatTheirKindSays(t *testing.T) {
 		work   string
 	}{
 		{"{id: a, kind: count, event: x, at_least: 900}", make([]usage.Event, 300), "\xac\x02"},
-		{"{id: a, kind: count, event: x, at_least: 9, within: 7d}", onDays(3, 0, 3), "\xc0\xb8\x02\x01\x06\x02"},
-		{"{id: a, kind: days, event: x, at_least: 9}", onDays(3, 0, 3, 2), "\xc0\xb8\x02\x04\x02"},
+		{"{id: a, kind: count, event: x, at_least: 9, within: 7d}", onDays(3, 0, 3), "\xc6\xb8\x02\x02\x03\x01"},
+		{"{id: a, kind: days, event: x, at_least: 9}", onDays(3, 0, 3, 2), "\xc6\xb8\x02\x01\x02"},
 		{"{id: a, kind: distinct, event: x, of: user_id, at_least: 9}", ofUsers("m", "ab", "z", "a", "m"), "\x01a\x02ab\x01m\x01z"},
 		{"{id: a, kind: distinct, event: x, of: user_id, at_least: 9, within: 7d}", byUsers("c0", "a1", "c12", "a12", "b3", "a2"),
 			"\xd8\xb8\x02\x01a\x02\x01\x0c\x01b\x02\x00\x02\x01c\x02\x01\x10"},
 		{"{id: a, kind: sum, event: x, of: quantity, at_least: 9, within: 7d}", amountsOn(1.5, 3, 2, 0),
-			"\xc0\xb8\x02\x00\x00\x00\x00\x00\x00\x00\x40\x06\x00\x00\x00\x00\x00\x00\xf8\x3f"},
+			"\xc6\xb8\x02\x00\x00\x00\x00\x00\x00\xf8\x3f\x03\x00\x00\x00\x00\x00\x00\x00\x40"},
 		{"{id: a, kind: sum, event: x, of: quantity, at_least: 9}", ofQuantities(1.5), "\x00\x00\x00\x00\x00\x00\xf8\x3f"},
 	} {
 		step, w := stepOf(t, c.step), Work{}
@@ -212,9 +214,9 @@ func TestMalformedWorkingSetsAreNotValid(t *testing.T) {
 	for step, sets := range map[string][]string{
 		"{id: a, kind: event, event: x}":                {"\x00"},
 		"{id: a, kind: count, event: x, at_least: 900}": {"\x80", "\x01\x01", "\x00", "\x81\x00", "\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"},
-		"{id: a, kind: count, event: x, at_least: 9, within: 7d}": {"\x02", "\x02\x00", "\x02\x01\x00\x01", "\x02\x01\x01\x01",
+		"{id: a, kind: count, event: x, at_least: 9, within: 7d}": {"\x02", "\x02\x00", "\x02\x01\x00\x01", "\x02\x01\x01\x00",
 			"\x82\x00\x01", "\x02\x81\x00", "\x02\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"},
-		"{id: a, kind: days, event: x, at_least: 9}": {"\x80", "\x02\x00", "\x02\x01", "\xff\xff\xff\xff\x7f", "\x82\x00",
+		"{id: a, kind: days, event: x, at_least: 9}": {"\x80", "\x02\x00", "\xff\xff\xff\xff\x7f", "\x82\x00",
 			"\xfe\xff\xff\xff\xff\xff\xff\xff\xff\x01"},
 		"{id: a, kind: distinct, event: x, of: user_id, at_least: 9}": {"\x00", "\x02a", "\x01b\x01a", "\x01a\x01a", "\x48" + strings.Repeat("a", 72)},
 		"{id: a, kind: distinct, event: x, of: user_id, at_least: 9, within: 7d}": {"\x02", "\x82\x00\x01a\x01\x01", "\x02\x00\x01\x01", "\x02\x01a",
@@ -225,7 +227,7 @@ func TestMalformedWorkingSetsAreNotValid(t *testing.T) {
 			"\x02\x00\x00\x00\x00\x00\x00\xf0\x7f", "\x02\x00\x00\x00\x00\x00\x00\xf8\x3f\x00\x00\x00\x00\x00\x00\x00\xf8\x3f"},
 		"{id: a, kind: sum, event: x, of: quantity, at_least: 9}": {"\x00", "\x00\x00\x00\x00\x00\x00\xf8\xbf", "\x00\x00\x00\x00\x00\x00\xf8\x7f",
 			"\x00\x00\x00\x00\x00\x00\xf0\x7f"},
-		"{id: a, kind: days, event: x, at_least: 3, within: 7d}":           {"\x02\x01"},
+		"{id: a, kind: days, event: x, at_least: 3, within: 7d}":           {"\x02\x00"},
 		"{id: a, kind: distinct, event: x, of: properties.p, at_least: 9}": {"\x05abcd"},
 	} {
 		for _, set := range sets {

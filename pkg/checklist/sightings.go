@@ -63,9 +63,6 @@ func (s sightings) valid() bool {
 	return len(s) == 0 || ok && newest == 1
 }
 
-// has says whether a value was seen at an age in the working set.
-func (s sighting) has(age int) bool { return age/8 < len(s.ages) && s.ages[age/8]>>(age%8)&1 == 1 }
-
 // next is the lowest age from one on at which the value was seen; beyond all of them when there is none.
 func (s sighting) next(age int) int {
 	for at := age / 8; at < len(s.ages); at++ {
@@ -77,14 +74,22 @@ func (s sighting) next(age int) int {
 	return maxAges + maxWithin
 }
 
-// knows says whether a value was seen in a bucket that is so old.
-func knows(values []byte, value string, age int) bool {
+// mark notes that a value was seen in a bucket that is so old where the set stands, if the value has room for it: then it is
+// noted.
+func mark(values []byte, value string, age int) (changed, noted bool) {
 	for s, rest, ok := nextSighting(values); ok; s, rest, ok = nextSighting(rest) {
-		if c := compare(s.value, value); c >= 0 {
-			return c == 0 && s.has(age)
+		c := compare(s.value, value)
+		if c < 0 {
+			continue
 		}
+		if c > 0 || age/8 >= len(s.ages) {
+			break
+		}
+		before := s.ages[age/8]
+		s.ages[age/8] |= 1 << (age % 8)
+		return before != s.ages[age/8], true
 	}
-	return false
+	return false, false
 }
 
 func compare(a []byte, b string) int {

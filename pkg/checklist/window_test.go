@@ -55,6 +55,20 @@ func TestDaysBeginWhereCalendarsSay(t *testing.T) {
 	}
 }
 
+func TestDaysAreThoseOfTheZone(t *testing.T) {
+	r := rand.New(rand.NewPCG(9, 9))
+	for _, c := range changes {
+		zone := calendarOf(t, c.zone)
+		loc, err := time.LoadLocation(c.zone)
+		require.NoError(t, err)
+		for range 2000 {
+			at := time.UnixMilli(moment(t, c.at) + r.Int64N(1<<(20+r.IntN(24))) - 1<<(19+r.IntN(24)))
+			y, m, d := at.In(loc).Date()
+			require.Equal(t, int32(time.Date(y, m, d, 0, 0, 0, 0, time.UTC).Unix()/86_400), zone.day(at.UnixMilli()), "%v", at)
+		}
+	}
+}
+
 func TestBucketsAndTheirBeginningsAgree(t *testing.T) {
 	r := rand.New(rand.NewPCG(6, 6))
 	for _, c := range changes {
