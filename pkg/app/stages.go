@@ -206,7 +206,7 @@ func (w *wiring) activation() (stream.Options, error) {
 	o, err := w.options(config.Activation)
 	o.Inputs = []stream.Input{{Topic: c.ActivationInput(), Changelog: w.names.ActivationChangelog}}
 	// Our own usage topic is read from its start: what is in it ingest has begun where the settings say.
-	o.StartAtEnd = o.StartAtEnd && c.Direct()
+	o.StartAtEnd, o.Told = o.StartAtEnd && c.Direct(), !c.Direct()
 	o.NewProcessor = func(string, int32) stream.Processor { return a.Processor() }
 	o.Store = w.app.store
 	o.Definition = w.app.rules.Hash()
@@ -224,6 +224,7 @@ func (w *wiring) ingest() (stream.Options, error) {
 		Inputs:          map[string]*codec.Input{},
 		Usage:           w.names.Usage,
 		Partitions:      w.partitions[w.names.Usage],
+		Started:         now(),
 		FutureTolerance: c.Runtime.FutureTolerance.Milliseconds(),
 		Now:             now,
 	}
@@ -237,7 +238,10 @@ func (w *wiring) ingest() (stream.Options, error) {
 		}
 		o.Inputs = append(o.Inputs, stream.Input{Topic: s.Topic, Changelog: c.IngestChangelog(s)})
 	}
-	o.NewProcessor = func(topic string, _ int32) stream.Processor { return in.Processor(topic) }
+	for _, s := range o.Inputs {
+		in.Sources = append(in.Sources, stream.Source{Topic: s.Topic, Partitions: w.partitions[s.Changelog]})
+	}
+	o.NewProcessor = in.Processor
 	return o, nil
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/pqlstream/pqlstream/pkg/account"
 	"github.com/pqlstream/pqlstream/pkg/codec"
+	"github.com/pqlstream/pqlstream/pkg/config"
 	"github.com/pqlstream/pqlstream/pkg/kafka"
 	"github.com/pqlstream/pqlstream/pkg/usage"
 )
@@ -35,7 +36,10 @@ func TestTimersFireOnceAsOfWhenTheyWereDue(t *testing.T) {
 	require.NoError(t, os.WriteFile(w.checklist, []byte(trialRules), 0o600))
 	c := w.settings()
 	c.Runtime.CacheAccounts = 100 // fewer than there are
-	const begun, day = int64(1_750_000_000_000), int64(86_400_000)
+	const day, minute = int64(86_400_000), int64(60_000)
+	// By the clock the trials end in three minutes, less the disorder.
+	now := time.Now().UnixMilli()
+	begun := now - 14*day - c.Runtime.AllowedDisorder.Milliseconds() + 3*minute
 	ids := accounts(3000)
 	run := func(records ...*kgo.Record) {
 		p := start(t, c).awaitReady()
@@ -54,20 +58,18 @@ func TestTimersFireOnceAsOfWhenTheyWereDue(t *testing.T) {
 		id := fmt.Sprint("clock-", i)
 		if p := kafka.Partition([]byte(id), partitions); !clocks[p] {
 			clocks[p] = true
-			later = append(later, jsonOf(&usage.Event{AccountID: id, Name: "signed_up", OccurredAt: begun + 20*day}))
+			later = append(later, jsonOf(&usage.Event{AccountID: id, Name: "signed_up", OccurredAt: now + 9*minute}))
 		}
 	}
 	run(later...)
 	requireOnce(t, ids, w.qualified())
 	for _, r := range w.read("pql.events") {
-		f, detected, err := codec.DecodeFact(r.Value)
+		f, _, err := codec.DecodeFact(r.Value)
 		require.NoError(t, err)
 		assert.Equal(t, account.ByTime, f.Cause)
 		assert.Equal(t, f.SignedUpAt+14*day, f.OccurredAt)
-		assert.True(t, detected.Backfill)
-		assert.WithinDuration(t, time.Now(), time.UnixMilli(detected.DetectedAt), time.Hour)
 	}
-	run(jsonOf(&usage.Event{AccountID: ids[0], Name: "signed_up", OccurredAt: begun + 30*day}))
+	run(jsonOf(&usage.Event{AccountID: ids[0], Name: "signed_up", OccurredAt: now + 9*minute}))
 	requireOnce(t, ids, w.qualified())
 }
 
@@ -82,4 +84,33 @@ func requireOnce(t *testing.T, ids []string, qualified map[string]int) {
 	}
 	require.Empty(t, wrong)
 	require.Len(t, qualified, len(ids), "others have qualified")
+}
+
+// Timers fire on time where nothing happens any more: the first stage has read all there is, so time passes by the clock. A
+// stage behind it is told.
+func TestTimersFireWhereNothingComes(t *testing.T) {
+	for name, stages := range map[string][]config.Stage{
+		"read directly": {config.Activation}, "through ingest": {config.Ingest, config.Activation},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t).up()
+			require.NoError(t, os.WriteFile(w.checklist, []byte(trialRules), 0o600))
+			c := w.settings()
+			c.Stages, c.Input.UsagePartitions = stages, partitions
+			begun := time.Now().Add(-14*24*time.Hour - c.Runtime.AllowedDisorder)
+			over := begun.Add(time.Minute).UnixMilli() // is past
+			notOver := begun.Add(-c.Runtime.AllowedDisorder).Add(time.Hour).UnixMilli()
+			ids := accounts(20)
+			var signUps []*kgo.Record
+			for _, id := range ids {
+				signUps = append(signUps, jsonOf(&usage.Event{AccountID: id, Name: "signed_up", OccurredAt: over - int64(time.Hour/time.Millisecond)}),
+					jsonOf(&usage.Event{AccountID: id + "-later", Name: "signed_up", OccurredAt: notOver}))
+			}
+			w.send(signUps...)
+			start(t, c).awaitReady()
+			require.Eventually(t, func() bool { return len(w.qualified()) >= len(ids) }, patience, 20*time.Millisecond)
+			requireOnce(t, ids, w.qualified())
+		})
+	}
 }

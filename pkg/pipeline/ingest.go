@@ -21,23 +21,27 @@ const MaxEventBytes = 900_000
 type Ingest struct {
 	Inputs          map[string]*codec.Input // by source topic
 	Events          *codec.EventEncoder
-	Usage           string // topic
-	Partitions      int32  // of it
-	FutureTolerance int64  // ms
+	Usage           string          // topic
+	Partitions      int32           // of it
+	Sources         []stream.Source // all that is read, for the next stage to know
+	Started         int64           // when the process was started, ms since the Unix epoch
+	FutureTolerance int64           // ms
 	Now             Clock
 }
 
 // Processor returns the processor of one task.
-func (in *Ingest) Processor(topic string) stream.Processor {
-	return &ingest{Ingest: in, decoder: in.Inputs[topic].Decoder(), gate: gate{clock: in.Now, tolerance: in.FutureTolerance}}
+func (in *Ingest) Processor(topic string, partition int32) stream.Processor {
+	return &ingest{Ingest: in, topic: topic, partition: partition, decoder: in.Inputs[topic].Decoder(), gate: gate{clock: in.Now, tolerance: in.FutureTolerance}}
 }
 
 // ingest is the processor of one task. It keeps no state: its records concern no entity.
 type ingest struct {
 	*Ingest
-	decoder *codec.Decoder
-	events  []usage.Event // by slot
-	gate    gate
+	topic     string
+	partition int32
+	decoder   *codec.Decoder
+	events    []usage.Event // by slot
+	gate      gate
 }
 
 func (in *ingest) NewState(string, int64) stream.State            { return nil }

@@ -39,7 +39,7 @@ func ingestStage(t *testing.T) *Ingest {
 
 func ingestOne(t *testing.T, in *Ingest, r *kgo.Record) ([]stream.Output, error) {
 	t.Helper()
-	proc := in.Processor(r.Topic)
+	proc := in.Processor(r.Topic, 5)
 	route, err := proc.Decode(0, r)
 	if err != nil {
 		return nil, err

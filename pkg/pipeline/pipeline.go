@@ -28,6 +28,10 @@ type Clock func() int64
 const (
 	// headerPosition is where the source's record lies: topic:partition:offset.
 	headerPosition = "source-position"
+	// headerControl says that a record is no event but a message of ingest to activation, of what kind. It has no key, which
+	// events always have.
+	headerControl = "pqlstream-control"
+	controlMark   = "mark" // the value is a stream.Mark as JSON
 	// Trace context (https://www.w3.org/TR/trace-context/) travels from a source's record to what it led to.
 	headerTraceParent = "traceparent"
 	headerTraceState  = "tracestate"

@@ -177,7 +177,7 @@ func TestAttack27BatchPolledBeforeRewind(t *testing.T) {
 	held.await(t)
 	w.send(0, "a=4", "a=5", "a=6", "a=7")
 	before.offset = 5 // as far as it had come
-	p.fetcher.take(question{before, 5, -1, -1}, w.fetch("in", 5))
+	p.fetcher.take(question{cursor: before, from: 5, epoch: -1, term: -1}, w.fetch("in", 5))
 	p.wire.release()
 	w.awaitCommitted()
 	require.NoError(t, p.stop())

@@ -54,9 +54,10 @@ func (i identity) differences(stored identity) string {
 // commitRecord ends every commit in each changelog partition that the commit lists.
 type commitRecord struct {
 	identity
-	Offset     int64  `json:"offset"`               // the checkpoint: input offset that a takeover starts from
-	EventTime  int64  `json:"event_time"`           // highest event time seen at the checkpoint, ms since the epoch
-	Definition string `json:"definition,omitempty"` // hash of what the processor is configured with
+	Offset     int64        `json:"offset"`               // the checkpoint: input offset that a takeover starts from
+	EventTime  int64        `json:"event_time"`           // highest event time seen at the checkpoint, ms since the epoch; of a later stage the watermark
+	Sources    *sourceTimes `json:"sources,omitempty"`    // of a later stage: what it had been told
+	Definition string       `json:"definition,omitempty"` // hash of what the processor is configured with
 }
 
 func (c commitRecord) encode() ([]byte, error) { return json.Marshal(c) }

@@ -20,6 +20,7 @@ func TestCrashModelNoticesBrokenRules(t *testing.T) {
 	t.Parallel()
 	for b, name := range map[broken]string{
 		emissionWithNewerWatermark: "emission with the newer watermark",
+		clockWithoutCheckpoint:     "the clock's time is not in the checkpoint",
 		emissionWithoutState:       "emission without the state",
 		unownedOutputWithoutOffset: "unowned output without the offset",
 		replayIgnoresApplied:       "applied is ignored",

@@ -20,6 +20,7 @@ type broken int
 const (
 	nothingBroken              broken = iota
 	emissionWithNewerWatermark        // an emission's commit record holds the watermark of now
+	clockWithoutCheckpoint            // what the clock led to is emitted without the time that it was
 	emissionWithoutState              // an emission holds the outputs, not the states that made them
 	unownedOutputWithoutOffset        // output that no entity owns is committed as an emission
 	replayIgnoresApplied              // what is folded again is not skipped where the state has it already
@@ -42,6 +43,8 @@ type model struct {
 	out     []string   // committed outputs
 	dead    []string
 	fetch   int // index of the next input record
+	tick    tick
+	ticked  bool // a commit that is confirmed holds what the tick did
 	task    *task
 	jobs    []mirrorJob // confirmed, not in the mirror
 	token   int64
@@ -61,6 +64,12 @@ var modelPartition = state.Partition{Stage: "model", Topic: "in"}
 func newModel(seed uint64, b broken) *model {
 	m := &model{random: rand.New(rand.NewPCG(seed, 1)), broken: b, store: memstate.New()}
 	m.input = m.records()
+	m.tick = tick{before: m.random.IntN(2 * len(m.input))} // half of them never
+	for _, r := range m.input[:min(m.tick.before, len(m.input))] {
+		if in, err := parseCounterRecord(r); err == nil {
+			m.tick.at = max(m.tick.at, in.time+150)
+		}
+	}
 	return m
 }
 
@@ -121,9 +130,17 @@ func (m *model) run() error {
 	return m.compare()
 }
 
-// finish commits everything. It says whether that was confirmed.
+// clock is what the wall clock says when the input has been read, far behind all timers; in every other model it is not
+// looked at.
+func (m *model) clock() int64 { return int64(len(m.input)/2%2) * 100_000 }
+
+// finish lets time pass and commits everything. It says whether that was confirmed.
 func (m *model) finish() bool {
 	if m.fetch < len(m.input) {
+		return false
+	}
+	if m.failed(m.task.passTime(context.Background(), m.clock())); m.random.IntN(2) == 0 {
+		m.commit(false)
 		return false
 	}
 	before := m.task
@@ -187,9 +204,28 @@ func (m *model) failed(err error) {
 }
 
 func (m *model) fold(n int) {
+	if !m.ticked && m.fetch <= m.tick.before && m.tick.before < len(m.input) {
+		if m.fetch == m.tick.before {
+			m.idle()
+			return
+		}
+		n = min(n, m.tick.before-m.fetch)
+	}
 	n = min(n, len(m.input)-m.fetch)
 	m.failed(m.task.fold(context.Background(), m.input[m.fetch:m.fetch+n]))
 	m.fetch += n
+}
+
+// idle lets the clock move time on and commits what came of it; where that is not confirmed it may have to be done again.
+func (m *model) idle() {
+	task := m.task
+	m.failed(task.passTime(context.Background(), m.tick.at))
+	if m.broken == clockWithoutCheckpoint {
+		task.table.unowned, task.urgent = false, false
+	}
+	m.commit(m.random.IntN(2) == 0)
+	m.ticked = m.task == task || m.from.eventTime >= m.tick.at
+	m.tick.moved = m.task.table.now.eventTime >= m.tick.at
 }
 
 // commit makes one commit whose outcome is drawn: confirmed, or not confirmed and either committed or aborted.
@@ -286,7 +322,8 @@ func (m *model) compare() error {
 	if m.trouble != nil {
 		return m.trouble
 	}
-	want := truthOf(m.input, 3, m.disorder(), modelLimit)
+	want := truthOf(m.input, 3, m.disorder(), modelLimit, m.tick)
+	want.pass(m.clock(), m.disorder())
 	states := map[string]count{}
 	for _, l := range m.log {
 		_, encoded, err := Unwrap(l.entry.Value)

@@ -67,9 +67,9 @@ func (t *task) fireSlice(ctx context.Context, before int64) (int, error) {
 	return max(len(due), 1), nil // hints that were all outdated are progress, too
 }
 
-// askForHints takes more of the mirror's timers into the queue, unless it holds all up to a moment or has some to go on with.
+// askForHints takes the mirror's timers into the queue, until it holds all up to a moment or has some to go on with.
 func (t *task) askForHints(ctx context.Context, watermark int64) error {
-	for limit := t.dueAtOnce; t.horizon < watermark; limit *= 2 {
+	for limit := t.dueAtOnce; t.horizon < watermark; {
 		t.mu.Lock()
 		enough := t.table.timers.next() <= t.horizon
 		t.mu.Unlock()
@@ -85,11 +85,11 @@ func (t *task) askForHints(ctx context.Context, watermark int64) error {
 		if len(due) == limit {
 			before, due = completeHints(due)
 		}
-		if len(due) > 0 || before > t.horizon {
-			t.takeHints(due, before)
-			return nil
+		if before <= t.horizon { // all are due at one moment, and there may be more of them
+			limit *= 2
+			continue
 		}
-		// All are due at one moment, and there may be more of them.
+		t.takeHints(due, before)
 	}
 	return nil
 }

@@ -111,7 +111,7 @@ func (w *world) fetch(topic string, from int64) *kmsg.FetchResponseTopicPartitio
 	_, topics, err := describeTopics(context.Background(), w.client, topic)
 	require.NoError(w.t, err)
 	c := &cursor{topic: topics[topic], tp: topicPartition{topic, 0}}
-	raw, err := w.client.Broker(int(topics[topic].leaders[0])).Request(context.Background(), fetchRequest([]question{{c, from, -1, -1}}, 0))
+	raw, err := w.client.Broker(int(topics[topic].leaders[0])).Request(context.Background(), fetchRequest([]question{{cursor: c, from: from, epoch: -1, term: -1}}, 0))
 	require.NoError(w.t, err)
 	return &raw.(*kmsg.FetchResponse).Topics[0].Partitions[0]
 }

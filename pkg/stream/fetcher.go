@@ -185,6 +185,7 @@ type question struct {
 	cursor      *cursor
 	from        int64
 	epoch, term int32
+	asked       time.Time // before the request was sent
 }
 
 // wanted returns what to ask a broker for, each time beginning with the next: what does not go into an answer is not
@@ -201,7 +202,7 @@ func (f *fetcher) wanted(broker int32, turn int) (asked []question, busy, restin
 		case c.task.full():
 			busy = true
 		default:
-			asked = append(asked, question{c, c.offset, c.epoch, c.term})
+			asked = append(asked, question{c, c.offset, c.epoch, c.term, now})
 		}
 	}
 	slices.SortFunc(asked, func(a, b question) int { return a.cursor.tp.compare(b.cursor.tp) })
@@ -286,6 +287,8 @@ func (f *fetcher) take(q question, p *kmsg.FetchResponseTopicPartition) {
 	if set.records == 0 && set.next == c.offset {
 		if len(p.RecordBatches) > 0 {
 			f.failed(c, errors.New("the answer holds no whole batch"))
+		} else if p.HighWatermark == c.offset && p.LastStableOffset == c.offset {
+			c.task.idleAt(caughtUp{c.offset, q.asked.UnixMilli()})
 		}
 		return
 	}

@@ -12,7 +12,7 @@ import (
 // A Processor must be deterministic: nothing but the entity's state, the record and the Turn's watermark may decide
 // what Fold does, since after a crash records are folded again and what comes out then is published as the first time.
 //
-// A Processor may also implement TimerProcessor.
+// A Processor may also implement TimerProcessor and TimeTeller.
 type Processor interface {
 	// Decode reads a record into a slot, which a later Fold names. Records come in batches; slots count from 0 and
 	// are reused by the next batch. What Decode keeps may alias the record.
@@ -58,6 +58,7 @@ type Timed interface {
 type Route struct {
 	Key       []byte // the entity's id, valid UTF-8; may alias the record. Empty: no entity; Fold is called with a nil State
 	EventTime int64  // ms since the Unix epoch; 0: the record says nothing about time
+	Mark      *Mark  // what the stage before says about time: the record is that, and Fold is not called; nil for all others
 	Ignore    bool   // nothing in it matters: Fold is not called. It still moves position and watermark
 }
 

@@ -24,10 +24,12 @@ type entity struct {
 	used       bool // since the evicting hand came by
 }
 
-// checkpoint is where a takeover starts: an input offset and the highest event time seen before it.
+// checkpoint is where a takeover starts: an input offset and the time that it was: in a first stage the highest event time
+// seen before it, in a later one the watermark, with what the stage before has said of each of its partitions.
 type checkpoint struct {
 	next      int64
 	eventTime int64
+	sources   *sourceTimes // of a later stage that has been told; replaced, never changed
 }
 
 // table is what a task knows: its entities and how far it has folded. It knows no Kafka, no mirror and no clock; what
@@ -37,6 +39,8 @@ type checkpoint struct {
 type table struct {
 	proc       Processor
 	timed      TimerProcessor // nil when the processor has no timers
+	teller     TimeTeller     // nil when no later stage asks what time it is
+	told       bool           // time is what the stage before says
 	deadLetter func(*kgo.Record, *Reject) (Output, error)
 	disorder   int64 // ms that events may come out of order without being late
 	maxValue   int   // bytes that an encoded state may take at most
@@ -50,10 +54,12 @@ type table struct {
 	dirty   []*entity
 	emitted []*entity
 	outputs []Output
-	unowned bool // an output that no entity owns is among them
+	unowned bool // an output that no entity owns is among them, or time has moved without a record: only a checkpoint can follow
 	written int  // bytes that the dirty states take, as estimated
 	output  int  // bytes that the outputs take
 	encoded int  // bytes that an encoded state takes, about the most of late
+
+	toldLast int64 // the watermark that the next stage was told last
 
 	now   checkpoint
 	saved checkpoint // the newest in the changelog, or on its way there
@@ -71,6 +77,7 @@ func newTable(proc Processor, topic string, partition int32, from checkpoint) *t
 		saved:    from,
 	}
 	t.timed, _ = proc.(TimerProcessor)
+	t.teller, _ = proc.(TimeTeller)
 	t.turn.Topic, t.turn.Partition = topic, partition
 	return t
 }
@@ -123,7 +130,7 @@ func (t *table) fold(slot int, r *kgo.Record, route Route, reject *Reject, e *en
 		return nil // fetched again after a rewind
 	}
 	// A record that is skipped below still moves time, as it did when it was folded.
-	t.now.eventTime = max(t.now.eventTime, route.EventTime)
+	t.observe(&route)
 	if e != nil && t.timed != nil && r.Offset >= e.applied {
 		if err := t.fire(e, r.Offset); err != nil {
 			return err
@@ -133,7 +140,7 @@ func (t *table) fold(slot int, r *kgo.Record, route Route, reject *Reject, e *en
 	switch {
 	case reject != nil:
 		return t.park(r, reject)
-	case route.Ignore:
+	case route.Ignore, route.Mark != nil:
 		return nil
 	case e == nil:
 		return t.run(r, nil, func(turn *Turn) error { return t.proc.Fold(slot, turn) })
@@ -372,6 +379,7 @@ func (t *table) cut(full bool) (*cut, error) {
 	full = full || t.unowned
 	list := t.emitted
 	if full {
+		t.tell()
 		list = t.dirty
 		t.saved = t.now
 	}

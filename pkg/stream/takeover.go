@@ -33,7 +33,10 @@ func (t *task) takeOver(ctx context.Context) error {
 		return err
 	}
 	table := newTable(t.proc, t.input.name, t.partition, from)
-	table.deadLetter, table.disorder, table.maxValue = t.r.o.DeadLetter, t.r.o.Disorder.Milliseconds(), t.r.o.MaxRecord
+	table.deadLetter, table.maxValue, table.told = t.r.o.DeadLetter, t.r.o.MaxRecord, t.r.o.Told
+	if !table.told { // the stage before has allowed for disorder already
+		table.disorder = t.r.o.Disorder.Milliseconds()
+	}
 	if t.r.o.Store == nil || previous < 0 { // it begins with nothing
 		table.evicted = &keySet{}
 	}
@@ -84,7 +87,7 @@ func (t *task) findCheckpoint(ctx context.Context) (checkpoint, int64, error) {
 	if t.r.o.Definition != record.Definition {
 		t.r.o.Logger.Info("the definition has changed since the last checkpoint", "stage", t.r.o.Stage, "partition", t.partition, "was", record.Definition, "is", t.r.o.Definition)
 	}
-	return checkpoint{record.Offset, record.EventTime}, position, nil
+	return checkpoint{record.Offset, record.EventTime, record.Sources}, position, nil
 }
 
 // stableOffset asks for the committed offset. A client goes on sending this request to a coordinator that is gone, so

@@ -75,6 +75,7 @@ type task struct {
 	queued       int       // records in the queue
 	queuedSize   int       // bytes that they take, compressed
 	held         bool      // nothing is asked for until there is room
+	idle         caughtUp  // when it held nothing more, as last heard
 	end          int64     // the partition's high watermark as last fetched
 	behind       bool      // there is a long backlog
 	lagged       bool      // there was one, which is not quite worked off
@@ -168,7 +169,7 @@ func (t *task) reset() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.phase, t.table, t.mirror, t.claim, t.failure = restoring, nil, nil, nil, nil
-	t.queue, t.queued, t.queuedSize, t.horizon = nil, 0, 0, 0
+	t.queue, t.queued, t.queuedSize, t.horizon, t.idle = nil, 0, 0, 0, caughtUp{}
 	t.behind, t.urgent, t.lagged = false, false, false
 	t.waiting, t.troubled = "is being taken over", ""
 }
@@ -286,7 +287,15 @@ func (t *task) next(ctx context.Context) (recordSet, error) {
 			}
 			return set, nil
 		}
+		idle := t.idle
+		here := idle.at > 0 && t.table.now.next >= idle.offset
+		t.idle = caughtUp{}
 		t.mu.Unlock()
+		if here {
+			if err := t.passTime(ctx, idle.at); err != nil {
+				return recordSet{}, err
+			}
+		}
 		select {
 		case <-ctx.Done():
 			return recordSet{}, ctx.Err()
@@ -321,5 +330,5 @@ func (t *task) changelogRecord(key, value []byte) kgo.Record {
 
 // commitRecord is what ends a commit at a checkpoint.
 func (t *task) commitRecord(c checkpoint) commitRecord {
-	return commitRecord{identity: t.identity, Offset: c.next, EventTime: c.eventTime, Definition: t.r.o.Definition}
+	return commitRecord{identity: t.identity, Offset: c.next, EventTime: c.eventTime, Sources: c.sources, Definition: t.r.o.Definition}
 }

@@ -21,9 +21,14 @@ type truth struct {
 	limit  int64 // bytes that an encoded state may take
 }
 
-func truthOf(records []*kgo.Record, every, disorder, limit int64) truth {
+func truthOf(records []*kgo.Record, every, disorder, limit int64, clock ...tick) truth {
 	f := truth{states: map[string]count{}, limit: limit}
-	for _, r := range records {
+	for i, r := range records {
+		for _, t := range clock {
+			if t.moved && t.before == i {
+				f.pass(t.at, disorder)
+			}
+		}
 		in, err := parseCounterRecord(r)
 		if err != nil {
 			f.dead = append(f.dead, fmt.Sprintf("%s=undecodable", r.Key))
@@ -43,6 +48,20 @@ func truthOf(records []*kgo.Record, every, disorder, limit int64) truth {
 		}
 	}
 	return f
+}
+
+// tick is the wall clock moving time on before a record, because nothing had come for so long. It need not do so: only if
+// something seems due.
+type tick struct {
+	before int
+	at     int64
+	moved  bool
+}
+
+// pass lets time pass by the clock.
+func (f *truth) pass(clock, disorder int64) {
+	f.moved = max(f.moved, clock)
+	f.fire(max(f.moved-disorder, 0))
 }
 
 // fire fires what is due, the earliest first and those of one moment by key.

@@ -1,0 +1,170 @@
+package stream
+
+import (
+	"context"
+	"fmt"
+	"slices"
+)
+
+// Mark is what a stage tells the next about time: up to where it has come in one of its input partitions. It travels in a
+// record among those that the stage writes, so that whoever has read the mark has read all that came before it.
+type Mark struct {
+	Topic     string   `json:"topic"` // input topic of the stage that tells it
+	Partition int32    `json:"partition"`
+	Watermark int64    `json:"watermark"` // no earlier event is expected from there; ms since the Unix epoch
+	AsOf      int64    `json:"as_of"`     // when the process that tells it was started, ms since the Unix epoch: the newest one's sources are the ones
+	Sources   []Source `json:"sources"`   // what the stage reads: one that is no longer here holds nobody back
+}
+
+// Source is one topic that a stage reads.
+type Source struct {
+	Topic      string `json:"topic"`
+	Partitions int32  `json:"partitions"`
+}
+
+// TimeTeller is a Processor of a first stage whose outputs a later stage reads.
+type TimeTeller interface {
+	Processor
+	// Tell returns the records that tell a watermark to every partition of the outputs' topic. The runtime appends them to the outputs of what was
+	// folded up to it.
+	Tell(watermark int64) []Output
+}
+
+// sourceTimes is how far time has come in each partition that the stage before reads. It is never changed, only replaced.
+type sourceTimes struct {
+	AsOf   int64         `json:"as_of"`
+	Topics []sourceTopic `json:"topics"`
+}
+
+type sourceTopic struct {
+	Topic      string  `json:"topic"`
+	Watermarks []int64 `json:"watermarks"` // by partition; 0: it has not been heard of
+}
+
+// with returns the times with what a mark says. Marks of sources that are not known count for nothing.
+func (s *sourceTimes) with(m *Mark) *sourceTimes {
+	next := &sourceTimes{AsOf: m.AsOf}
+	if s == nil || m.AsOf > s.AsOf {
+		for _, source := range m.Sources {
+			next.Topics = append(next.Topics, sourceTopic{source.Topic, s.of(source)})
+		}
+	} else {
+		next.AsOf = s.AsOf
+		for _, t := range s.Topics {
+			next.Topics = append(next.Topics, sourceTopic{t.Topic, slices.Clone(t.Watermarks)})
+		}
+	}
+	for _, t := range next.Topics {
+		if t.Topic == m.Topic && m.Partition >= 0 && int(m.Partition) < len(t.Watermarks) {
+			t.Watermarks[m.Partition] = max(t.Watermarks[m.Partition], m.Watermark)
+		}
+	}
+	return next
+}
+
+// of returns what is known of a source's partitions.
+func (s *sourceTimes) of(source Source) []int64 {
+	known := make([]int64, max(source.Partitions, 0))
+	if s == nil {
+		return known
+	}
+	for _, t := range s.Topics {
+		if t.Topic == source.Topic {
+			copy(known, t.Watermarks)
+		}
+	}
+	return known
+}
+
+// watermark is the least of all partitions'; 0 while there is one that has not been heard of.
+func (s *sourceTimes) watermark() int64 {
+	least, any := int64(0), false
+	for _, t := range s.Topics {
+		for _, w := range t.Watermarks {
+			if !any || w < least {
+				least, any = w, true
+			}
+		}
+	}
+	return least
+}
+
+// observe moves time on by what a record says about it.
+func (t *table) observe(route *Route) {
+	switch {
+	case !t.told:
+		t.now.eventTime = max(t.now.eventTime, route.EventTime)
+	case route.Mark != nil:
+		t.now.sources = t.now.sources.with(route.Mark)
+		t.now.eventTime = max(t.now.eventTime, t.now.sources.watermark())
+	}
+}
+
+// caughtUp is a moment at which a partition held nothing behind an offset, markers included.
+type caughtUp struct {
+	offset int64
+	at     int64 // by the clock, ms since the Unix epoch: read before it was asked for
+}
+
+// idleAt takes in that the partition held nothing behind an offset, nor a transaction that is not over.
+func (t *task) idleAt(c caughtUp) {
+	if t.r.o.Told {
+		return
+	}
+	t.mu.Lock()
+	t.idle = c
+	t.mu.Unlock()
+	signal(t.wake)
+}
+
+// passTime moves time on with the clock where nothing comes that would: in a first stage, where all that had happened by then has been read. It
+// does so only for a purpose, since what depends on it has to be committed with a checkpoint: refolding must not see an
+// earlier time.
+func (t *task) passTime(ctx context.Context, clock int64) error {
+	t.mu.Lock()
+	watermark := t.table.watermark(clock)
+	tell, moved := t.table.hasToTell(watermark), clock > t.table.now.eventTime
+	t.mu.Unlock()
+	if !moved {
+		return nil
+	}
+	fires := false
+	if t.table.timed != nil {
+		if t.mirror != nil {
+			if err := t.askForHints(ctx, watermark); err != nil {
+				return fmt.Errorf("looking for what is due: %w", err)
+			}
+		}
+		t.mu.Lock()
+		fires = t.table.timers.next() <= watermark
+		t.mu.Unlock()
+	}
+	if !tell && !fires {
+		return nil
+	}
+	t.mu.Lock()
+	t.table.now.eventTime = max(t.table.now.eventTime, clock)
+	t.table.unowned, t.urgent = true, true
+	t.mu.Unlock()
+	if err := t.fireDue(ctx); err != nil {
+		return err
+	}
+	signal(t.r.hurry)
+	return nil
+}
+
+// tellEvery is by how much time must have moved on before the next stage is told, ms.
+const tellEvery = 5000
+
+// hasToTell says whether there is a next stage that should know of a watermark.
+func (t *table) hasToTell(watermark int64) bool {
+	return t.teller != nil && watermark >= t.toldLast+tellEvery
+}
+
+// tell appends what the next stage should know of time to the outputs of a checkpoint.
+func (t *table) tell() {
+	if w := t.watermark(t.now.eventTime); t.hasToTell(w) {
+		t.toldLast = w
+		t.add(t.teller.Tell(w)...)
+	}
+}
