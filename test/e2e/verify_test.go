@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"encoding/json"
 	"strconv"
 	"strings"
 	"testing"
@@ -44,8 +45,12 @@ func (w *world) carriedOver() {
 		from, to int32
 	}
 	newest := map[lane]int64{}
+	w.judge.ThroughIngest()
 	records := w.readCommitted(w.c.TopicNames().Usage)
 	for _, r := range records {
+		if len(r.Key) == 0 {
+			continue
+		}
 		from := sourceOf(w.t, r)
 		ev := w.events[from]
 		require.NotNil(w.t, ev, "%v was never put there, or is a dead letter", from)
@@ -60,9 +65,33 @@ func (w *world) carriedOver() {
 	}
 	require.Len(w.t, seen, len(w.events), "not everything was carried over")
 	for _, r := range records {
+		if len(r.Key) == 0 {
+			w.judge.Tell(r.Partition, markOf(w.t, r))
+			continue
+		}
 		from := sourceOf(w.t, r)
 		w.judge.Fold(oracle.Record{Event: w.events[from], Partition: r.Partition, Offset: r.Offset, Source: from})
 	}
+}
+
+// markOf reads what ingest says about time.
+func markOf(t *testing.T, r *kgo.Record) oracle.Mark {
+	var m struct {
+		Topic     string `json:"topic"`
+		Partition int32  `json:"partition"`
+		Watermark int64  `json:"watermark"`
+		AsOf      int64  `json:"as_of"`
+		Sources   []struct {
+			Topic      string `json:"topic"`
+			Partitions int    `json:"partitions"`
+		} `json:"sources"`
+	}
+	require.NoError(t, json.Unmarshal(r.Value, &m))
+	mark := oracle.Mark{Topic: m.Topic, Partition: m.Partition, Watermark: m.Watermark, AsOf: m.AsOf, Sources: map[string]int{}}
+	for _, s := range m.Sources {
+		mark.Sources[s.Topic] = s.Partitions
+	}
+	return mark
 }
 
 // sourceOf reads where a record that ingest wrote came from.

@@ -70,7 +70,7 @@ func (o *Oracle) Fold(r Record) {
 		return
 	}
 	a.record, a.changed, a.facts = r, false, nil
-	a.late = ev.OccurredAt < o.newest[r.Partition]-disorder
+	a.late = ev.OccurredAt < o.watermark(r.Partition)
 
 	a.learn(ev)
 	a.noteUser(ev)

@@ -103,11 +103,14 @@ type Oracle struct {
 	Current  map[string]Fact // by account: the newest standing of those that are PQLs
 	accounts map[string]*account
 	newest   map[int32]int64 // highest event time of each partition, ms
+	clocks   map[int32]*clock
+
+	throughIngest bool
 }
 
 // New returns an Oracle that has seen nothing.
 func New() *Oracle {
-	return &Oracle{Current: map[string]Fact{}, accounts: map[string]*account{}, newest: map[int32]int64{}}
+	return &Oracle{Current: map[string]Fact{}, accounts: map[string]*account{}, newest: map[int32]int64{}, clocks: map[int32]*clock{}}
 }
 
 // factIDs is the namespace of fact ids: they are a promise to consumers, so it never changes.
