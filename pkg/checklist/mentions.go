@@ -47,30 +47,15 @@ func (w *warner) expressions() (texts []string) {
 	return texts
 }
 
-// operands lists what is no expression and may name an account property all the same.
-func (w *warner) operands() (texts []string) {
-	for _, p := range w.def.Playbooks {
-		texts = append(texts, p.Owner)
-		for _, r := range p.Refine {
-			texts = append(texts, r.Owner)
-		}
-	}
-	for _, d := range w.def.Steps {
-		texts = append(texts, d.Of, d.To)
-	}
-	return texts
-}
-
 // mentions are the names that an expression reads.
 type mentions struct {
-	account map[string]bool // properties
 	steps   map[string]bool
 	anyStep bool // a step whose id is computed
 	others  bool // variables beside account
 }
 
 func (w *warner) mentioned(text string) mentions {
-	m := mentions{account: map[string]bool{}, steps: map[string]bool{}}
+	m := mentions{steps: map[string]bool{}}
 	tree := w.parsed(text)
 	if tree == nil {
 		return m
@@ -78,9 +63,6 @@ func (w *warner) mentioned(text string) mentions {
 	for _, ident := range ast.MatchDescendants(ast.NavigateAST(tree), isVariable) {
 		switch name := strings.TrimPrefix(ident.AsIdent(), "."); name {
 		case "account":
-			if in, has := ident.Parent(); has && in.Kind() == ast.SelectKind {
-				m.account[in.AsSelect().FieldName()] = true
-			}
 		case "steps":
 			id, named := keyRead(ident)
 			m.steps[id] = true

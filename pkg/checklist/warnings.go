@@ -20,7 +20,6 @@ func Warnings(def *Definition, c *Checklist) ([]*Problem, error) {
 	w.warnOfSegments()
 	w.warnOfTiers()
 	w.warnOfBars()
-	w.warnOfUnreadProperties()
 	w.warnOfUnusedPlaybooks()
 	w.warnOfUnusedSteps()
 	w.warnOfOverlaps()
@@ -54,26 +53,6 @@ func (w *warner) warnOfZone() {
 	}
 	if w.def.Zone != "" && w.def.Trial == nil && !slices.ContainsFunc(w.def.Steps, countsDays) {
 		w.add("zone", "nothing counts days: there is neither a trial nor a step of days or with a window of days")
-	}
-}
-
-// warnOfUnreadProperties warns of account properties that decide nothing.
-func (w *warner) warnOfUnreadProperties() {
-	read := map[string]bool{}
-	for _, text := range w.expressions() {
-		for name := range w.mentioned(text).account {
-			read[name] = true
-		}
-	}
-	for _, text := range w.operands() {
-		if name, isProperty := strings.CutPrefix(text, "account."); isProperty {
-			read[name] = true
-		}
-	}
-	for i, p := range w.def.Properties {
-		if !read[p.Name] {
-			w.add(fmt.Sprintf("properties[%d]", i), "nothing reads account.%s: it only goes along with the facts", p.Name)
-		}
 	}
 }
 

@@ -214,10 +214,9 @@ func TestStepsThatGoTogether(t *testing.T) {
 func TestThingsThatNothingUses(t *testing.T) {
 	assert.Equal(t, []string{
 		"zone: nothing counts days: there is neither a trial nor a step of days or with a window of days",
-		"properties[0]: nothing reads account.plan: it only goes along with the facts",
 		"playbooks[1]: no tier uses the playbook unused",
 	}, warned(t, "version: 1\nname: x\nzone: Europe/Berlin\ntiers: [{name: all, threshold: 1, playbook: call}]\n"+
-		"properties:\n  - {name: plan, type: string, from: [{event: a}]}\n  - {name: owner, type: string, from: [{event: a}]}\n"+
+		"properties: [{name: owner, type: string, from: [{event: a}]}]\n"+
 		"playbooks: [{name: call, owner: account.owner}, {name: unused}]\n"+twoSteps))
 }
 
