@@ -1,6 +1,10 @@
 package account
 
-import "github.com/pqlstream/pqlstream/pkg/checklist"
+import (
+	"math"
+
+	"github.com/pqlstream/pqlstream/pkg/checklist"
+)
 
 // advance holds the event against the inputs of steps that listen to it. A step that is done for good can only become a
 // merit of the event's user, who has a place among the users, 0 if there is none, and merits already.
@@ -63,7 +67,7 @@ func (t *turn) keep(key uint32, before []byte, at, size int) {
 func (t *turn) settle(i int, done bool) {
 	switch step := &t.engine.checklist.Steps()[i]; {
 	case done && !t.state.stepDone(i):
-		t.finish(i, step.Count(t.work, t.properties(), true))
+		t.finish(i, step.Count(t.work, &checklist.Moment{Watermark: math.MinInt64, Account: t.properties()}, true))
 	case !done && step.Live && t.state.stepDone(i):
 		t.undo(i)
 	}

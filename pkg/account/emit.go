@@ -123,7 +123,7 @@ func (e *Engine) outline(s *State, at int64, account []usage.Value, activity []U
 func (e *Engine) standingOf(s *State, at int64) Fact {
 	activity := e.activity(s)
 	f := e.outline(s, at, e.properties(nil, s), activity)
-	f.StepsDone, f.StepsMissing = e.evidenceOf(s, false), e.stepsMissing(s)
+	f.StepsDone, f.StepsMissing = e.evidenceOf(s, false), e.stepsMissing(s, at)
 	f.ActiveUsers7d, f.Activated = activeUsers(activity, at-activeMillis), activated(activity)
 	f.SingleUser = e.singleUser(s, len(activity))
 	if c := champion(activity); c != nil {
@@ -186,26 +186,27 @@ func (e *Engine) evidenceOf(s *State, newest bool) []Evidence {
 	return out
 }
 
-func (e *Engine) stepsMissing(s *State) []Missing {
+// stepsMissing returns what is missing at a time.
+func (e *Engine) stepsMissing(s *State, at int64) []Missing {
 	steps := e.checklist.Steps()
 	n := len(steps) - s.stepsDone()
 	if n == 0 {
 		return nil
 	}
-	out := make([]Missing, 0, n)
+	out, now := make([]Missing, 0, n), &checklist.Moment{Watermark: at, Account: e.properties(nil, s)}
 	for i := range steps {
 		if s.stepDone(i) {
 			continue
 		}
 		m := Missing{Step: steps[i].ID}
-		m.Progress, m.Need = steps[i].Missing(e.counted(s, i))
+		m.Progress, m.Need = steps[i].Missing(e.counted(s, i, now))
 		out = append(out, m)
 	}
 	return out
 }
 
 // counted is what a step that is not done has counted, in its own unit.
-func (e *Engine) counted(s *State, i int) float64 {
+func (e *Engine) counted(s *State, i int, now *checklist.Moment) float64 {
 	step := &e.checklist.Steps()[i]
 	if _, need := step.Members(); need > 0 {
 		return float64(s.membersDone(step))
@@ -214,7 +215,7 @@ func (e *Engine) counted(s *State, i int) float64 {
 	if len(set) == 0 {
 		return 0
 	}
-	return step.Count(set, e.properties(nil, s), false)
+	return step.Count(set, now, false)
 }
 
 // playbook returns advice with the arithmetic that it rests on among its reasons.

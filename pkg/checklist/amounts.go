@@ -165,14 +165,13 @@ func (w *window) sumsHold(set Work, watermark int64, enough func(sum float64) bo
 	return true, w.ends(int32(last))
 }
 
-// latestSum is the sum in the window that ends with the newest bucket.
-func (w *window) latestSum(set Work) (sum float64) {
-	r, newest := amountReader{set: set}, int64(math.MinInt64)
-	for r.next() {
-		if newest = max(newest, r.bucket); r.bucket <= newest-int64(w.width) {
+// latestSum is the sum in the window that ends with the newest bucket, or with a moment's if that is later.
+func (w *window) latestSum(set Work, by *Moment) (sum float64) {
+	r := amountReader{set: set}
+	for oldest := w.before(by); r.next(); sum = plus(sum, r.sum) {
+		if oldest = max(oldest, r.bucket-int64(w.width)); r.bucket <= oldest {
 			break
 		}
-		sum = plus(sum, r.sum)
 	}
 	return sum
 }

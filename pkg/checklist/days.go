@@ -193,12 +193,13 @@ func busiest(days []dayCount, holding int32, width int) (events uint64, active i
 	return events, active
 }
 
-// latest returns the events and the buckets with any in the window that ends with the newest.
-func (w *window) latest(set Work, counted bool) (events uint64, active int) {
+// latest returns the events and the buckets with any in the window that ends with the newest, or with a moment's if that is
+// later; nil is none.
+func (w *window) latest(set Work, counted bool, by *Moment) (events uint64, active int) {
 	r := dayReader{rest: set, counted: counted}
-	for oldest := int64(math.MinInt64); r.next() && r.day > oldest; active++ {
+	for oldest := w.before(by); r.next() && r.day > oldest; active++ {
 		if active == 0 {
-			oldest = r.day - int64(w.width)
+			oldest = max(oldest, r.day-int64(w.width))
 		}
 		events += r.n
 	}

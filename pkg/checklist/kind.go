@@ -40,8 +40,9 @@ type rule interface {
 	update(w *Work, in *Input) (changed, done bool)
 	// valid says whether bytes are a working set of the rule: as its update leaves them.
 	valid(w Work) bool
-	// count is what the step has counted so far, in its own unit. The working set is valid.
-	count(w Work, account []usage.Value) float64
+	// count is what the step has counted, in its own unit, as far as it counts still at a moment: what has left its window
+	// by then, or decayed, does not. The working set is valid.
+	count(w Work, m *Moment) float64
 	// appendNeed appends what is missing, in words, after so much was counted.
 	appendNeed(b []byte, have float64) []byte
 	// traits are what the rule is to the rest: constant.
@@ -124,8 +125,23 @@ func (d *StepDef) given() (names []string) {
 // appendNumber formats without an exponent or needless digits.
 func appendNumber(b []byte, f float64) []byte { return strconv.AppendFloat(b, f, 'f', -1, 64) }
 
+// significant rounds a number for people to 6 digits, and leaves whole ones as they are: what a sum of fractions loses in its
+// last digits must not show.
+func significant(f float64, round func(float64) float64) float64 {
+	if f == math.Trunc(f) {
+		return f
+	}
+	const digits, most = 6, 15
+	unit := math.Pow10(min(max(digits-1-int(math.Floor(math.Log10(math.Abs(f)))), 0), most))
+	return round(f*unit) / unit
+}
+
+// floored is math.Floor, but for what a whole number has lost in a sum.
+func floored(f float64) float64 { return math.Floor(f * (1 + 1e-9)) }
+
 // appendMore appends how many more of something it takes.
 func appendMore(b []byte, n float64, what string) []byte {
+	n = significant(n, math.Round)
 	b = append(append(appendNumber(b, n), " more "...), what...)
 	if n != 1 {
 		b = append(b, 's')
@@ -133,9 +149,9 @@ func appendMore(b []byte, n float64, what string) []byte {
 	return b
 }
 
-// appendShare appends how much of the target there is.
+// appendShare appends how much of the target there is, which is never said to be all as long as it is not.
 func appendShare(b []byte, have, target float64) []byte {
-	b = append(appendNumber(append(b, " ("...), have), " of "...)
+	b = append(appendNumber(append(b, " ("...), significant(have, floored)), " of "...)
 	return append(appendNumber(b, target), ')')
 }
 

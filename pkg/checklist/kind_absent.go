@@ -4,15 +4,13 @@ import (
 	"encoding/binary"
 	"math"
 	"slices"
-
-	"github.com/pqlstream/pqlstream/pkg/usage"
 )
 
 var absentKind = Kind{
 	Name: "absent",
 	Doc: "Done when an event has not come for a length of time after another: as soon as no event from within that time is " +
-		"expected any more. The one that must not come counts when it comes strictly later, up to the end of that time " +
-		"inclusive. Each `after` event begins the time anew, beside what runs already. Live it is done while the event has not " +
+		"expected any more. The one that must not come counts when it comes strictly later, and before the end of that " +
+		"time. Each `after` event begins the time anew, beside what runs already. Live it is done while the event has not " +
 		"come since: when it comes it is undone, and needs an `after` that is no earlier. The order of arrival does not matter " +
 		"up to a disorder of a day, or of 15 times `for` if that is less; an `after` event that comes later than that does not " +
 		"count. It keeps the time of the newest event, the stretches of time of the last day in which an `after` is in vain, at " +
@@ -76,7 +74,7 @@ func (r *absentRule) update(w *Work, in *Input) (changed, done bool) {
 
 // came takes in that what must not come did.
 func (r *absentRule) came(s absentWork, at int64) (inVain cover, pending []int64) {
-	from := at - r.span
+	from := at - r.span + 1 // one at the very end of the time is none: the step may be done by then
 	if r.live {
 		from = minTime - 1
 	}
@@ -192,7 +190,7 @@ func (r *absentRule) valid(w Work) bool {
 	return ok && s.sound() || len(w) == 0
 }
 
-func (r *absentRule) count(w Work, _ []usage.Value) float64 {
+func (r *absentRule) count(w Work, _ *Moment) float64 {
 	if _, _, n, _, _ := readOldest(w); n > 0 {
 		return 1
 	}

@@ -172,9 +172,9 @@ func replays(t *testing.T, step *Step) {
 		for range 500 {
 			role, ev, m := s.next()
 			changed, done := feed(step, &w, role, ev, m)
-			progress, need := step.Missing(step.Count(w, someAccount, false))
+			progress, need := step.Missing(step.Count(w, &Moment{Account: someAccount}, false))
 			judged, next := judge(step, w, m.Watermark)
-			trace = append(trace, fmt.Sprint(changed, done, step.Count(w, someAccount, done), progress, need, judged, next))
+			trace = append(trace, fmt.Sprint(changed, done, step.Count(w, &Moment{Account: someAccount}, done), progress, need, judged, next))
 			if done && !step.Live {
 				w = Work{}
 			}
@@ -200,7 +200,7 @@ func survivesAnything(t *testing.T, step *Step) {
 				}
 				require.True(t, step.Valid(w), "%q", w)
 			}
-			progress, need := step.Missing(step.Count(w, someAccount, false))
+			progress, need := step.Missing(step.Count(w, &Moment{Account: someAccount}, false))
 			assert.True(t, progress >= 0 && progress < 1, progress)
 			assert.NotEmpty(t, need)
 			for _, watermark := range times {
@@ -242,7 +242,7 @@ func doesNotMindTheOrder(t *testing.T, step *Step) {
 				}
 				watermark = next
 			}
-			return append(out, fmt.Sprintf("%.6g", step.Count(w, someAccount, false)))
+			return append(out, fmt.Sprintf("%.6g", step.Count(w, &Moment{Account: someAccount}, false)))
 		}
 		first := outcome()
 		for range 3 {
@@ -310,7 +310,7 @@ func FuzzKinds(f *testing.F) {
 				if _, next := judge(step, w, watermark); next <= watermark && next != Never {
 					t.Fatalf("%s: judged again at %d", names[i], next)
 				}
-				if progress, _ := step.Missing(step.Count(w, someAccount, false)); !(progress >= 0 && progress < 1) {
+				if progress, _ := step.Missing(step.Count(w, &Moment{Account: someAccount}, false)); !(progress >= 0 && progress < 1) {
 					t.Fatalf("%s: progress %v", names[i], progress)
 				}
 			}
@@ -330,13 +330,13 @@ func TestAnyBytesCanBeCountedOn(t *testing.T) {
 			}
 			before := string(w)
 			judge(step, w, s.watermark)
-			step.Missing(step.Count(w, someAccount, false))
+			step.Missing(step.Count(w, &Moment{Account: someAccount}, false))
 			role, ev, m := s.next()
 			if changed, done := feed(step, &w, role, ev, m); changed && !done {
 				assert.True(t, step.Valid(w) || !step.Valid(Work(before)), "%s: %q became %q", names[n], before, w)
 			}
 			judge(step, w, m.Watermark)
-			step.Missing(step.Count(w, someAccount, false))
+			step.Missing(step.Count(w, &Moment{Account: someAccount}, false))
 		}
 	}
 }

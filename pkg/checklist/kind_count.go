@@ -1,10 +1,6 @@
 package checklist
 
-import (
-	"encoding/binary"
-
-	"github.com/pqlstream/pqlstream/pkg/usage"
-)
+import "encoding/binary"
 
 // maxCount bounds what a count step counts to.
 const maxCount = 1_000_000_000
@@ -48,7 +44,7 @@ func (r *countRule) valid(w Work) bool {
 	return len(w) == 0 || size == len(w) && v > 0 && v <= maxCount
 }
 
-func (r *countRule) count(w Work, _ []usage.Value) float64 {
+func (r *countRule) count(w Work, _ *Moment) float64 {
 	v, _ := uvarint(w)
 	return float64(min(v, maxCount))
 }
@@ -93,8 +89,8 @@ func (r *windowedCountRule) valid(w Work) bool {
 	return ok
 }
 
-func (r *windowedCountRule) count(w Work, _ []usage.Value) float64 {
-	events, _ := r.within.latest(w, true)
+func (r *windowedCountRule) count(w Work, m *Moment) float64 {
+	events, _ := r.within.latest(w, true, m)
 	return float64(events)
 }
 

@@ -1,7 +1,5 @@
 package checklist
 
-import "github.com/pqlstream/pqlstream/pkg/usage"
-
 // maxDays bounds the days that a days step without a window keeps.
 const maxDays = 3_660
 
@@ -72,9 +70,9 @@ func (r *daysRule) valid(w Work) bool {
 	return ok
 }
 
-func (r *daysRule) count(w Work, _ []usage.Value) float64 {
+func (r *daysRule) count(w Work, m *Moment) float64 {
 	if r.within != nil {
-		_, active := r.within.latest(w, false)
+		_, active := r.within.latest(w, false, m)
 		return float64(active)
 	}
 	n := 0.0

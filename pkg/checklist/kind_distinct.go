@@ -5,8 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"time"
-
-	"github.com/pqlstream/pqlstream/pkg/usage"
 )
 
 // maxDistinct bounds the ids that a distinct step keeps.
@@ -100,7 +98,7 @@ func (r *distinctRule) valid(w Work) bool {
 	return true
 }
 
-func (r *distinctRule) count(w Work, _ []usage.Value) (n float64) {
+func (r *distinctRule) count(w Work, _ *Moment) (n float64) {
 	for ; len(w) > 0; n++ {
 		w = w[min(1+int(w[0]), len(w)):]
 	}
@@ -195,10 +193,11 @@ func (r *windowedDistinctRule) crowded(w Work, from, before int) (begins int, do
 
 func (r *windowedDistinctRule) valid(w Work) bool { return sightings(w).valid() }
 
-func (r *windowedDistinctRule) count(w Work, _ []usage.Value) (n float64) {
-	_, values, _ := sightings(w).open()
+func (r *windowedDistinctRule) count(w Work, m *Moment) (n float64) {
+	newest, values, _ := sightings(w).open()
+	before := min(r.within.width, newest-int(r.within.before(m)))
 	for s, rest, ok := nextSighting(values); ok; s, rest, ok = nextSighting(rest) {
-		if s.next(0) < r.within.width {
+		if s.next(0) < before {
 			n++
 		}
 	}

@@ -1,7 +1,5 @@
 package checklist
 
-import "github.com/pqlstream/pqlstream/pkg/usage"
-
 var eventKind = Kind{
 	Name:    "event",
 	Doc:     "Done at the first of the events. It keeps nothing.",
@@ -19,7 +17,7 @@ func (r *eventRule) update(*Work, *Input) (changed, done bool) { return true, tr
 
 func (r *eventRule) valid(w Work) bool { return len(w) == 0 }
 
-func (r *eventRule) count(Work, []usage.Value) float64 { return 0 }
+func (r *eventRule) count(Work, *Moment) float64 { return 0 }
 
 func (r *eventRule) appendNeed(b []byte, _ float64) []byte { return append(b, r.missing...) }
 

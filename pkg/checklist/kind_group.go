@@ -3,8 +3,6 @@ package checklist
 import (
 	"strconv"
 	"strings"
-
-	"github.com/pqlstream/pqlstream/pkg/usage"
 )
 
 // anyKind and allKind are steps over other steps. They listen to nothing and keep nothing: whether the others are done
@@ -107,7 +105,7 @@ func (r *groupRule) update(*Work, *Input) (changed, done bool) { return false, f
 
 func (r *groupRule) valid(w Work) bool { return len(w) == 0 }
 
-func (r *groupRule) count(Work, []usage.Value) float64 { return 0 }
+func (r *groupRule) count(Work, *Moment) float64 { return 0 }
 
 func (r *groupRule) appendNeed(b []byte, have float64) []byte {
 	b = append(strconv.AppendFloat(b, float64(r.need)-have, 'f', -1, 64), " more of "...)

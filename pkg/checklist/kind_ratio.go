@@ -152,7 +152,7 @@ type ratioRule struct {
 func (r *ratioRule) reaches(share float64) bool { return share >= r.target*(1-1e-9) }
 
 func (r *ratioRule) appendNeed(b []byte, have float64) []byte {
-	b = appendNumber(append(append(b, r.used...), " is at "...), math.Floor(have*10_000)/100)
+	b = appendNumber(append(append(b, r.used...), " is at "...), floored(have*10_000)/100)
 	b = append(append(append(b, " % of "...), r.to.name...), ", "...)
 	return append(appendNumber(b, math.Round(r.target*1e11)/1e9), " % are needed"...)
 }

@@ -3,8 +3,6 @@ package checklist
 import (
 	"math"
 	"slices"
-
-	"github.com/pqlstream/pqlstream/pkg/usage"
 )
 
 // addedRule keeps the amounts that add up: by the window's buckets, or all of them at bucket 0. Before them stand the
@@ -79,17 +77,17 @@ func (r *addedRule) valid(w Work) bool {
 	return r.within != nil || len(amounts) == 0 || len(amounts) == 1+8 && amounts[0] == 0
 }
 
-func (r *addedRule) count(w Work, account []usage.Value) float64 {
+func (r *addedRule) count(w Work, m *Moment) float64 {
 	var room [maxLevels]level
 	limits, amounts, _ := r.split(&room, w)
-	per := r.to.per(account)
+	per := r.to.per(m.Account)
 	if r.to.property != "" {
 		per = newestValue(limits)
 	}
 	if r.within == nil {
 		return min(all(amounts)*per, math.MaxFloat64)
 	}
-	return min(r.within.latestSum(amounts)*per, math.MaxFloat64)
+	return min(r.within.latestSum(amounts, m)*per, math.MaxFloat64)
 }
 
 func (r *addedRule) traits() traits {

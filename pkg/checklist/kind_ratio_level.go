@@ -4,8 +4,6 @@ import (
 	"encoding/binary"
 	"math"
 	"slices"
-
-	"github.com/pqlstream/pqlstream/pkg/usage"
 )
 
 // maxLevels is how many levels are kept where one counts for as long as the watermark has not passed the next one's time.
@@ -154,10 +152,10 @@ func (r *levelRule) valid(w Work) bool {
 	return ok && len(rest) == 0 && (len(w) == 0 || w[0] > 0)
 }
 
-func (r *levelRule) count(w Work, account []usage.Value) float64 {
+func (r *levelRule) count(w Work, m *Moment) float64 {
 	var room [maxLevels]level
 	levels, _, _ := appendLevels(room[:0], w, r.keeps)
-	return min(newestValue(levels)*r.to.per(account), math.MaxFloat64)
+	return min(newestValue(levels)*r.to.per(m.Account), math.MaxFloat64)
 }
 
 func (r *levelRule) traits() traits {

@@ -104,10 +104,10 @@ func TestRatiosFollowTheAccount(t *testing.T) {
 		ev := usedAt(10, 20, 0)
 		_, done := step.Update(&w, &Input{Event: &ev, Moment: Moment{Account: seats(41)}})
 		assert.False(t, done, more)
-		assert.Equal(t, 20.0/41, step.Count(w, seats(41), false))
+		assert.Equal(t, 20.0/41, step.Count(w, &Moment{Account: seats(41)}, false))
 		done, _ = step.Judge(w, &Moment{Account: seats(40)})
 		assert.True(t, done, more)
-		assert.Equal(t, 0.5, step.Count(w, seats(40), false))
+		assert.Equal(t, 0.5, step.Count(w, &Moment{Account: seats(40)}, false))
 	}
 }
 
@@ -265,7 +265,7 @@ func TestAddedUsageIsHeldAgainstLimitsInForce(t *testing.T) {
 	for _, ev := range []usage.Event{usedAt(1, 30, 100), usedAt(2, 30, 50), usedAt(4, 10, 200), usedAt(5, 0, 300)} {
 		step.Update(&w, &Input{Event: &ev})
 	}
-	assert.Equal(t, 70.0/300, step.Count(w, nil, false))
+	assert.Equal(t, 70.0/300, step.Count(w, &Moment{}, false))
 	done, next := step.Judge(w, &Moment{Watermark: 4 * 3_600_000})
 	assert.True(t, done, "50 were the limit until the fourth hour")
 	assert.Equal(t, int64(4*3_600_000+1), next)
@@ -300,7 +300,7 @@ func TestRatioSaysWhatIsMissing(t *testing.T) {
 		ev := usedAt(1, 55.993, 0)
 		ev.Properties = []usage.Property{{Key: "used", Value: usage.LongValue(3)}, {Key: "limit", Value: usage.StringValue("5")}}
 		step.Update(&w, &Input{Event: &ev, Moment: Moment{Account: seats(40)}})
-		progress, need := step.Missing(step.Count(w, seats(40), false))
+		progress, need := step.Missing(step.Count(w, &Moment{Account: seats(40)}, false))
 		assert.InDelta(t, c.progress, progress, 1e-3, c.step)
 		assert.Equal(t, c.need, need)
 	}

@@ -6,8 +6,6 @@ import (
 	"math"
 	"slices"
 	"strings"
-
-	"github.com/pqlstream/pqlstream/pkg/usage"
 )
 
 const (
@@ -173,7 +171,7 @@ func (r *scoreRule) valid(w Work) bool {
 	return some
 }
 
-func (r *scoreRule) count(w Work, _ []usage.Value) (score float64) {
+func (r *scoreRule) count(w Work, _ *Moment) (score float64) {
 	for g := 0; len(w) >= 8 && g < len(r.caps); g++ {
 		score = plus(score, min(double(w), r.caps[g]))
 		w = w[8:]
@@ -182,8 +180,8 @@ func (r *scoreRule) count(w Work, _ []usage.Value) (score float64) {
 }
 
 func (r *scoreRule) appendNeed(b []byte, have float64) []byte {
-	have = math.Floor(have*100) / 100
-	return appendShare(appendMore(b, math.Round((r.target-have)*1e6)/1e6, "point"), have, r.target)
+	have = floored(have*100) / 100
+	return appendShare(appendMore(b, r.target-have, "point"), have, r.target)
 }
 
 func (r *scoreRule) traits() traits {

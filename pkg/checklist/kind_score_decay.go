@@ -6,8 +6,6 @@ import (
 	"math/bits"
 	"sort"
 	"strconv"
-
-	"github.com/pqlstream/pqlstream/pkg/usage"
 )
 
 // decay is how much of something is left after days.
@@ -164,11 +162,14 @@ func (r *decayingScoreRule) valid(w Work) bool {
 	return len(w) == 0 || r.read(&s, w)
 }
 
-// count is the score of the newest day.
-func (r *decayingScoreRule) count(w Work, _ []usage.Value) float64 {
+// count is the score of the newest day, or of the moment's if that is later.
+func (r *decayingScoreRule) count(w Work, m *Moment) float64 {
 	var s scored
 	if !r.read(&s, w) {
 		return 0
+	}
+	if days := int(r.calendar.day(m.Watermark)) - s.newest; days > 0 {
+		r.advance(&s, days)
 	}
 	return r.scores(&s)[scoredDays]
 }

@@ -135,7 +135,7 @@ func TestScoresDontMindTheOrder(t *testing.T) {
 			newest = max(newest, e.day)
 		}
 		if len(events) > 0 {
-			require.InEpsilon(t, naiveScore(events, newest, float64(halfLife)), step.Count(w, nil, false), 1e-12)
+			require.InEpsilon(t, naiveScore(events, newest, float64(halfLife)), step.Count(w, &Moment{}, false), 1e-12)
 		}
 	}
 }
@@ -197,7 +197,7 @@ func TestScoreSaysWhatIsMissing(t *testing.T) {
 		for _, e := range c.events {
 			e.feed(step, &w)
 		}
-		progress, need := step.Missing(step.Count(w, nil, false))
+		progress, need := step.Missing(step.Count(w, &Moment{}, false))
 		assert.InDelta(t, c.progress, progress, 1e-4, c.step)
 		assert.Equal(t, c.need, need)
 	}

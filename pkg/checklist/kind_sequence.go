@@ -2,8 +2,6 @@ package checklist
 
 import (
 	"encoding/binary"
-
-	"github.com/pqlstream/pqlstream/pkg/usage"
 )
 
 var sequenceKind = Kind{
@@ -115,7 +113,7 @@ func (r *sequenceRule) valid(w Work) bool {
 	return ok || len(w) == 0
 }
 
-func (r *sequenceRule) count(w Work, _ []usage.Value) float64 {
+func (r *sequenceRule) count(w Work, _ *Moment) float64 {
 	var room sequenceRoom
 	if s, ok := readSequence(w, &room); ok && s.waits() {
 		return 1

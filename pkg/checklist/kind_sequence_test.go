@@ -184,7 +184,7 @@ func TestSequenceGoesOnWithAnotherLength(t *testing.T) {
 func TestSequenceSaysWhatIsMissing(t *testing.T) {
 	step, w := stepOf(t, "{id: a, kind: sequence, first: {event: [sent, shared]}, then: {event: accepted}, within: 36h}"), Work{}
 	say := func() string {
-		progress, need := step.Missing(step.Count(w, nil, false))
+		progress, need := step.Missing(step.Count(w, &Moment{}, false))
 		return fmt.Sprint(progress, " ", need)
 	}
 	const h = 3_600_000
@@ -195,7 +195,7 @@ func TestSequenceSaysWhatIsMissing(t *testing.T) {
 	assert.Equal(t, "0.5 accepted within 36 hours after sent or shared", say())
 	arrive(step, &w, []arrival{{1, 38 * h}})
 	assert.Equal(t, "0 sent or shared, then accepted within 36 hours", say(), "it came too late")
-	assert.Equal(t, 2.0, step.Count(w, nil, true))
+	assert.Equal(t, 2.0, step.Count(w, &Moment{}, true))
 }
 
 func TestSequenceKeepsWhatItSays(t *testing.T) {

@@ -62,7 +62,7 @@ func (r *sumRule) valid(w Work) bool {
 	return len(w) == 0 || len(w) == 8 && sum > 0 && sum <= math.MaxFloat64
 }
 
-func (r *sumRule) count(w Work, _ []usage.Value) float64 {
+func (r *sumRule) count(w Work, _ *Moment) float64 {
 	if len(w) != 8 {
 		return 0
 	}
@@ -74,7 +74,7 @@ func (r *sumRule) appendNeed(b []byte, have float64) []byte {
 }
 
 func (r *sumRule) appendMore(b []byte, have float64) []byte {
-	b = append(append(appendNumber(b, r.target-have), " more "...), r.of.name...)
+	b = append(append(appendNumber(b, significant(r.target-have, math.Round)), " more "...), r.of.name...)
 	return append(append(b, " of "...), r.events...)
 }
 
@@ -99,7 +99,7 @@ func (r *windowedSumRule) update(w *Work, in *Input) (changed, done bool) {
 
 func (r *windowedSumRule) valid(w Work) bool { return validAmounts(w) }
 
-func (r *windowedSumRule) count(w Work, _ []usage.Value) float64 { return r.within.latestSum(w) }
+func (r *windowedSumRule) count(w Work, m *Moment) float64 { return r.within.latestSum(w, m) }
 
 func (r *windowedSumRule) appendNeed(b []byte, have float64) []byte {
 	return appendShare(appendWithin(r.appendMore(b, have), r.within), have, r.target)

@@ -2,8 +2,6 @@ package checklist
 
 import (
 	"encoding/binary"
-
-	"github.com/pqlstream/pqlstream/pkg/usage"
 )
 
 var trialKind = Kind{
@@ -96,7 +94,7 @@ func (r *trialRule) listen(b *builder) {
 	r.due = b.spanWords(&Window{r.days, day})
 	if r.ends {
 		top.onMoment("ends", b.trial.ends)
-		r.or = " or " + b.trial.ends.events()
+		r.or = ", or " + b.trial.ends.events()
 	}
 }
 
@@ -185,7 +183,7 @@ func (r *trialRule) valid(w Work) bool {
 	return ok
 }
 
-func (r *trialRule) count(w Work, _ []usage.Value) float64 {
+func (r *trialRule) count(w Work, _ *Moment) float64 {
 	if s, _ := readTrial(w); s.begun {
 		return 1
 	}

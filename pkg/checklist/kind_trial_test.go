@@ -156,16 +156,16 @@ func TestTrialMeaning(t *testing.T) {
 
 func TestTrialSaysWhatIsMissing(t *testing.T) {
 	for fields, want := range map[string][]string{
-		"finished: true": {"0 trial_started, then 14 days or cancelled or bought", "0.5 14 days after trial_started or cancelled or bought"},
+		"finished: true": {"0 trial_started, then 14 days, or cancelled or bought", "0.5 14 days after trial_started, or cancelled or bought"},
 		"day: 1":         {"0 trial_started, then 1 day", "0.5 1 day after trial_started"},
 	} {
 		step, w := trialOf(t, twoWeeks, fields), Work{}
 		for _, text := range want {
-			progress, need := step.Missing(step.Count(w, nil, false))
+			progress, need := step.Missing(step.Count(w, &Moment{}, false))
 			assert.Equal(t, text, fmt.Sprint(progress, " ", need))
 			arrive(step, &w, []arrival{{starts, 0}})
 		}
-		assert.Equal(t, 2.0, step.Count(w, nil, true))
+		assert.Equal(t, 2.0, step.Count(w, &Moment{}, true))
 		assert.False(t, step.Credits())
 	}
 }

@@ -135,9 +135,12 @@ func (s *sightings) see(value string, bucket, span int) (n int) {
 // addSighting appends a value whose buckets have become so much older, without those that are too old, and with another
 // age unless that is below 0.
 func addSighting[V string | []byte](s sightings, value V, ages []byte, older, age, span int) sightings {
+	if older >= span { // so are all of them
+		ages, older = nil, 0
+	}
 	s = append(append(append(s, byte(len(value))), value...), 0)
 	size := len(s) - 1
-	for range min(older, span) / 8 {
+	for range older / 8 {
 		s = append(s, 0)
 	}
 	carry := byte(0)

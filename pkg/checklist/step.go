@@ -65,13 +65,14 @@ func (s *Step) Update(w *Work, in *Input) (changed, done bool) {
 // comes; Never when it won't.
 func (s *Step) Judge(w Work, m *Moment) (done bool, next int64) { return s.judge.judge(w, m) }
 
-// Count is what the step has counted, in its own unit: events, users, days, a sum. When done it is at least 1. What a step
+// Count is what the step has counted, in its own unit: events, users, days, a sum. When done it is at least 1. What has left
+// its window at the moment, or decayed, does not count any more; a moment before all events leaves nothing out. What a step
 // over steps has counted, its members done, its working set does not say.
-func (s *Step) Count(w Work, account []usage.Value, done bool) float64 {
+func (s *Step) Count(w Work, m *Moment, done bool) float64 {
 	if done && s.rule.traits().milestones {
 		return s.target
 	}
-	return s.rule.count(w, account)
+	return s.rule.count(w, m)
 }
 
 // Valid says whether bytes are a working set of the step.

@@ -53,6 +53,14 @@ func (w *window) bucket(ms int64) int32 {
 	return bucketOf(ms, w.unit)
 }
 
+// before is the last bucket before the window that ends with a moment's; of no moment it is before all.
+func (w *window) before(m *Moment) int64 {
+	if m == nil {
+		return math.MinInt64
+	}
+	return int64(w.bucket(m.Watermark)) - int64(w.width)
+}
+
 // starts is when a bucket begins, ms since the Unix epoch.
 func (w *window) starts(bucket int) int64 {
 	if w.calendar != nil {
