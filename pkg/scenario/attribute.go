@@ -43,6 +43,9 @@ type attribute struct {
 	at    span
 }
 
+// Attributes that name steps.
+const aStep, doneSteps, missingSteps = "a step", "done", "missing"
+
 // specs is the one list of the attributes there are, in the order in which they are written. docs/scenarios.md explains
 // them.
 var specs = []*spec{
@@ -62,11 +65,11 @@ var specs = []*spec{
 	{words: "message", form: text, use: anywhere, get: func(s subject, _ string) value { return textValue(s.Playbook.Message) }},
 	{words: "why", form: text, use: anywhere, get: func(s subject, _ string) value { return textValue(s.Playbook.Reason) }},
 	{words: "segments", form: set, use: anywhere, get: func(s subject, _ string) value { return listValue(s.Segments) }},
-	{words: "done", form: set, use: anywhere, get: stepsDone},
-	{words: "missing", form: set, use: anywhere, get: stepsMissing},
-	{words: "count of", about: "a step", form: number, use: anywhere, get: countOf},
-	{words: "progress of", about: "a step", form: percent, use: anywhere, get: progressOf},
-	{words: "need", about: "a step", form: text, use: anywhere, get: needOf},
+	{words: doneSteps, form: set, use: anywhere, get: stepsDone},
+	{words: missingSteps, form: set, use: anywhere, get: stepsMissing},
+	{words: "count of", about: aStep, form: number, use: anywhere, get: countOf},
+	{words: "progress of", about: aStep, form: percent, use: anywhere, get: progressOf},
+	{words: "need", about: aStep, form: text, use: anywhere, get: needOf},
 	{words: "property", about: "an account property", form: text, use: anywhere, get: propertyOf},
 	{words: "users", form: sequence, use: anywhere, get: userIDs},
 	{words: "active users", form: number, use: anywhere, get: func(s subject, _ string) value { return numberValue(float64(s.ActiveUsers7d)) }},

@@ -9,9 +9,11 @@ package scenario
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/pqlstream/pqlstream/pkg/account"
+	"github.com/pqlstream/pqlstream/pkg/checklist"
 	"github.com/pqlstream/pqlstream/pkg/usage"
 )
 
@@ -54,6 +56,37 @@ type Scenario struct {
 
 	end        int // the index of the line after its last
 	statements []*statement
+}
+
+// Checklist is what the file's scenarios are about.
+func (f *File) Checklist() *checklist.Checklist { return f.engine.Checklist() }
+
+// Steps are the ids of the steps that the scenario expects something of, each once, in alphabetical order.
+func (s *Scenario) Steps() []string {
+	var ids []string
+	for _, st := range s.statements {
+		for i := range st.wants {
+			ids = append(ids, st.wants[i].steps()...)
+		}
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}
+
+// steps are the ids of the steps that the line names.
+func (w *want) steps() (ids []string) {
+	if ofStep(w.kind) {
+		ids = append(ids, w.step)
+	}
+	for i := range w.attributes {
+		switch a := &w.attributes[i]; {
+		case a.about == aStep:
+			ids = append(ids, a.name)
+		case a.words == doneSteps || a.words == missingSteps:
+			ids = append(ids, a.value.list...)
+		}
+	}
+	return ids
 }
 
 // statement is one line that says that something happens, or how an account stands.

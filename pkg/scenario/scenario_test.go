@@ -279,3 +279,24 @@ func TestAChecklistInPlace(t *testing.T) {
 	_, err = Parse("x.scenario", []byte("# about\nchecklist:\nscenario: s\n +0d a b c\n"), reading)
 	assert.EqualError(t, err, "x.scenario:2: the definition is empty")
 }
+
+// TestStepsAreThoseThatSomethingIsExpectedOf also finds those that a scenario expects not to be done.
+func TestStepsAreThoseThatSomethingIsExpectedOf(t *testing.T) {
+	file, err := scenario.Parse("x.scenario", []byte(`checklist:
+  version: 1
+  name: five
+  tiers: [{name: all, threshold: 1}]
+  steps: [{id: a, kind: event, event: a}, {id: b, kind: event, event: b}, {id: c, kind: event, event: c}, {id: d, kind: event, event: d}, {id: e, kind: event, event: e}]
+
+scenario: steps
+  +0d  acme  ana  d
+    => step_done d
+  check acme  missing a,b  done d  need c "no c yet"
+scenario: none
+  +0d  acme  ana  e
+`), nil)
+	require.NoError(t, err)
+	assert.Len(t, file.Checklist().Steps(), 5)
+	assert.Equal(t, []string{"a", "b", "c", "d"}, file.Scenarios[0].Steps())
+	assert.Empty(t, file.Scenarios[1].Steps())
+}

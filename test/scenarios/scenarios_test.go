@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/pqlstream/pqlstream/pkg/checklist"
 	"github.com/pqlstream/pqlstream/pkg/scenario"
 )
 
@@ -37,21 +38,54 @@ func run(t *testing.T, name string, text []byte) {
 	}
 }
 
-func TestScenarios(t *testing.T) {
-	files := 0
+// files are the texts of the scenario files, by their paths.
+func files(t *testing.T) map[string][]byte {
+	t.Helper()
+	texts := map[string][]byte{}
 	require.NoError(t, filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || filepath.Ext(path) != scenario.Extension {
 			return err
 		}
-		files++
-		t.Run(strings.TrimSuffix(path, scenario.Extension), func(t *testing.T) {
-			text, err := os.ReadFile(path)
-			require.NoError(t, err)
-			run(t, path, text)
-		})
-		return nil
+		texts[path], err = os.ReadFile(path)
+		return err
 	}))
-	assert.NotZero(t, files)
+	require.NotEmpty(t, texts)
+	return texts
+}
+
+func TestScenarios(t *testing.T) {
+	for path, text := range files(t) {
+		t.Run(strings.TrimSuffix(path, scenario.Extension), func(t *testing.T) { run(t, path, text) })
+	}
+}
+
+// TestEveryKindHasScenarios counts a scenario for a kind if it expects something of one of its steps.
+func TestEveryKindHasScenarios(t *testing.T) {
+	const least, leastOfKind = 60, 3
+	all, ofKind := 0, map[string]int{}
+	for path, text := range files(t) {
+		file, err := scenario.Parse(path, text, os.ReadFile)
+		require.NoError(t, err)
+		kindOf := map[string]string{}
+		for _, step := range file.Checklist().Steps() {
+			kindOf[step.ID] = step.Kind
+		}
+		for _, s := range file.Scenarios {
+			all++
+			kinds := map[string]bool{}
+			for _, id := range s.Steps() {
+				kinds[kindOf[id]] = true
+			}
+			for kind := range kinds {
+				ofKind[kind]++
+			}
+		}
+	}
+	for _, kind := range checklist.Kinds() {
+		assert.GreaterOrEqual(t, ofKind[kind.Name], leastOfKind, "scenarios that expect something of a step of the kind %s", kind.Name)
+	}
+	assert.GreaterOrEqual(t, all, least, "scenarios")
+	t.Log(all, "scenarios:", ofKind)
 }
 
 // The examples of the format's reference are true.
