@@ -282,7 +282,7 @@ func TestAChecklistInPlace(t *testing.T) {
 
 // TestStepsAreThoseThatSomethingIsExpectedOf also finds those that a scenario expects not to be done.
 func TestStepsAreThoseThatSomethingIsExpectedOf(t *testing.T) {
-	file, err := scenario.Parse("x.scenario", []byte(`checklist:
+	file, err := Parse("x.scenario", []byte(`checklist:
   version: 1
   name: five
   tiers: [{name: all, threshold: 1}]
