@@ -13,7 +13,7 @@ import (
 
 // TestSizesAreReal compares what states say they take with the heap that they take.
 func TestSizesAreReal(t *testing.T) {
-	const accounts = 1_000
+	const accounts = 500
 	e := engine(t, everything)
 	r := rand.New(rand.NewPCG(8, 8))
 	states, said := make([]*account.State, accounts), 0

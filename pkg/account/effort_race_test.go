@@ -1,0 +1,10 @@
+//go:build race && !slow
+
+package account_test
+
+// What is looked at takes ten times as long with the race detector.
+const (
+	hostileEvents = 8_000
+	histories     = 40
+	lives         = 12
+)
