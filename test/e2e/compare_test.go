@@ -141,7 +141,7 @@ func TestEngineAgreesWithOracle(t *testing.T) {
 			}
 		}
 		requireFacts(t, "facts", judge.Facts, facts)
-		accounts := judge.Accounts()
+		accounts := judge.Accounts(newest)
 		require.Len(t, states, len(accounts))
 		for id, want := range accounts {
 			v := e.View(states[id], newest)

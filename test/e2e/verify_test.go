@@ -169,7 +169,7 @@ func (w *world) verifyStates() {
 			truth[string(r.Key)] = r.Value
 		}
 	}
-	engine, accounts := newEngine(w.t), w.judge.Accounts()
+	engine, accounts := newEngine(w.t), w.judge.Accounts(0)
 	require.Len(w.t, truth, len(accounts), "accounts in the changelog")
 	partitions := w.partitions
 	if !w.c.Direct() {

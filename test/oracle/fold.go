@@ -174,7 +174,7 @@ func (a *account) advance(ev *usage.Event) {
 		a.reports++
 		a.reportDays[today]++
 		a.step("many_reports", true, a.reports >= 12, float64(a.reports))
-		a.step("heavy_week", true, busiestWeek(a.reportDays, today) >= 3, newestWeek(a.reportDays))
+		a.step("heavy_week", true, busiestWeek(a.reportDays, today) >= 3, newestWeek(a.reportDays, 0))
 	case "invite_accepted":
 		fresh := ev.UserID != "" && !a.inviters[ev.UserID]
 		if fresh {
@@ -190,7 +190,7 @@ func (a *account) advance(ev *usage.Event) {
 		a.tryPlan(ev)
 		fresh := a.sessionDays[today] == 0
 		a.sessionDays[today] = 1
-		a.step("weekly_habit", fresh, busiestWeek(a.sessionDays, today) >= 3, newestWeek(a.sessionDays))
+		a.step("weekly_habit", fresh, busiestWeek(a.sessionDays, today) >= 3, newestWeek(a.sessionDays, 0))
 	case "storage_used":
 		counts := ev.Quantity > 0
 		if counts {
@@ -224,9 +224,9 @@ func busiestWeek(days map[int64]int, holding int64) (most int) {
 	return most
 }
 
-// newestWeek is what there is in the 7 days up to the newest with anything.
-func newestWeek(days map[int64]int) float64 {
-	newest := int64(0)
+// newestWeek is what there is in the 7 days up to the newest with anything, or up to a later time.
+func newestWeek(days map[int64]int, at int64) float64 {
+	newest := at / day
 	for d := range days {
 		newest = max(newest, d)
 	}
@@ -336,7 +336,7 @@ func (a *account) say(kind string) *Fact {
 	progress := kind == "signed_up" || kind == "step_done"
 	switch {
 	case a.current || !progress: // a lead: with all the evidence
-		f.StepsDone, f.StepsMissing, f.SingleUser = slices.Clone(a.done), a.missing(), a.singleUser()
+		f.StepsDone, f.StepsMissing, f.SingleUser = slices.Clone(a.done), a.missing(ev.OccurredAt), a.singleUser()
 	case kind == "step_done":
 		f.StepsDone = slices.Clone(a.done[len(a.done)-1:])
 	}
@@ -344,14 +344,14 @@ func (a *account) say(kind string) *Fact {
 	return &a.facts[len(a.facts)-1]
 }
 
-func (a *account) missing() (steps []Missing) {
+func (a *account) missing(at int64) (steps []Missing) {
 	for _, m := range []struct {
 		step         string
 		have, target float64
 	}{
 		{"first_project", 0, 1}, {"saw_premium", 0, 1}, {"many_reports", float64(a.reports), 12},
-		{"heavy_week", newestWeek(a.reportDays), 3}, {"invited_team", float64(len(a.inviters)), 3},
-		{"plans_tried", float64(len(a.plans)), 3}, {"weekly_habit", newestWeek(a.sessionDays), 3},
+		{"heavy_week", newestWeek(a.reportDays, at), 3}, {"invited_team", float64(len(a.inviters)), 3},
+		{"plans_tried", float64(len(a.plans)), 3}, {"weekly_habit", newestWeek(a.sessionDays, at), 3},
 		{"many_days", float64(len(a.viewDays)), 5}, {"much_storage", a.storage, 40}, {"big_invites", a.invites, 100},
 	} {
 		if !a.isDone(m.step) {
@@ -361,10 +361,10 @@ func (a *account) missing() (steps []Missing) {
 	return steps
 }
 
-func (a *account) summary() Summary {
+func (a *account) summary(at int64) Summary {
 	return Summary{
 		AccountID: a.id, Incarnation: a.incarnation, Ordinal: a.ordinal, Tier: a.tier().name, Rate: a.rate(),
-		StepsDone: a.done, StepsMissing: a.missing(), Users: a.users, SignedUpAt: a.signedUpAt, QualifiedAt: a.pqlSince,
+		StepsDone: a.done, StepsMissing: a.missing(at), Users: a.users, SignedUpAt: a.signedUpAt, QualifiedAt: a.pqlSince,
 		Current: a.current, Excluded: a.excluded(), Converted: a.converted, Escalated: a.escalated,
 		CompanySize: a.size.value, Domain: a.domain.value, Beta: a.beta.value, SingleUser: a.singleUser(),
 	}

@@ -124,11 +124,11 @@ func factID(account string, incarnation, ordinal int64) string {
 	return uuid.NewSHA1(factIDs, name).String()
 }
 
-// Accounts returns the summary of every account that there has to be.
-func (o *Oracle) Accounts() map[string]Summary {
+// Accounts are all accounts as they are at a time, in ms.
+func (o *Oracle) Accounts(at int64) map[string]Summary {
 	all := make(map[string]Summary, len(o.accounts))
 	for id, a := range o.accounts {
-		all[id] = a.summary()
+		all[id] = a.summary(at)
 	}
 	return all
 }

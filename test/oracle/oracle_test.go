@@ -57,7 +57,7 @@ func TestOracleByHand(t *testing.T) {
 		"2 signed_up ", "3 step_done first_project", "6 step_done heavy_week", "6 qualified ", "7 step_done saw_premium",
 		"7 disqualified ", "8 requalified ", "9 converted ",
 	}, got)
-	a := o.Accounts()["a"]
+	a := o.Accounts(0)["a"]
 	require.Equal(t, int64(1), a.Incarnation)
 	require.Equal(t, 3.5/11, a.Rate)
 	require.Equal(t, map[string]User{"u": {8, 8000}}, a.Users)
