@@ -38,6 +38,7 @@ func (t *turn) update(i int, role uint8) {
 		t.input.Account = t.properties()
 	}
 	changed, done := step.Update(&t.work, &t.input)
+	t.moved = t.moved || changed && step.Judged
 	if done && !step.Live {
 		if size > 0 {
 			s.parts.remove(work, at, size)
@@ -94,7 +95,8 @@ func (t *turn) review(i int) {
 		return
 	}
 	t.work = append(t.work[:0], set...)
-	done, _ := step.Judge(t.work, &checklist.Moment{Watermark: t.watermark, Account: t.properties()})
+	t.moment = checklist.Moment{Watermark: t.watermark, Account: t.properties()}
+	done, _ := step.Judge(t.work, &t.moment)
 	if done && !step.Live {
 		s.parts.remove(work, at, size)
 	}
@@ -129,6 +131,7 @@ func (s *State) membersDone(step *checklist.Step) (n int) {
 // finish takes down that a step is done, with the evidence for it.
 func (t *turn) finish(step int, count float64) {
 	s := t.state
+	t.moved = true
 	s.setDone(step)
 	e := entry{kind: kindStepDone, at: t.at, key: t.engine.checklist.Steps()[step].Key, count: count}
 	if e.timed = t.ev == nil; !e.timed {
@@ -154,6 +157,6 @@ func (t *turn) undo(step int) {
 		}
 	}
 	s.remember(&entry{kind: kindStepUndone, at: t.at, key: key})
-	t.judge, t.undone = true, true
+	t.judge, t.undone, t.moved = true, true, true
 	t.emit(kindStepUndone, step)
 }

@@ -32,16 +32,17 @@ func (f *Folder) Pass(s *State, at int64) (changed bool, facts []Fact) {
 		}
 		t.conclude(nil)
 		facts, changed = t.facts, true
+		s.due = t.engine.nextDue(s, &t.moment)
 		t.release()
-		if s.due = t.engine.nextDue(s); s.due <= due {
+		if s.due <= due {
 			break // no rule says so; whoever waits for NextTimer will find it in the past
 		}
 	}
 	return changed, facts
 }
 
-// nextDue is when time alone changes a step; checklist.Never if none.
-func (e *Engine) nextDue(s *State) (due int64) {
+// nextDue is when time alone changes a step; checklist.Never if none. The moment is room to work in.
+func (e *Engine) nextDue(s *State, m *checklist.Moment) (due int64) {
 	due = checklist.Never
 	if !e.checklist.Timed() {
 		return due
@@ -56,19 +57,19 @@ func (e *Engine) nextDue(s *State) (due int64) {
 		if size == 0 {
 			continue
 		}
-		due = min(due, e.flips(s, &steps[i], set, done))
+		due = min(due, e.flips(s, &steps[i], set, done, m))
 	}
 	return due
 }
 
 // flips is when a step stops being what it is, done or not. Time takes a step at most from not done to done or the other
 // way: where it is what it becomes, it has been there.
-func (e *Engine) flips(s *State, step *checklist.Step, set checklist.Work, done bool) int64 {
-	m := checklist.Moment{Watermark: math.MinInt64}
+func (e *Engine) flips(s *State, step *checklist.Step, set checklist.Work, done bool, m *checklist.Moment) int64 {
+	*m = checklist.Moment{Watermark: math.MinInt64}
 	if step.ReadsAccount {
 		m.Account = e.properties(nil, s)
 	}
-	if was, next := step.Judge(set, &m); was == done {
+	if was, next := step.Judge(set, m); was == done {
 		return next
 	}
 	return checklist.Never

@@ -159,25 +159,3 @@ func TestMalformedStatesAreErrors(t *testing.T) {
 	_, err = e.Load("acme", []byte{2})
 	assert.ErrorContains(t, err, "its state has layout 1, this version reads 3")
 }
-
-func FuzzLoad(f *testing.F) {
-	e := engine(f, everything)
-	for seed := range uint64(4) {
-		_, b := foldAll(f, e, randomLife(rand.New(rand.NewPCG(seed, 7)), 100), never)
-		f.Add(b)
-	}
-	f.Fuzz(func(t *testing.T, b []byte) {
-		s, err := e.Load("acme", b)
-		if err != nil {
-			return
-		}
-		for i, ev := range randomLife(rand.New(rand.NewPCG(1, 1)), 30) {
-			e.Folder().Apply(s, &ev, account.Position{Offset: int64(i)}, 0)
-		}
-		b, err = s.AppendBinary(nil)
-		require.NoError(t, err)
-		avro(t, b)
-		_, err = e.Load("acme", b)
-		require.NoError(t, err)
-	})
-}

@@ -54,10 +54,10 @@ func (f *Folder) fold(s *State, l *checklist.Listener, ev *usage.Event, source S
 	s.unjudged = false
 	t.fold()
 	changed, facts = t.changed, t.facts
-	t.release()
-	if changed && e.timed {
-		s.due = e.nextDue(s)
+	if t.moved && e.timed {
+		s.due = e.nextDue(s, &t.moment)
 	}
+	t.release()
 	if changed && id != 0 {
 		s.see(id, ev.OccurredAt, e.horizon, e.limit)
 	}

@@ -60,7 +60,7 @@ func (t *turn) learn(sources []checklist.Source) (news bool) {
 	}
 	if news {
 		t.state.standing = t.engine.standing(t.properties())
-		t.judge = true
+		t.judge, t.moved = true, true
 	}
 	return news
 }

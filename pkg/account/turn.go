@@ -19,12 +19,14 @@ type turn struct {
 	changed   bool
 	judge     bool // something that decides on qualification has changed
 	undone    bool // a step was undone
+	moved     bool // something has changed on which it depends when time will change a step
 	facts     []Fact
 
 	read   bool // values are the account's properties now
 	values []usage.Value
 	work   checklist.Work
 	input  checklist.Input
+	moment checklist.Moment
 	item   []byte // an item of a part, while it is being made
 }
 
@@ -34,8 +36,8 @@ func (t *turn) release() {
 		clear(t.values)
 		t.values = t.values[:0]
 	}
-	t.read, t.judge, t.undone, t.changed, t.late = false, false, false, false, false
-	t.input = checklist.Input{}
+	t.read, t.judge, t.undone, t.moved, t.changed, t.late = false, false, false, false, false, false
+	t.input, t.moment = checklist.Input{}, checklist.Moment{}
 	t.state, t.ev, t.listener, t.source, t.pos, t.facts = nil, nil, nil, nil, Position{}, nil
 }
 

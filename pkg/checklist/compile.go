@@ -63,7 +63,7 @@ func Compile(def *Definition) (*Checklist, error) {
 		return nil, err
 	}
 	for i := range c.out.steps {
-		c.out.timed = c.out.timed || c.out.steps[i].rule.traits().timed
+		c.out.timed = c.out.timed || c.out.steps[i].traits.timed
 	}
 	c.noteReads()
 	c.out.names = newNames(c.out.listeners)

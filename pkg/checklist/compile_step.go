@@ -52,6 +52,7 @@ func (c *compiler) compileStep(path string, at int, d *StepDef, s *Step) {
 	m.Weight = s.Weight
 	s.rule = kinds[k].build(&builder{compiler: c, d: d, path: path, at: at, step: s, m: &m})
 	t := s.rule.traits()
+	s.traits = t
 	s.judge, s.Judged = s.rule.(judged)
 	s.ReadsAccount = t.readsAccount
 	s.target, s.WorkKey = t.target, key("work", d.ID, t.shape)

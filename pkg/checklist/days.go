@@ -13,8 +13,9 @@ type dayCount struct {
 	n   uint32
 }
 
-// dayRoom is for how many days there is room without an allocation: those of a week's window with what is remembered.
-const dayRoom = 48
+// dayRoom is for how many buckets there is room without an allocation: those of the widest window with what is remembered,
+// and a new one.
+const dayRoom = maxWithin + 120 + 1
 
 // dayReader reads a working set's buckets, from the newest on.
 type dayReader struct {

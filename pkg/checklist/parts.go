@@ -105,7 +105,7 @@ var parts = []Part{
 }
 
 // WorkBound is the most bytes that the step's working set can take in an account's state.
-func (s *Step) WorkBound() int { return s.rule.traits().bound }
+func (s *Step) WorkBound() int { return s.traits.bound }
 
 // playFields are what a playbook and its refinements have alike.
 func playFields(leftOut string) []Field {

@@ -22,6 +22,7 @@ type Step struct {
 	members []int    // of a step over steps: their places
 	need    int      // how many of them must be done
 	rule    rule
+	traits  traits // the rule's, which are asked for at every event
 	judge   judged // the rule, if it is judged
 	target  float64
 	begin   string // what is missing at the start, in words
@@ -39,7 +40,7 @@ func (s *Step) hasMember(place int) bool { return slices.Contains(s.members, pla
 func (s *Step) Members() (places []int, need int) { return s.members, s.need }
 
 // Credits says whether events of users do the step, so that it can be a user's merit.
-func (s *Step) Credits() bool { return len(s.inputs) > 0 && !s.rule.traits().uncredited }
+func (s *Step) Credits() bool { return len(s.inputs) > 0 && !s.traits.uncredited }
 
 // Filtered says whether an input has a filter: without one it accepts every event.
 func (s *Step) Filtered(role uint8) bool { return s.inputs[role].where != nil }
@@ -69,7 +70,7 @@ func (s *Step) Judge(w Work, m *Moment) (done bool, next int64) { return s.judge
 // its window at the moment, or decayed, does not count any more; a moment before all events leaves nothing out. What a step
 // over steps has counted, its members done, its working set does not say.
 func (s *Step) Count(w Work, m *Moment, done bool) float64 {
-	if done && s.rule.traits().milestones {
+	if done && s.traits.milestones {
 		return s.target
 	}
 	return s.rule.count(w, m)
@@ -91,7 +92,7 @@ func (s *Step) Missing(count float64) (progress float64, need string) {
 // bound is the most bytes that the step can take in an encoded state.
 func (s *Step) bound() int {
 	if s.Live { // evidence and working set at once
-		return evidenceBound + s.rule.traits().bound
+		return evidenceBound + s.traits.bound
 	}
-	return max(evidenceBound, s.rule.traits().bound)
+	return max(evidenceBound, s.traits.bound)
 }
