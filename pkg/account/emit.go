@@ -228,12 +228,27 @@ func (e *Engine) playbook(s *State, f *Fact, advice checklist.Playbook) Playbook
 	if p.Reason != "" {
 		b = append(append(b, p.Reason...), ": "...)
 	}
-	b = append(strconv.AppendInt(b, int64(s.stepsDone()), 10), " of "...)
-	b = append(strconv.AppendInt(b, int64(len(e.checklist.Steps())), 10), " steps done ("...)
+	done, all := e.weighing(s)
+	b = append(strconv.AppendInt(b, int64(done), 10), " of "...)
+	b = append(strconv.AppendInt(b, int64(all), 10), " steps done ("...)
 	b = append(appendPercent(b, f.Rate), "; tier "...)
 	b = append(append(b, f.Tier...), " asks for "...)
 	p.Reason = string(append(appendPercent(b, f.Threshold), ')'))
 	return p
+}
+
+// weighing is how many steps make up the rate, those that weigh something, and how many of them are done.
+func (e *Engine) weighing(s *State) (done, all int) {
+	steps := e.checklist.Steps()
+	for i := range steps {
+		if steps[i].Weight == 0 {
+			continue
+		}
+		if all++; s.stepDone(i) {
+			done++
+		}
+	}
+	return done, all
 }
 
 func appendPercent(b []byte, share float64) []byte {
