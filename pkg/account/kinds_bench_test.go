@@ -79,8 +79,8 @@ func newSteady(t testing.TB, step string, users bool) *steady {
 			Properties: []usage.Property{{Key: "source", Value: usage.StringValue("web")}, {Key: "plan", Value: usage.StringValue("free")},
 				{Key: "used", Value: usage.DoubleValue(float64(20 + i%50))}, {Key: "limit", Value: usage.LongValue(100)}}})
 	}
-	for _, pause := range []int64{3 * hour, hour / 3, hour / 120, 0} {
-		for range 500 {
+	for _, pause := range []int64{3 * hour, hour / 3, hour / 60, 0} {
+		for range 300 {
 			s.at += pause
 			s.fold()
 		}

@@ -79,6 +79,21 @@ func TestEventsUndoNothingThatDisorderCouldExplain(t *testing.T) {
 	}
 }
 
+// TestALimitThatChangesMovesTheTimer of a step that stays done.
+func TestALimitThatChangesMovesTheTimer(t *testing.T) {
+	s := begin(t, `
+version: 1
+name: limits
+tiers: [{name: all, threshold: 1}]
+properties: [{name: seats, type: long, from: [{event: bought}]}]
+steps: [{id: near, kind: ratio, event: used, of: properties.n, to: account.seats, at_least: 1, adds: true, within: 2d, live: true}]
+`)
+	assert.Equal(t, "step_done(near) qualified", s.fold("bought?seats=5@1 used?n=10@2 used?n=5@30"))
+	assert.Equal(t, 72*hour, s.state.NextTimer(), "the second day is enough")
+	assert.Empty(t, s.fold("bought?seats=15"))
+	assert.Equal(t, 48*hour, s.state.NextTimer(), "it takes both")
+}
+
 func TestUsersHaveRatesOfTheirOwn(t *testing.T) {
 	s := begin(t, timely)
 	s.fold("a/ana?role=guest@1 s/ana@2 s/bob@26 a/bob?role=admin b/bob c/bob a/cleo")
