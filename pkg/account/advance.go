@@ -68,7 +68,8 @@ func (t *turn) keep(key uint32, before []byte, at, size int) {
 func (t *turn) settle(i int, done bool) {
 	switch step := &t.engine.checklist.Steps()[i]; {
 	case done && !t.state.stepDone(i):
-		t.finish(i, step.Count(t.work, &checklist.Moment{Watermark: math.MinInt64, Account: t.properties()}, true))
+		t.moment = checklist.Moment{Watermark: math.MinInt64, Account: t.properties()}
+		t.finish(i, step.Count(t.work, &t.moment, true))
 	case !done && step.Live && t.state.stepDone(i):
 		t.undo(i)
 	}

@@ -132,7 +132,9 @@ func (e *Engine) adopt(s *State) bool {
 		s.standing = e.standing(e.properties(nil, s))
 	}
 	s.untrack(e.users)
-	s.due = e.nextDue(s, new(checklist.Moment))
+	if e.timed {
+		s.due = e.nextDue(s, new(checklist.Moment))
+	}
 	if e.limit == 0 {
 		s.parts.replace(seen, 0, len(s.parts.items(seen)), nil, -s.parts.count(seen))
 	}

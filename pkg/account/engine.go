@@ -26,6 +26,7 @@ type Engine struct {
 	merit     float64 // weight of the steps that users can take part in
 	rank      []uint8 // of each step among their keys
 	ranked    []int   // the steps by rank
+	stepKeys  []byte  // their keys, by rank
 	start     standing
 	wanted    [len(types)]bool // types of facts, of any account
 	timed     bool             // time alone can change accounts

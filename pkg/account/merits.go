@@ -60,8 +60,7 @@ func (s *State) userAt(place int) (u user) {
 func (t *turn) credit(place int, have *merits) {
 	s := t.state
 	if s.parts.count(merited) == 0 {
-		t.item = t.engine.appendStepKeys(t.item[:0])
-		s.parts.replace(merited, 0, 0, t.item, len(t.engine.checklist.Steps()))
+		s.parts.replace(merited, 0, 0, t.engine.stepKeys, len(t.engine.ranked))
 	}
 	u := s.userAt(place)
 	u.merits = *have
@@ -79,21 +78,26 @@ func (e *Engine) rankSteps() {
 	slices.SortFunc(e.ranked, func(a, b int) int { return cmp.Compare(steps[a].Key, steps[b].Key) })
 	for rank, i := range e.ranked {
 		e.rank[i] = uint8(rank)
+		e.stepKeys = appendKey(e.stepKeys, steps[i].Key)
 	}
 }
 
-// appendStepKeys appends the keys of the steps by their ranks.
-func (e *Engine) appendStepKeys(b []byte) []byte {
-	for _, i := range e.ranked {
-		b = appendKey(b, e.checklist.Steps()[i].Key)
+// meritsBeyond says whether a user's merits name more steps than there are.
+func (s *State) meritsBeyond(n int) bool {
+	for r, u := s.users(), (user{}); r.next(&u); {
+		if u.merits.next(n) >= 0 {
+			return true
+		}
 	}
-	return b
+	return false
 }
 
 // adoptMerits brings the users' merits under the engine's definition, and says whether they can be merits.
 func (e *Engine) adoptMerits(s *State) bool {
 	keys, n := s.parts.items(merited), s.parts.count(merited)
-	same := string(keys) == string(e.appendStepKeys(nil))
+	if string(keys) == string(e.stepKeys) && !s.meritsBeyond(n) {
+		return true
+	}
 	var now [checklist.MaxSteps]int // ranks by what they were; below 0: the step is gone
 	for i := range n {
 		if now[i] = e.stepOf(binary.BigEndian.Uint32(keys[4*i:])); now[i] >= 0 {
@@ -117,8 +121,8 @@ func (e *Engine) adoptMerits(s *State) bool {
 			r.rest(&u)
 		}
 	}
-	if n > 0 && !same {
-		s.parts.replace(merited, 0, len(s.parts.items(merited)), e.appendStepKeys(nil), len(e.ranked)-n)
+	if n > 0 {
+		s.parts.replace(merited, 0, len(s.parts.items(merited)), e.stepKeys, len(e.ranked)-n)
 	}
 	return true
 }
