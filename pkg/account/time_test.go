@@ -1,6 +1,7 @@
 package account_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -138,4 +139,16 @@ steps:
 		rates[u.ID] = u.Rate
 	}
 	assert.Equal(t, map[string]float64{"ana": 1.0 / 3, "bob": 1.0 / 3}, rates)
+}
+
+// TestTimeConcernsEveryLiveStep also where it is the only one of its checklist that time concerns.
+func TestTimeConcernsEveryLiveStep(t *testing.T) {
+	for _, step := range steadySteps {
+		if !strings.Contains(step.step, "live: true") || strings.Contains(step.step, "steps:") {
+			continue
+		}
+		e := engine(t, "version: 1\nname: one\ntiers: [{name: all, threshold: 1}]\n"+
+			"properties: [{name: seats, type: long, from: [{event: nobody}], default: 5}]\nsteps: [{id: s, "+step.step+"}]")
+		assert.True(t, e.Checklist().Timed(), step.name)
+	}
 }

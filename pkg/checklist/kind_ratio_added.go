@@ -147,3 +147,9 @@ func (r *judgedAddedRule) holds(amounts Work, watermark int64, per float64) (hol
 	}
 	return r.within.sumsHold(amounts, watermark, enough)
 }
+
+func (r *judgedAddedRule) traits() traits {
+	t := r.addedRule.traits()
+	t.timed = r.live
+	return t
+}
