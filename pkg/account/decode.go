@@ -128,12 +128,14 @@ func (e *Engine) adopt(s *State) bool {
 	if !good {
 		return false
 	}
+	properties := e.checklist.Defaults()
 	if s.parts.count(told) > 0 {
-		s.standing = e.standing(e.properties(nil, s))
+		properties = e.properties(nil, s)
+		s.standing = e.standing(properties)
 	}
 	s.untrack(e.users)
 	if e.timed {
-		s.due = e.nextDue(s, new(checklist.Moment))
+		s.due = e.nextDue(s, properties, new(checklist.Moment))
 	}
 	if e.limit == 0 {
 		s.parts.replace(seen, 0, len(s.parts.items(seen)), nil, -s.parts.count(seen))

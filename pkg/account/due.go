@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/pqlstream/pqlstream/pkg/checklist"
+	"github.com/pqlstream/pqlstream/pkg/usage"
 )
 
 // NextTimer is when time alone will change the account next, ms since the Unix epoch: the watermark that Pass waits for. 0:
@@ -32,7 +33,7 @@ func (f *Folder) Pass(s *State, at int64) (changed bool, facts []Fact) {
 		}
 		t.conclude(nil)
 		facts, changed = t.facts, true
-		s.due = t.engine.nextDue(s, &t.moment)
+		s.due = t.engine.nextDue(s, t.properties(), &t.moment)
 		t.release()
 		if s.due <= due {
 			break // no rule says so; whoever waits for NextTimer will find it in the past
@@ -41,8 +42,9 @@ func (f *Folder) Pass(s *State, at int64) (changed bool, facts []Fact) {
 	return changed, facts
 }
 
-// nextDue is when time alone changes a step; checklist.Never if none. The moment is room to work in.
-func (e *Engine) nextDue(s *State, m *checklist.Moment) (due int64) {
+// nextDue is when time alone changes a step of an account with such properties; checklist.Never if none. The moment is room
+// to work in.
+func (e *Engine) nextDue(s *State, properties []usage.Value, m *checklist.Moment) (due int64) {
 	due = checklist.Never
 	if !e.checklist.Timed() {
 		return due
@@ -57,18 +59,15 @@ func (e *Engine) nextDue(s *State, m *checklist.Moment) (due int64) {
 		if size == 0 {
 			continue
 		}
-		due = min(due, e.flips(s, &steps[i], set, done, m))
+		*m = checklist.Moment{Watermark: math.MinInt64, Account: properties}
+		due = min(due, flips(&steps[i], set, done, m))
 	}
 	return due
 }
 
-// flips is when a step stops being what it is, done or not. Time takes a step at most from not done to done or the other
-// way: where it is what it becomes, it has been there.
-func (e *Engine) flips(s *State, step *checklist.Step, set checklist.Work, done bool, m *checklist.Moment) int64 {
-	*m = checklist.Moment{Watermark: math.MinInt64}
-	if step.ReadsAccount {
-		m.Account = e.properties(nil, s)
-	}
+// flips is when a step stops being what it is, done or not, seen from before all time. Time takes a step at most from not
+// done to done or the other way: where it is what it becomes, it has been there.
+func flips(step *checklist.Step, set checklist.Work, done bool, m *checklist.Moment) int64 {
 	if was, next := step.Judge(set, m); was == done {
 		return next
 	}

@@ -55,7 +55,7 @@ func (f *Folder) fold(s *State, l *checklist.Listener, ev *usage.Event, source S
 	t.fold()
 	changed, facts = t.changed, t.facts
 	if t.moved && e.timed {
-		s.due = e.nextDue(s, &t.moment)
+		s.due = e.nextDue(s, t.properties(), &t.moment)
 	}
 	t.release()
 	if changed && id != 0 {

@@ -33,7 +33,7 @@ var steadySteps = []struct{ name, step string }{
 	{"ratio_account", "kind: ratio, event: x, of: properties.used, to: account.seats, at_least: 900"},
 	{"ratio_live", "kind: ratio, event: x, of: properties.used, to: properties.limit, at_least: 0.1, live: true"},
 	{"ratio_adds_7d", "kind: ratio, event: x, of: quantity, to: 1000000000000, at_least: 0.8, adds: true, within: 7d"},
-	{"ratio_adds_7d_live", "kind: ratio, event: x, of: quantity, to: properties.limit, at_least: 0.01, adds: true, within: 7d, live: true"},
+	{"ratio_adds_7d_live", "kind: ratio, event: x, of: quantity, to: account.seats, at_least: 0.01, adds: true, within: 7d, live: true"},
 	{"sequence", "kind: sequence, first: {event: [x, y]}, then: {event: x, where: 'properties.plan == \"team\"'}, within: 3d"},
 	{"absent", "kind: absent, event: y, after: {event: x}, for: 90d"},
 	{"absent_live", "kind: absent, event: never, after: {event: x}, for: 1m, live: true"},
@@ -59,7 +59,7 @@ type steady struct {
 // newSteady begins an account with such a step. With users their activity is kept.
 func newSteady(t testing.TB, step string, users bool) *steady {
 	definition := "version: 1\nname: steady\ntiers: [{name: all, threshold: 1}]\ndedupe: {limit: 0}\n" +
-		"trial: {days: 366, starts: {event: x}}\nproperties: [{name: seats, type: long, from: [{event: nobody}], default: 5}]\n"
+		"trial: {days: 366, starts: {event: x}}\nproperties: [{name: seats, type: long, from: [{event: y}]}]\n"
 	if !users {
 		definition += "activity: {users: 0}\n"
 	}
@@ -77,7 +77,7 @@ func newSteady(t testing.TB, step string, users bool) *steady {
 		}
 		s.events = append(s.events, usage.Event{UserID: fmt.Sprintf("user-%d", i%17), Name: name, Quantity: 1,
 			Properties: []usage.Property{{Key: "source", Value: usage.StringValue("web")}, {Key: "plan", Value: usage.StringValue("free")},
-				{Key: "used", Value: usage.DoubleValue(float64(20 + i%50))}, {Key: "limit", Value: usage.LongValue(100)}}})
+				{Key: "used", Value: usage.DoubleValue(float64(20 + i%50))}, {Key: "limit", Value: usage.LongValue(100)}, {Key: "seats", Value: usage.LongValue(5)}}})
 	}
 	for _, pause := range []int64{3 * hour, hour / 3, hour / 60, 0} {
 		for range 300 {
