@@ -78,7 +78,7 @@ func lead() *account.View {
 func notYet() *account.View {
 	v := lead()
 	v.StepsMissing = append(v.StepsMissing, account.Missing{Step: "heavy_reports", Progress: 0.2, Need: "4 more report_run (1 of 5)"},
-		account.Missing{Step: "much_storage", Progress: 0, Need: "40 more quantity of storage_used (0 of 40)"},
+		account.Missing{Step: "much_storage", Progress: 0, Need: "40 more of storage_used (0 of 40)"},
 		account.Missing{Step: "quiet", Progress: 0, Need: "no ticket_opened for 14 days"})
 	v.StepsDone, v.Rate, v.Current, v.QualifiedAt, v.Playbook, v.Refines = v.StepsDone[:1], 0.2, false, 0, account.Playbook{}, ""
 	v.Users, v.Champion, v.Activated, v.Segments, v.History = v.Users[1:], "bob", 0, nil, v.History[:2]

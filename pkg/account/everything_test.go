@@ -27,6 +27,7 @@ properties:
   - {name: share, type: double, from: [{event: '*', property: p}]}
   - {name: kind, type: string, from: [{event: e2}]}
   - {name: flag, type: boolean, from: [{event: e3}]}
+  - {name: limit, type: long, from: [{event: e3}]}
 segments:
   - {name: stuck, when: '!steps.s3 && rate >= 0.2'}
   - {name: led, when: 'champion_role == "admin" && users > 1'}
@@ -59,7 +60,7 @@ steps:
   - {id: s18, kind: trial, finished: true, weight: 0}
   - {id: s19, kind: ratio, event: e7, of: quantity, to: 4, at_least: 0.98}
   - {id: s20, kind: ratio, event: e8, of: quantity, to: account.size, at_least: 0.9}
-  - {id: s21, kind: ratio, event: e3, of: properties.p, to: properties.limit, at_least: 2, adds: true, within: 3d}
+  - {id: s21, kind: ratio, event: e3, of: properties.p, to: account.limit, at_least: 2, adds: true, within: 3d}
   - {id: s22, kind: any, steps: [s0, s11, l1], weight: 0.5}
   - {id: s23, kind: all, steps: [s18, s22], weight: 0.5}
   - {id: l0, kind: count, event: e5, at_least: 3, within: 2d, live: true}

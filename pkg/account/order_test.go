@@ -46,7 +46,7 @@ steps:
   - {id: level-of-account, kind: ratio, event: e9, of: quantity, to: account.seats, at_least: 0.2}
   - {id: added, kind: ratio, event: e6, of: quantity, to: account.seats, at_least: 0.8, adds: true}
   - {id: added-within, kind: ratio, event: [e6, e7], of: quantity, to: 2, at_least: 0.7, adds: true, within: LONG}
-  - {id: added-of-events, kind: ratio, event: e9, of: quantity, to: properties.quota, at_least: 2, adds: true, within: LONG}
+  - {id: added-of-account, kind: ratio, event: e9, of: quantity, to: account.seats, at_least: 0.4, adds: true, within: LONG}
   - {id: sequence, kind: sequence, first: {event: e4}, then: {event: e11}, within: SPAN}
   - {id: sequence-within-itself, kind: sequence, first: {event: e5}, then: {event: e5, where: quantity > 0.3}, within: SPAN}
   - {id: absent, kind: absent, event: [e5, e6], after: {event: e12}, for: SPAN}
@@ -71,7 +71,7 @@ steps:
   - {id: level-of-events, kind: ratio, event: e9, of: quantity, to: properties.p, at_least: 1.1, live: true}
   - {id: level-of-account, kind: ratio, event: e9, of: quantity, to: account.seats, at_least: 0.1, live: true}
   - {id: added-within, kind: ratio, event: [e6, e7], of: quantity, to: account.seats, at_least: 0.3, adds: true, within: LONG, live: true}
-  - {id: added-of-events, kind: ratio, event: e9, of: quantity, to: properties.p, at_least: 1.4, adds: true, within: LONG, live: true}
+  - {id: added, kind: ratio, event: e9, of: quantity, to: 2, at_least: 0.7, adds: true, within: LONG, live: true}
   - {id: absent, kind: absent, event: [e5, e6], after: {event: e12}, for: SPAN, live: true}
   - {id: score, kind: score, points: [{event: e2, points: 3.3, group: a}, {event: e11, points: 2}], caps: [{group: a, at_most: 8}],
       half_life: 1d, at_least: 5, live: true}
@@ -101,8 +101,6 @@ func (p *pace) engine(t testing.TB, steps string) *account.Engine {
 func (p *pace) history(r *rand.Rand) (events []usage.Event) {
 	at := lifeStarts + r.Int64N(30*24*hour)
 	at -= at % hour
-	// What late amounts are held against is the limit of then or the next one's. So an account has one limit.
-	quota := usage.Property{Key: "quota", Value: usage.DoubleValue(float64(1+r.IntN(8)) / 10)}
 	levels := []int64{-1 << 60, -1 << 60, -1 << 60, -1 << 60, -1 << 60, -1 << 60}
 	for i := range 5 + r.IntN(70) {
 		switch r.IntN(8) {
@@ -117,7 +115,7 @@ func (p *pace) history(r *rand.Rand) (events []usage.Event) {
 		}
 		ev := usage.Event{ID: fmt.Sprint("event-", i), UserID: fmt.Sprint("user-", r.IntN(5)), Name: names[r.IntN(len(names))],
 			OccurredAt: at, Quantity: float64(r.IntN(11)) / 10,
-			Properties: []usage.Property{{Key: "p", Value: usage.DoubleValue(float64(1+r.IntN(8)) / 10)}, quota}}
+			Properties: []usage.Property{{Key: "p", Value: usage.DoubleValue(float64(1+r.IntN(8)) / 10)}}}
 		// A ratio step keeps 8 levels: more of them within the disorder it does not promise to tell apart.
 		if ev.Name == "e9" || ev.Name == "e2" {
 			if at-levels[0] <= 2*p.disorder {

@@ -36,7 +36,7 @@ var variants = []struct{ zone, step string }{
 	{"", "{id: a, kind: ratio, event: x, of: quantity, to: account.seats, at_least: 0.01, live: true}"},
 	{"", "{id: a, kind: ratio, event: x, of: quantity, to: account.seats, at_least: 0.8, adds: true}"},
 	{"", "{id: a, kind: ratio, event: x, of: quantity, to: 2, at_least: 0.8, adds: true, within: 36h}"},
-	{"", "{id: a, kind: ratio, event: x, of: properties.p, to: properties.q, at_least: 9, adds: true, within: 90m, live: true}"},
+	{"", "{id: a, kind: ratio, event: x, of: properties.p, to: 3, at_least: 0.5, adds: true, within: 90m, live: true}"},
 	{"Europe/Berlin", "{id: a, kind: ratio, event: x, of: quantity, to: account.seats, at_least: 0.05, adds: true, within: 7d, live: true}"},
 	{"", "{id: a, kind: score, points: [{event: x, points: 1}, {event: y, points: 0.1}], at_least: 20}"},
 	{"", "{id: a, kind: score, points: [{event: x, points: 1, group: g}, {event: y, points: 5, group: h}, {event: z, points: 2.5}], " +

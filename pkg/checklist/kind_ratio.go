@@ -16,15 +16,16 @@ var ratioKind = Kind{
 		"used by then, its level: with a number or a property of the events as the limit the step is done at the first event " +
 		"that reaches the share. With an account property as the limit, or `live`, a level counts from its event until the " +
 		"next one's, as long as the watermark has not passed that, of the newest 8. An account property counts as it stands. With `adds` the amounts of the events add up, over the account's " +
-		"whole life or within a window; if the events tell the limit, one counts until the next, of the newest 8. A limit " +
-		"of 0 or less is none: no usage reaches it. Events without a level count for nothing, nor do amounts of 0 or less; a " +
+		"whole life or within a window, and the limit stands for all of them: a number, or an account property, which an " +
+		"event with an amount can tell too: the limit that it raises is the one that its amount is held against. A limit of " +
+		"0 or less is none: no usage reaches it. Events without a level count for nothing, nor do amounts of 0 or less; a " +
 		"text that reads as a number is one. The order of arrival does not matter up to the allowed lateness, within a " +
 		"window and a number as the limit up to a disorder of 30 days, 48 hours or 120 minutes; a billionth less than the share " +
 		"is enough, since the order of additions can make that much. It keeps the newest level, or those that count; with `adds` a " +
-		"number, or one for each day, hour or minute of the window and of the disorder before it, and up to 8 limits.",
+		"number, or one for each day, hour or minute of the window and of the disorder before it.",
 	Fields: []Field{eventField, whereField,
 		{Name: "of", Doc: "what is used: `quantity` or `properties.NAME`", Required: true},
-		{Name: "to", Doc: "the limit: `properties.NAME` of the same events, `account.NAME` (a long or a double), or a number above 0",
+		{Name: "to", Doc: "the limit: `account.NAME` (a long or a double), a number above 0, or without `adds` `properties.NAME` of the same events",
 			Required: true},
 		{Name: "at_least", Doc: "the share of the limit, above 0 and up to 1000: 0.8 for 80 %", Required: true},
 		{Name: "adds", Doc: "`true`: each event tells how much was used more", Default: "each event tells how much is used by then"},
@@ -71,6 +72,10 @@ type limit struct {
 func (b *builder) limit() limit {
 	to, l := b.d.To, limit{name: b.d.To, account: -1}
 	if property, is := strings.CutPrefix(to, "properties."); is && property != "" {
+		if b.d.Adds {
+			b.complain("to", "amounts that add up need a limit that stands for all of them: declare it as an account property, "+
+				"and write account.NAME")
+		}
 		l.property = property
 		b.reads(property)
 		return l
@@ -159,12 +164,4 @@ func (r *ratioRule) appendNeed(b []byte, have float64) []byte {
 
 func (r *ratioRule) traits() traits {
 	return traits{target: r.target, readsAccount: r.to.account >= 0}
-}
-
-// shape names what is kept: amounts, or shares of a limit that events tell.
-func (r *ratioRule) shape() string {
-	if r.to.property != "" {
-		return r.of.name + " to " + r.to.name
-	}
-	return r.of.name
 }

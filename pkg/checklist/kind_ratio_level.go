@@ -9,10 +9,10 @@ import (
 // maxLevels is how many levels are kept where one counts for as long as the watermark has not passed the next one's time.
 const maxLevels = 8
 
-// level is what holds from a time on, until the next one's: how much is used, its share of the limit, or the share that
-// a unit is. Working sets hold levels in ascending order, after their number in a byte: the time as a zigzag varint of
-// ms since the Unix epoch, later ones' as an unsigned varint of the distance from the one before, and the value as a
-// little-endian double.
+// level is what holds from a time on, until the next one's: how much is used, or its share of the limit if the events tell
+// that. Working sets hold levels in ascending order, after their number in a byte: the time as a zigzag varint of ms since
+// the Unix epoch, later ones' as an unsigned varint of the distance from the one before, and the value as a little-endian
+// double.
 type level struct {
 	at    int64
 	value float64 // 0 or more; of two at one time the larger counts
@@ -160,9 +160,12 @@ func (r *levelRule) count(w Work, m *Moment) float64 {
 
 func (r *levelRule) traits() traits {
 	t := r.ratioRule.traits()
-	t.shape, t.bound = "level of "+r.shape(), workBound+levelsBound(r.keeps)
+	t.shape, t.bound = "level of "+r.of.name, workBound+levelsBound(r.keeps)
 	if r.keeps > 1 {
-		t.shape = "levels of " + r.shape()
+		t.shape = "levels of " + r.of.name
+	}
+	if r.to.property != "" { // shares are kept
+		t.shape += " to " + r.to.name
 	}
 	return t
 }

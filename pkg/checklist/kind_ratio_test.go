@@ -83,9 +83,6 @@ func TestRatios(t *testing.T) {
 		{to + "100, adds: true, within: 3h}", []usage.Event{usedAt(3, 40, 0), usedAt(5, 39, 0), usedAt(9, 40, 0), usedAt(4, 1, 0)}, 3},
 		{to + "account.seats, adds: true}", levelsOf(20, 11, 1), 2},
 		{to + "account.seats, adds: true, within: 3h}", levelsOf(20, 0, 0, 12, 0, 20), 5},
-		{to + "properties.limit, adds: true}", levelsOf(40, 39, 1), 2},
-		{to + "properties.limit, adds: true}", []usage.Event{usedAt(1, 40, 100), usedAt(9, 30, 200), usedAt(20, 30, 200), usedAt(21, 60, 0)}, 3},
-		{to + "properties.limit, adds: true, within: 2h}", levelsOf(40, 39, 41), 2},
 	} {
 		assert.Equal(t, c.done, doneAt(stepOf(t, c.step), seats(40), 5, c.events...), "%s: %+v", c.step, c.events)
 	}
@@ -127,12 +124,6 @@ func TestLevelsDontMindTheOrder(t *testing.T) {
 			step := stepOf("{id: a, kind: ratio, event: x, of: quantity, at_least: 0.8, to: " + to + "}")
 			require.Equal(t, reached, doneAt(step, seats(100), lateness, arrive...) >= 0, "%s: %+v", to, arrive)
 		}
-		added := stepOf("{id: a, kind: ratio, event: x, of: quantity, at_least: 3, to: properties.limit, adds: true}")
-		for i := range events {
-			events[i].Properties = []usage.Property{{Key: "limit", Value: usage.LongValue(10 + r.Int64N(400))}}
-		}
-		require.Equal(t, doneAt(added, nil, lateness, events...) >= 0,
-			doneAt(added, nil, lateness, disorder(r, events, lateness)...) >= 0, "limits: %+v", events)
 	}
 }
 
@@ -219,7 +210,7 @@ func TestAddedUsageDoesNotMindTheOrder(t *testing.T) {
 		var events []usage.Event
 		var used [40]float64
 		for range r.IntN(25) {
-			ev := usedAt(r.Int64N(20), float64(r.IntN(100))/10, limit)
+			ev := usedAt(r.Int64N(20), float64(r.IntN(100))/10, 0)
 			used[ev.OccurredAt/3_600_000] += ev.Quantity
 			events = append(events, ev)
 		}
@@ -239,9 +230,8 @@ func TestAddedUsageDoesNotMindTheOrder(t *testing.T) {
 		require.Equal(t, all >= limit*(1-1e-9), doneAt(stepOf(name+"}"), nil, 0, events...) >= 0)
 		require.Equal(t, most >= limit*(1-1e-9), doneAt(stepOf(name+within+"}"), nil, 0, events...) >= 0, "%v", used)
 
-		byEvents := strings.Replace(name, fmt.Sprint("to: ", limit), "to: properties.limit", 1)
 		byAccount := strings.Replace(name, fmt.Sprint("to: ", limit), "to: account.seats", 1)
-		for _, text := range []string{name, byEvents, byAccount} {
+		for _, text := range []string{name, byAccount} {
 			live, w := stepOf(text+within+", live: true}"), Work{}
 			for i := range events {
 				live.Update(&w, &Input{Event: &events[i], Moment: Moment{Account: seats(int64(limit))}})
@@ -257,32 +247,6 @@ func TestAddedUsageDoesNotMindTheOrder(t *testing.T) {
 			}
 		}
 	}
-}
-
-// TestAddedUsageIsHeldAgainstLimitsInForce changes the limit that the events tell.
-func TestAddedUsageIsHeldAgainstLimitsInForce(t *testing.T) {
-	step, w := stepOf(t, "{id: a, kind: ratio, event: x, of: quantity, at_least: 1, adds: true, to: properties.limit, within: 1d, live: true}"), Work{}
-	for _, ev := range []usage.Event{usedAt(1, 30, 100), usedAt(2, 30, 50), usedAt(4, 10, 200), usedAt(5, 0, 300)} {
-		step.Update(&w, &Input{Event: &ev})
-	}
-	assert.Equal(t, 70.0/300, step.Count(w, &Moment{}, false))
-	done, next := step.Judge(w, &Moment{Watermark: 4 * 3_600_000})
-	assert.True(t, done, "50 were the limit until the fourth hour")
-	assert.Equal(t, int64(4*3_600_000+1), next)
-	done, next = step.Judge(w, &Moment{Watermark: next})
-	assert.False(t, done)
-	assert.Equal(t, int64(Never), next)
-}
-
-// TestTheLimitThatHoldsLongestDecides has a lower limit, in force for three days, that a later window reaches.
-func TestTheLimitThatHoldsLongestDecides(t *testing.T) {
-	step, w := stepOf(t, "{id: a, kind: ratio, event: x, of: quantity, at_least: 1, adds: true, to: properties.limit, within: 1d, live: true}"), Work{}
-	for _, ev := range []usage.Event{usedAt(1, 60, 30), usedAt(25, 30, 0), usedAt(73, 0, 60)} {
-		step.Update(&w, &Input{Event: &ev})
-	}
-	done, next := step.Judge(w, &Moment{})
-	assert.True(t, done)
-	assert.Equal(t, int64(2*dayMillis), next)
 }
 
 func TestRatioSaysWhatIsMissing(t *testing.T) {
@@ -317,7 +281,6 @@ func TestRatiosKeepWhatTheirDocSays(t *testing.T) {
 		step + "2, live: true}":                         "\x02\x02" + one + "\x01" + one,
 		step + "2, adds: true}":                         "\x00\x00\x00\x00\x00\x00\x00\x00\x40",
 		step + "2, adds: true, within: 7d}":             "\x00\x00\x00\x00\x00\x00\x00\x00\x40",
-		step + "properties.limit, adds: true}":          "\x02\x02" + half + "\x01" + half + "\x00\x00\x00\x00\x00\x00\x00\x00\x40",
 		step + "account.seats, within: 1m, adds: true}": "\x00\x00\x00\x00\x00\x00\x00\x00\x40",
 	} {
 		step, w := stepOf(t, text), Work{}
@@ -338,9 +301,8 @@ func TestMalformedRatiosAreNotValid(t *testing.T) {
 			"\x01\x84\x00" + one, "\x01\x04\x00\x00\x00\x00\x00\x00\xf8\x7f", "\x01\x04\x00\x00\x00\x00\x00\x00\x00\x80"},
 		step + "2, live: true}": {"\x09" + strings.Repeat("\x01"+one, 9), "\x02\x04" + one + "\x00" + one, "\x02\x04" + one,
 			"\x02\xfe\xff\xff\xff\xff\xff\xff\xff\xff\x01" + one + "\x01" + one},
-		step + "2, adds: true}":                {"\x00", "\x00" + none, "\x02" + one, "\x00" + one + "\x02" + one, "\x80\x00" + one},
-		step + "2, adds: true, within: 7d}":    {"\x00" + none, "\x00" + one + "\x00" + one},
-		step + "properties.limit, adds: true}": {"\x00", "\x01", "\x01\x04" + one + "\x02" + one},
+		step + "2, adds: true}":             {"\x00", "\x00" + none, "\x02" + one, "\x00" + one + "\x02" + one, "\x80\x00" + one},
+		step + "2, adds: true, within: 7d}": {"\x00" + none, "\x00" + one + "\x00" + one},
 	} {
 		for _, set := range sets {
 			assert.False(t, stepOf(t, text).Valid(Work(set)), "%s: %q", text, set)
@@ -365,24 +327,26 @@ func TestRatiosReachTheirBounds(t *testing.T) {
 		assert.Equal(t, step.rule.traits().bound, workBound+len(w), text)
 		assert.True(t, step.Valid(w))
 	}
-	added, w := stepOf(t, step+"properties.limit, adds: true, within: 7d, live: true}"), Work{}
+	added, w := stepOf(t, step+"account.seats, adds: true, within: 7d, live: true}"), Work{}
 	for day := range int64(100) {
 		ev := usedAt((1_000_000+day)*24, 1, 1e15)
-		added.Update(&w, &Input{Event: &ev})
+		added.Update(&w, &Input{Event: &ev, Moment: Moment{Account: seats(5)}})
 	}
-	assert.Equal(t, 37*9+3+1+maxLevels*8+6+7*4, len(w), "37 buckets, of which the first is 4 bytes, and 8 limits")
+	assert.Equal(t, 37*9+3-1, len(w), "37 buckets, of which the first is 3 bytes")
 	assert.Less(t, workBound+len(w), added.rule.traits().bound)
 }
 
 func TestWrongRatios(t *testing.T) {
 	for step, want := range map[string]string{
-		"of: quantity, at_least: 1":                                   "steps[0].to: is missing",
-		"of: quantity, at_least: 1, to: limit":                        `steps[0].to: "limit" is neither properties.NAME nor account.NAME nor a number`,
-		"of: quantity, at_least: 1, to: properties.":                  `steps[0].to: "properties." is neither properties.NAME nor account.NAME nor a number`,
-		"of: quantity, at_least: 1, to: 0":                            "steps[0].to: 0 is not above 0 and at most 1e+15",
-		"of: quantity, at_least: 1, to: NaN":                          "steps[0].to: NaN is not above 0 and at most 1e+15",
-		"of: quantity, at_least: 1, to: account.nobody":               `steps[0].to: there is no account property "nobody"`,
-		"of: quantity, at_least: 1, to: account.name":                 "steps[0].to: account.name is neither a long nor a double",
+		"of: quantity, at_least: 1":                     "steps[0].to: is missing",
+		"of: quantity, at_least: 1, to: limit":          `steps[0].to: "limit" is neither properties.NAME nor account.NAME nor a number`,
+		"of: quantity, at_least: 1, to: properties.":    `steps[0].to: "properties." is neither properties.NAME nor account.NAME nor a number`,
+		"of: quantity, at_least: 1, to: 0":              "steps[0].to: 0 is not above 0 and at most 1e+15",
+		"of: quantity, at_least: 1, to: NaN":            "steps[0].to: NaN is not above 0 and at most 1e+15",
+		"of: quantity, at_least: 1, to: account.nobody": `steps[0].to: there is no account property "nobody"`,
+		"of: quantity, at_least: 1, to: account.name":   "steps[0].to: account.name is neither a long nor a double",
+		"of: quantity, at_least: 1, to: properties.limit, adds: true": "steps[0].to: amounts that add up need a limit that stands " +
+			"for all of them: declare it as an account property, and write account.NAME",
 		"of: user_id, at_least: 1, to: 5":                             `steps[0].of: "user_id" is neither quantity nor properties.NAME`,
 		"of: quantity, at_least: 1001, to: 5":                         "steps[0].at_least: 1001 is not above 0 and at most 1000",
 		"of: quantity, at_least: 1, to: 5, within: 7d":                "steps[0].within: needs adds: a level holds until the next one, however long that takes",

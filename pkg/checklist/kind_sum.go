@@ -74,8 +74,11 @@ func (r *sumRule) appendNeed(b []byte, have float64) []byte {
 }
 
 func (r *sumRule) appendMore(b []byte, have float64) []byte {
-	b = append(append(appendNumber(b, significant(r.target-have, math.Round)), " more "...), r.of.name...)
-	return append(append(b, " of "...), r.events...)
+	b = append(appendNumber(b, significant(r.target-have, math.Round)), " more "...)
+	if r.of.property != "" {
+		b = append(append(b, r.of.property...), ' ')
+	}
+	return append(append(b, "of "...), r.events...)
 }
 
 func (r *sumRule) traits() traits {

@@ -169,8 +169,8 @@ func TestMissingSaysWhat(t *testing.T) {
 		{"{id: a, kind: days, event: x, at_least: 4}", onDays(1, 2, 9), 0.75, "1 more day with x (3 of 4)"},
 		{"{id: a, kind: days, event: x, at_least: 4, within: 7d}", onDays(1, 2, 9), 0.25, "3 more days with x within 7 days (1 of 4)"},
 		{"{id: a, kind: distinct, event: x, of: user_id, at_least: 4, within: 7d}", byUsers("a0", "b5", "c8"), 0.5, "2 more users with x within 7 days (2 of 4)"},
-		{"{id: a, kind: sum, event: x, of: quantity, at_least: 10, within: 36h}", amountsOn(6, 0, 2.5, 1, 5, 2), 0.75, "2.5 more quantity of x within 36 hours (7.5 of 10)"},
-		{"{id: a, kind: sum, event: x, of: quantity, at_least: 10}", ofQuantities(2.5), 0.25, "7.5 more quantity of x (2.5 of 10)"},
+		{"{id: a, kind: sum, event: x, of: quantity, at_least: 10, within: 36h}", amountsOn(6, 0, 2.5, 1, 5, 2), 0.75, "2.5 more of x within 36 hours (7.5 of 10)"},
+		{"{id: a, kind: sum, event: x, of: quantity, at_least: 10}", ofQuantities(2.5), 0.25, "7.5 more of x (2.5 of 10)"},
 	} {
 		step, w := stepOf(t, c.step), &Work{}
 		for i := range c.events {
@@ -201,7 +201,7 @@ func TestMissingIsAsOfAMoment(t *testing.T) {
 		{"{id: a, kind: distinct, event: x, of: user_id, at_least: 4, within: 7d}", byUsers("a0", "b1", "a2"), map[int64]string{
 			7: "2 more users with x within 7 days (2 of 4)", 8: "3 more users with x within 7 days (1 of 4)", 9: "4 more users with x within 7 days (0 of 4)"}},
 		{"{id: a, kind: sum, event: x, of: quantity, at_least: 10, within: 7d}", amountsOn(6, 0, 2.5, 1), map[int64]string{
-			6: "1.5 more quantity of x within 7 days (8.5 of 10)", 7: "7.5 more quantity of x within 7 days (2.5 of 10)"}},
+			6: "1.5 more of x within 7 days (8.5 of 10)", 7: "7.5 more of x within 7 days (2.5 of 10)"}},
 		{"{id: a, kind: ratio, event: x, of: quantity, to: 100, at_least: 0.8, adds: true, within: 7d}", amountsOn(60, 0, 5, 1), map[int64]string{
 			6: "quantity of x within 7 days is at 65 % of 100, 80 % are needed", 7: "quantity of x within 7 days is at 5 % of 100, 80 % are needed"}},
 		{"{id: a, kind: score, points: [{event: x, points: 8}], half_life: 2d, at_least: 10}", onDays(0), map[int64]string{
@@ -220,18 +220,18 @@ func TestMissingIsAsOfAMoment(t *testing.T) {
 
 func TestMissingHidesWhatSumsLose(t *testing.T) {
 	for have, want := range map[float64]string{
-		0.1 + 0.2:    "99.7 more quantity of x (0.3 of 100)",
-		99.9:         "0.1 more quantity of x (99.9 of 100)",
-		99.99999:     "0.00001 more quantity of x (99.9999 of 100)",
-		99.999999:    "0.000001 more quantity of x (99.9999 of 100)",
-		1.0 / 3:      "99.6667 more quantity of x (0.333333 of 100)",
-		12.345678901: "87.6543 more quantity of x (12.3456 of 100)",
+		0.1 + 0.2:    "99.7 more of x (0.3 of 100)",
+		99.9:         "0.1 more of x (99.9 of 100)",
+		99.99999:     "0.00001 more of x (99.9999 of 100)",
+		99.999999:    "0.000001 more of x (99.9999 of 100)",
+		1.0 / 3:      "99.6667 more of x (0.333333 of 100)",
+		12.345678901: "87.6543 more of x (12.3456 of 100)",
 	} {
 		_, need := stepOf(t, "{id: a, kind: sum, event: x, of: quantity, at_least: 100}").Missing(have)
 		assert.Equal(t, want, need)
 	}
 	_, need := stepOf(t, "{id: a, kind: sum, event: x, of: quantity, at_least: 1000000000}").Missing(999_999_997)
-	assert.Equal(t, "3 more quantity of x (999999997 of 1000000000)", need)
+	assert.Equal(t, "3 more of x (999999997 of 1000000000)", need)
 	_, need = stepOf(t, "{id: a, kind: ratio, event: x, of: quantity, to: 1000, at_least: 0.8}").Missing((300 + 300 + 199.9) / 1000)
 	assert.Equal(t, "quantity of x is at 79.99 % of 1000, 80 % are needed", need)
 }
