@@ -93,24 +93,35 @@ func (s *State) lastAt() int64 {
 	return r.time
 }
 
-// remember notes a transition, other than a step done. Of those beyond checklist.History the oldest goes. Steps done stay, they are the evidence,
-// and so does the sign-up.
+// remember notes a transition, other than a step done. Of those beyond checklist.History the oldest goes. Steps done stay,
+// they are the evidence, and so do the sign-up and the newest qualification, whose times facts tell.
 func (s *State) remember(transition *entry) {
 	var room [transitionBound]byte
 	s.parts.add(log, appendEntry(room[:0], transition, transition.at-s.lastAt()))
 	if s.parts.count(log) <= checklist.History {
 		return
 	}
-	r, e, oldest, transitions := s.log(), entry{}, entry{}, 0
+	var oldest, second entry // the second is the oldest where the newest qualification comes before it
+	r, e, transitions, newest := s.log(), entry{}, 0, 0
 	for r.next(&e) {
 		if e.kind == kindStepDone || e.kind == kindSignedUp {
 			continue
 		}
-		if transitions++; transitions == 1 {
+		switch transitions++; transitions {
+		case 1:
 			oldest = e
+		case 2:
+			second = e
+		}
+		if e.kind == kindQualified || e.kind == kindRequalified {
+			newest = transitions
 		}
 	}
-	if transitions > checklist.History {
+	switch {
+	case transitions <= checklist.History:
+	case newest == 1:
+		s.forget(&second)
+	default:
 		s.forget(&oldest)
 	}
 }

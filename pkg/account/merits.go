@@ -82,26 +82,14 @@ func (e *Engine) rankSteps() {
 	}
 }
 
-// meritsBeyond says whether a user's merits name more steps than there are.
-func (s *State) meritsBeyond(n int) bool {
-	for r, u := s.users(), (user{}); r.next(&u); {
-		if u.merits.next(n) >= 0 {
-			return true
-		}
-	}
-	return false
-}
-
 // adoptMerits brings the users' merits under the engine's definition, and says whether they can be merits.
 func (e *Engine) adoptMerits(s *State) bool {
 	keys, n := s.parts.items(merited), s.parts.count(merited)
-	if string(keys) == string(e.stepKeys) && !s.meritsBeyond(n) {
-		return true
-	}
 	var now [checklist.MaxSteps]int // ranks by what they were; below 0: the step is gone
 	for i := range n {
-		if now[i] = e.stepOf(binary.BigEndian.Uint32(keys[4*i:])); now[i] >= 0 {
-			now[i] = int(e.rank[now[i]])
+		step := e.stepOf(binary.BigEndian.Uint32(keys[4*i:]))
+		if now[i] = -1; step >= 0 && e.checklist.Steps()[step].Credits() {
+			now[i] = int(e.rank[step])
 		}
 	}
 	for r, u := s.users(), (user{}); r.next(&u); {
@@ -121,7 +109,7 @@ func (e *Engine) adoptMerits(s *State) bool {
 			r.rest(&u)
 		}
 	}
-	if n > 0 {
+	if n > 0 && string(s.parts.items(merited)) != string(e.stepKeys) {
 		s.parts.replace(merited, 0, len(s.parts.items(merited)), e.stepKeys, len(e.ranked)-n)
 	}
 	return true

@@ -153,6 +153,7 @@ func (w *wiring) options(s config.Stage) (stream.Options, error) {
 		Client:       func(extra ...kgo.Opt) (*kgo.Client, error) { return kafka.NewClient(c.Kafka, w.app.log, extra...) },
 		GroupOptions: w.group,
 		InstanceID:   c.Kafka.InstanceID,
+		History:      c.Runtime.Replay,
 		StartAtEnd:   c.Input.Start == config.Latest,
 		CacheStates:  c.Runtime.CacheAccounts,
 		CacheBytes:   int(c.Runtime.CacheMemory),

@@ -14,7 +14,7 @@ func (c *compiler) compileSteps() {
 	for i := range c.def.Steps {
 		d, s, path := &c.def.Steps[i], &c.out.steps[i], fmt.Sprintf("steps[%d]", i)
 		c.checkName(path+".id", d.ID, seen)
-		*s = Step{ID: d.ID, Kind: d.Kind, Weight: c.weight(path, d), Live: d.Live, Key: key("step", d.ID)}
+		*s = Step{ID: d.ID, Kind: d.Kind, Weight: c.weight(path, d), Live: d.Live, Key: stepKey(d)}
 		c.compileStep(path, i, d, s)
 		if !c.takeKey(keys, s.Key, path+".id", d.ID) && s.rule != nil {
 			c.takeKey(workKeys, s.WorkKey, path+".id", d.ID)
@@ -25,6 +25,15 @@ func (c *compiler) compileSteps() {
 		c.add("steps", "all have the weight 0: there is no activation rate")
 	}
 	c.resolveGroups()
+}
+
+// stepKey identifies a step in encoded states. One that has become live is another: what did it was not kept, so that nobody
+// could say when it holds no longer.
+func stepKey(d *StepDef) uint32 {
+	if d.Live {
+		return key("live step", d.ID)
+	}
+	return key("step", d.ID)
 }
 
 // keysOf are the names that keys of encoded states stand for.

@@ -78,6 +78,7 @@ func compacted() map[string]string {
 func changelog() map[string]string {
 	c := compacted()
 	c["delete.retention.ms"] = milliseconds(TombstoneRetention)
+	c["message.timestamp.type"] = "LogAppendTime" // so that commits tell the broker's clock
 	return c
 }
 

@@ -88,8 +88,10 @@ func (a *activation) Decode(i int, r *kgo.Record) (stream.Route, error) {
 	for len(a.slots) <= i {
 		a.slots = append(a.slots, slot{})
 	}
-	if mark, err := markOf(r); mark != nil || err != nil {
-		return stream.Route{Mark: mark}, err
+	if a.Partitions == 0 { // ingest's own topic
+		if mark, err := markOf(r); mark != nil || err != nil {
+			return stream.Route{Mark: mark}, err
+		}
 	}
 	ev, err := &a.slots[i].event, error(nil)
 	if a.slots[i].listener, err = a.read(r.Value, ev); err != nil {

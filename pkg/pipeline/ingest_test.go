@@ -188,3 +188,36 @@ func TestDeadLettersPreserveTheRecord(t *testing.T) {
 	require.Nil(t, letter.Key)
 	require.Nil(t, letter.Value)
 }
+
+// Marks tell activation the time, but none of the future: the record's timestamp is the broker's.
+func TestMarks(t *testing.T) {
+	in := ingestStage(t)
+	in.Started, in.Sources = 50, []stream.Source{{Topic: "clicks", Partitions: 2}}
+	marks := in.Processor("clicks", 1).(stream.TimeTeller).Tell(epoch)
+	require.Len(t, marks, int(partitions))
+	for p, o := range marks {
+		assert.Equal(t, int32(p), o.Partition)
+		assert.Empty(t, o.Key)
+		r := &kgo.Record{Value: o.Value, Headers: o.Headers, Timestamp: time.UnixMilli(epoch + 7)}
+		want := &stream.Mark{Topic: "clicks", Partition: 1, Watermark: epoch, AsOf: 50, Sources: in.Sources}
+		s := stage(t)
+		route, err := s.Processor().Decode(0, r)
+		require.NoError(t, err)
+		assert.Equal(t, want, route.Mark)
+
+		r.Timestamp = time.UnixMilli(20)
+		route, err = s.Processor().Decode(0, r)
+		require.NoError(t, err)
+		assert.Equal(t, int64(20), route.Mark.Watermark)
+		assert.Equal(t, int64(20), route.Mark.AsOf)
+
+		s.Partitions = partitions // read directly, the topic is another's
+		_, err = s.Processor().Decode(0, r)
+		requireReject(t, err, usage.CodeAccountIDMissing)
+
+		r.Value = []byte("no mark")
+		s.Partitions = 0
+		_, err = s.Processor().Decode(0, r)
+		requireReject(t, err, usage.CodeUndecodable, "mark")
+	}
+}

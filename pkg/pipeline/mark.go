@@ -23,7 +23,8 @@ func (in *ingest) Tell(watermark int64) (marks []stream.Output) {
 	return marks
 }
 
-// markOf returns what a record of ingest says about time; nil when it is an event.
+// markOf returns what a record of ingest says about time; nil when it is an event. By the record's timestamp, which is the broker's, no
+// process says to be of the future: one whose clock is wrong would be believed for long.
 func markOf(r *kgo.Record) (*stream.Mark, error) {
 	if len(r.Key) > 0 {
 		return nil, nil
@@ -36,6 +37,8 @@ func markOf(r *kgo.Record) (*stream.Mark, error) {
 		if err := json.Unmarshal(r.Value, &m); err != nil {
 			return nil, &stream.Reject{Code: usage.CodeUndecodable, Err: fmt.Errorf("it says to be a mark of time: %w", err)}
 		}
+		now := r.Timestamp.UnixMilli()
+		m.AsOf, m.Watermark = min(m.AsOf, now), min(m.Watermark, now)
 		return &m, nil
 	}
 	return nil, nil

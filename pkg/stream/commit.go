@@ -112,6 +112,7 @@ func (r *Runtime) commitParts(ctx context.Context, parts []*part) {
 		r.stats.Unconfirmed.Add(1)
 	} else {
 		r.stats.CommitNanos.Add(time.Since(began).Nanoseconds())
+		r.compareClocks(began, time.Now(), parts[0].record.Timestamp)
 		if slices.ContainsFunc(parts, func(p *part) bool { return p.full }) {
 			r.stats.Checkpoints.Add(1)
 		} else {

@@ -2,6 +2,7 @@ package stream
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -41,4 +42,24 @@ func TestHintsOfTheLastMomentAreAskedForAgain(t *testing.T) {
 	before, due = completeHints([]state.Entry{{Key: "b", Timer: 5}, {Key: "c", Timer: 5}})
 	assert.Equal(t, int64(4), before)
 	assert.Empty(t, due)
+}
+
+// An entity that is evicted and loaded again and again gives its hint each time.
+func TestHintsOfWhatComesAndGoesDoNotPileUp(t *testing.T) {
+	table := newTable(&counter{every: 3}, "in", 0, checkpoint{})
+	r, most := rand.New(rand.NewPCG(1, 1)), 0
+	for i := range 500_000 {
+		key := fmt.Sprint("k", r.IntN(1200))
+		if table.get([]byte(key)) == nil {
+			e := table.put(key)
+			e.state = &count{due: 1 << 50}
+			table.measure(e)
+		}
+		if i%100 == 0 {
+			table.evict(1000, 1<<40)
+			table.prune(1 << 50)
+			most = max(most, len(table.timers))
+		}
+	}
+	assert.Less(t, most, 4*hintsKept)
 }

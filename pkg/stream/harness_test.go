@@ -108,7 +108,7 @@ func (w *world) options() Options {
 		DeadLetter: func(r *kgo.Record, reject *Reject) (Output, error) {
 			return Output{Topic: "dead", Partition: r.Partition, Key: bytes.Clone(r.Key), Value: []byte(reject.Code)}, nil
 		},
-		Store: w.store, GroupOptions: w.protocol,
+		Store: w.store, GroupOptions: w.protocol, History: true, // of January 1970
 		FetchMaxWait: 100 * time.Millisecond, CheckpointInterval: 100 * time.Millisecond, TransactionTimeout: 5 * time.Second,
 		Logger: slog.New(slog.NewTextHandler(w.t.Output(), &slog.HandlerOptions{Level: slog.LevelInfo})),
 	}

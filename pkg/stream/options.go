@@ -41,6 +41,7 @@ type Options struct {
 
 	Definition  string // hash of what the processors are configured with, for the commit record
 	Told        bool   // a later stage: what time it is Marks say, not event times, nor the clock where nothing comes
+	History     bool   // the input is history that is being published: the clock says nothing about it where nothing comes
 	StartAtEnd  bool   // at the very first start, begin with new records instead of the oldest
 	CacheStates int    // states in memory at most, over all tasks; 1,000,000
 	CacheBytes  int    // memory that they take at most, estimated; 512 MiB

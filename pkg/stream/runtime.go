@@ -53,6 +53,8 @@ type Runtime struct {
 	stopped atomic.Bool
 	joined  atomic.Bool // the group has assigned partitions, be it none
 	stats   Stats
+
+	clockWrong atomic.Bool // our clock and the broker's differ
 }
 
 // assignment is the tasks as others than the group's loop and the committer see them. It is never changed, only replaced.

@@ -59,6 +59,7 @@ type table struct {
 	output  int  // bytes that the outputs take
 	encoded int  // bytes that an encoded state takes, about the most of late
 
+	renamed  bool  // the newest checkpoint names a definition that is not ours
 	toldLast int64 // the watermark that the next stage was told last
 
 	now   checkpoint
@@ -369,7 +370,7 @@ type cut struct {
 
 // wants says what a commit would be for: outputs to publish soon, or progress to record.
 func (t *table) wants() (emission, progress bool) {
-	return len(t.outputs) > 0, t.now != t.saved || len(t.dirty) > 0 || len(t.outputs) > 0
+	return len(t.outputs) > 0, t.now != t.saved || t.renamed || len(t.dirty) > 0 || len(t.outputs) > 0
 }
 
 // cut takes out what is to be committed. An emission holds the outputs and the states of the entities that made them,
@@ -380,6 +381,7 @@ func (t *table) cut(full bool) (*cut, error) {
 	list := t.emitted
 	if full {
 		t.tell()
+		t.renamed = false
 		list = t.dirty
 		t.saved = t.now
 	}

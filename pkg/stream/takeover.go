@@ -42,6 +42,7 @@ func (t *task) takeOver(ctx context.Context) error {
 	}
 	var writer *mirrorWriter
 	if t.r.o.Store != nil {
+		table.renamed = t.definition != t.r.o.Definition
 		m, err := t.bringForward(ctx, token)
 		if err != nil {
 			return err
@@ -86,6 +87,9 @@ func (t *task) findCheckpoint(ctx context.Context) (checkpoint, int64, error) {
 	}
 	if t.r.o.Definition != record.Definition {
 		t.r.o.Logger.Info("the definition has changed since the last checkpoint", "stage", t.r.o.Stage, "partition", t.partition, "was", record.Definition, "is", t.r.o.Definition)
+		t.mu.Lock()
+		t.definition = record.Definition // until the mirror has the timers of the new one
+		t.mu.Unlock()
 	}
 	return checkpoint{record.Offset, record.EventTime, record.Sources}, position, nil
 }
@@ -240,7 +244,9 @@ func (t *task) bringForward(ctx context.Context, token int64) (state.Mirror, err
 	}
 	// A mirror older than tombstones are kept may miss one: an erased entity would rise again.
 	stale := status.Position <= token && status.Age > t.r.o.TombstoneRetention/2
-	if !status.Exists || status.Position > token+1 || stale {
+	_, timed := t.proc.(TimerProcessor)
+	outdated := timed && t.definition != t.r.o.Definition // the timers that it holds may be others now
+	if !status.Exists || status.Position > token+1 || stale || outdated {
 		t.wait("rebuilds the mirror from the changelog")
 		t.r.stats.Rebuilds.Add(1)
 		err = persist(ctx, t.trouble, func() error { return t.rebuild(ctx, m, token) })
@@ -250,6 +256,9 @@ func (t *task) bringForward(ctx context.Context, token int64) (state.Mirror, err
 	if err != nil {
 		return nil, fmt.Errorf("bringing the mirror forward: %w", err)
 	}
+	t.mu.Lock()
+	t.definition = t.r.o.Definition
+	t.mu.Unlock()
 	return m, nil
 }
 

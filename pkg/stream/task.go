@@ -70,6 +70,7 @@ type task struct {
 	table        *table
 	mirror       *mirrorWriter
 	claim        *claim
+	definition   string // hash of the definition that the mirror's timers are of
 	failure      error
 	queue        []recordSet
 	queued       int       // records in the queue
@@ -171,7 +172,7 @@ func (t *task) reset() {
 	t.phase, t.table, t.mirror, t.claim, t.failure = restoring, nil, nil, nil, nil
 	t.queue, t.queued, t.queuedSize, t.horizon, t.idle = nil, 0, 0, 0, caughtUp{}
 	t.behind, t.urgent, t.lagged = false, false, false
-	t.waiting, t.troubled = "is being taken over", ""
+	t.waiting, t.troubled, t.definition = "is being taken over", "", t.r.o.Definition
 }
 
 // fail makes the task start over. While it is being taken over it does so already.
@@ -295,6 +296,7 @@ func (t *task) next(ctx context.Context) (recordSet, error) {
 			if err := t.passTime(ctx, idle.at); err != nil {
 				return recordSet{}, err
 			}
+			continue // what woke the task meanwhile may have been taken for room
 		}
 		select {
 		case <-ctx.Done():
@@ -330,5 +332,5 @@ func (t *task) changelogRecord(key, value []byte) kgo.Record {
 
 // commitRecord is what ends a commit at a checkpoint.
 func (t *task) commitRecord(c checkpoint) commitRecord {
-	return commitRecord{identity: t.identity, Offset: c.next, EventTime: c.eventTime, Sources: c.sources, Definition: t.r.o.Definition}
+	return commitRecord{identity: t.identity, Offset: c.next, EventTime: c.eventTime, Sources: c.sources, Definition: t.definition}
 }

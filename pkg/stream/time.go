@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 )
 
 // Mark is what a stage tells the next about time: up to where it has come in one of its input partitions. It travels in a
@@ -108,7 +109,7 @@ type caughtUp struct {
 
 // idleAt takes in that the partition held nothing behind an offset, nor a transaction that is not over.
 func (t *task) idleAt(c caughtUp) {
-	if t.r.o.Told {
+	if t.r.o.Told || t.r.o.History || t.r.clockWrong.Load() {
 		return
 	}
 	t.mu.Lock()
@@ -166,5 +167,18 @@ func (t *table) tell() {
 	if w := t.watermark(t.now.eventTime); t.hasToTell(w) {
 		t.toldLast = w
 		t.add(t.teller.Tell(w)...)
+	}
+}
+
+// clockTolerance is by how much our clock may differ from the broker's before time is not passed by it any more: what a wrong
+// clock passes stays passed.
+const clockTolerance = time.Minute
+
+// compareClocks holds our clock against what the broker said was the time of a record that was written in between, where its topic
+// has the broker's time. It says so in the log when that changes.
+func (r *Runtime) compareClocks(began, ended, broker time.Time) {
+	wrong := broker.Before(began.Add(-clockTolerance)) || broker.After(ended.Add(clockTolerance))
+	if r.clockWrong.Swap(wrong) != wrong && wrong {
+		r.o.Logger.Warn("the clock of this process and the broker's differ: time does not pass where nothing comes", "stage", r.o.Stage, "clock", ended, "broker", broker)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"sort"
 )
 
 // timer is a hint that an entity's timer is due: its state decides.
@@ -88,7 +89,8 @@ func (t *table) prune(horizon int64) {
 		}
 		return hint.due > horizon
 	})
-	heap.Init(&t.timers)
+	sort.Sort(t.timers)                 // which is a heap, too
+	t.timers = slices.Compact(t.timers) // an entity that was evicted and loaded again has given its hint each time
 	t.pruned = len(t.timers)
 }
 

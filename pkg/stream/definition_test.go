@@ -1,0 +1,83 @@
+package stream
+
+import (
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// The timers in the mirror are of the definition that it was written under: under another one it is built anew, and not again.
+func TestANewDefinitionSetsTheTimersAnew(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	under := func(definition string) *process {
+		o := w.options()
+		o.Definition = definition
+		p := w.start(o)
+		p.awaitOwned(1)
+		return p
+	}
+	p := under("one")
+	w.send(0, "a=1,timer")
+	w.awaitCommitted()
+	require.NoError(t, p.stop())
+	for _, c := range []struct {
+		definition string
+		rebuilds   uint64
+	}{{"one", 0}, {"two", 1}, {"two", 0}} {
+		p = under(c.definition)
+		assert.EqualValues(t, c.rebuilds, p.stats.Rebuilds.Load(), c.definition)
+		require.NoError(t, p.stop())
+	}
+	w.takenOver()
+}
+
+func TestAWrongClockIsNotBelieved(t *testing.T) {
+	r := &Runtime{o: Options{Logger: slog.New(slog.DiscardHandler)}}
+	began := time.Unix(1_000_000, 0)
+	ended := began.Add(time.Second)
+	for broker, wrong := range map[time.Time]bool{
+		began: false, ended: false, began.Add(-time.Minute): false, ended.Add(time.Minute): false,
+		began.Add(-2 * time.Minute): true, ended.Add(2 * time.Minute): true,
+	} {
+		r.compareClocks(began, ended, broker)
+		assert.Equal(t, wrong, r.clockWrong.Load(), broker)
+	}
+	x := &task{r: r, wake: make(chan struct{}, 1)}
+	r.clockWrong.Store(true)
+	x.idleAt(caughtUp{5, 7})
+	assert.Zero(t, x.idle, "time does not pass by it")
+}
+
+// What wakes a task while it passes time is seen: sets that came meanwhile would lie there otherwise.
+func TestSetsThatComeWhileTimePassesAreSeen(t *testing.T) {
+	proc := &counter{every: 3}
+	r := &Runtime{o: Options{CacheStates: 1 << 20, CacheBytes: 1 << 30}, hurry: make(chan struct{}, 1)}
+	x := &task{r: r, dueAtOnce: 1, proc: proc, wake: make(chan struct{}, 1), phase: running, table: newTable(proc, "in", 0, checkpoint{next: 5})}
+	x.idle = caughtUp{offset: 5, at: 1}
+	e := x.table.put("a")
+	e.state = &count{due: 1}
+	x.table.measure(e)
+	came := recordSet{next: 9, records: 1}
+	x.table.timed = firing{counter: proc, meanwhile: func() {
+		x.queue = append(x.queue, came)
+	}}
+	x.idle.at = 1000
+	set, err := x.next(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, came.next, set.next)
+}
+
+// firing does something while a timer fires.
+type firing struct {
+	*counter
+	meanwhile func()
+}
+
+func (f firing) Fire(t *Turn, due int64) error {
+	f.meanwhile()
+	return f.counter.Fire(t, due)
+}
