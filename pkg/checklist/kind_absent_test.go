@@ -145,7 +145,7 @@ func oldestPending(all []arrival, span int64, live bool) (due int64) {
 func TestAbsentKeepsTheSameInAnyOrder(t *testing.T) {
 	r := rand.New(rand.NewPCG(13, 14))
 	steps := []*Step{absentFor(t, "2h", false), absentFor(t, "20h", false), absentFor(t, "2h", true), absentFor(t, "20h", true)}
-	for i := range 4000 {
+	for i := range 4000 / effort {
 		step := steps[i%len(steps)]
 		var all []arrival
 		for range r.IntN(40) {
@@ -224,7 +224,7 @@ func TestAbsentGoesOnWithAnotherLength(t *testing.T) {
 			steps = append(steps, absentFor(t, length, live))
 		}
 		w, at := Work{}, int64(0)
-		for i := range 20_000 {
+		for i := range 20_000 / effort {
 			step := steps[r.IntN(1+i%len(steps))]
 			at += r.Int64N(1 << (10 + r.IntN(16)))
 			arrive(step, &w, []arrival{{uint8(r.IntN(2)), at - r.Int64N(1<<20)}})

@@ -156,7 +156,7 @@ func documented(t *testing.T, k *Kind) {
 // bounded folds more than the step can want, of which nothing completes it if possible, and measures what is kept.
 func bounded(t *testing.T, step *Step) {
 	s, w := newStream(step, 1), Work{}
-	for range 10_000 {
+	for range 10_000 / effort {
 		role, ev, m := s.next()
 		if _, done := feed(step, &w, role, ev, m); done && !step.Live {
 			w = Work{}
@@ -169,7 +169,7 @@ func bounded(t *testing.T, step *Step) {
 func replays(t *testing.T, step *Step) {
 	fold := func() (trace []string) {
 		s, w := newStream(step, 2), Work{}
-		for range 500 {
+		for range 500 / effort {
 			role, ev, m := s.next()
 			changed, done := feed(step, &w, role, ev, m)
 			progress, need := step.Missing(step.Count(w, &Moment{Account: someAccount}, false))
@@ -219,7 +219,7 @@ func doesNotMindTheOrder(t *testing.T, step *Step) {
 		ev   *usage.Event
 	}
 	s := newStream(step, 3)
-	for range 300 {
+	for range 300 / effort {
 		events := make([]given, s.IntN(40))
 		spread := int64(3_600_000) >> s.IntN(22)
 		for i := range events {
@@ -255,7 +255,7 @@ func doesNotMindTheOrder(t *testing.T, step *Step) {
 // judges holds what a judge says against what it says later, as the watermark moves on and no event comes.
 func judges(t *testing.T, step *Step) {
 	s, w := newStream(step, 4), Work{}
-	for range 1000 {
+	for range 1000 / effort {
 		role, ev, m := s.next()
 		if _, done := feed(step, &w, role, ev, m); done && !step.Live {
 			w = Work{}
@@ -323,7 +323,7 @@ func TestAnyBytesCanBeCountedOn(t *testing.T) {
 	names, steps := conforming(t)
 	for n, step := range steps {
 		s := newStream(step, 5)
-		for range 3000 {
+		for range 3000 / effort {
 			w := make(Work, s.IntN(20))
 			for j := range w {
 				w[j] = byte(s.IntN(256) >> s.IntN(8))

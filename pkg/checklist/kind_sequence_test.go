@@ -75,7 +75,7 @@ func TestSequenceIsAnyPair(t *testing.T) {
 	completed := 0
 	for within, step := range steps {
 		rule := step.rule.(*sequenceRule)
-		for range 1500 {
+		for range 1500 / effort {
 			var all []arrival
 			newest, w, mean := int64(0), Work{}, 1+r.Int64N(3*rule.within)
 			for i := range 120 {
@@ -124,7 +124,7 @@ func hasPair(all []arrival, within int64) bool {
 func TestSequenceKeepsTheSameInAnyOrder(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 8))
 	step, kept := sequenceOf(t, "1h"), 0
-	for range 3000 {
+	for range 3000 / effort {
 		var all []arrival
 		for range r.IntN(30) {
 			all = append(all, arrival{uint8(r.IntN(2) * r.IntN(2)), r.Int64N(15 * 3_600_000)})
@@ -138,7 +138,7 @@ func TestSequenceKeepsTheSameInAnyOrder(t *testing.T) {
 			require.Equal(t, string(first), string(again))
 		}
 	}
-	require.Greater(t, kept, 300)
+	require.Greater(t, kept, 300/effort)
 }
 
 // TestSequenceComesNearItsBound folds what needs most bytes: stretches that alternate as densely as they can, of a length
@@ -170,7 +170,7 @@ func TestSequenceGoesOnWithAnotherLength(t *testing.T) {
 		steps = append(steps, sequenceOf(t, within))
 	}
 	w, at := Work{}, int64(0)
-	for i := range 20_000 {
+	for i := range 20_000 / effort {
 		step := steps[r.IntN(1+i%len(steps))]
 		at += r.Int64N(1 << (10 + r.IntN(16)))
 		if arrive(step, &w, []arrival{{uint8(r.IntN(8) / 7), at - r.Int64N(1<<20)}}) >= 0 {
