@@ -79,11 +79,11 @@ func (s *sourceTimes) of(source Source) []int64 {
 
 // watermark is the least of all partitions'; 0 while there is one that has not been heard of.
 func (s *sourceTimes) watermark() int64 {
-	least, any := int64(0), false
+	least, found := int64(0), false
 	for _, t := range s.Topics {
 		for _, w := range t.Watermarks {
-			if !any || w < least {
-				least, any = w, true
+			if !found || w < least {
+				least, found = w, true
 			}
 		}
 	}
