@@ -104,6 +104,37 @@ func (t *turn) review(i int) {
 	t.settle(i, done)
 }
 
+// catchUp holds the working sets of a loaded state against the definition, which may be another than they were made under: a
+// step that asks for less now may be done, a live one that asks for more undone. A set that is larger than the step's may be goes.
+// Under the definition that they were made under nothing changes.
+func (t *turn) catchUp() {
+	s, steps := t.state, t.engine.checklist.Steps()
+	for i := range steps {
+		step := &steps[i]
+		switch {
+		case step.Judged:
+			t.review(i)
+		case s.stepDone(i):
+			continue
+		}
+		set, at, size := s.working(step.WorkKey)
+		if size == 0 {
+			continue
+		}
+		t.work = append(t.work[:0], set...)
+		t.moment = checklist.Moment{Watermark: math.MinInt64, Account: t.properties()}
+		reached := !step.Judged && step.Reached(t.work, &t.moment)
+		if reached || step.Oversized(t.work) {
+			s.parts.remove(work, at, size)
+			t.changed = true
+		}
+		if reached {
+			t.settle(i, true)
+		}
+	}
+	t.moved = t.moved || t.changed
+}
+
 // group looks at the steps that are made of others.
 func (t *turn) group() {
 	all := t.engine.checklist.Steps()
@@ -149,15 +180,19 @@ func (t *turn) finish(step int, count float64) {
 // undo takes back that a step is done: the evidence goes, that it was undone is remembered.
 func (t *turn) undo(step int) {
 	s, key := t.state, t.engine.checklist.Steps()[step].Key
-	s.clearDone(step)
-	r, e := s.log(), entry{}
-	for r.next(&e) {
-		if e.kind == kindStepDone && e.key == key {
-			s.forget(&e)
-			break
-		}
-	}
+	s.takeBack(step, key)
 	s.remember(&entry{kind: kindStepUndone, at: t.at, key: key})
 	t.judge, t.undone, t.moved = true, true, true
 	t.emit(kindStepUndone, step)
+}
+
+// takeBack forgets that a step is done, and the evidence for it.
+func (s *State) takeBack(step int, key uint32) {
+	s.clearDone(step)
+	for r, e := s.log(), (entry{}); r.next(&e); {
+		if e.kind == kindStepDone && e.key == key {
+			s.forget(&e)
+			return
+		}
+	}
 }

@@ -183,7 +183,8 @@ func (e *Engine) adoptLog(s *State) bool {
 	return true
 }
 
-// adoptWork drops the working sets of steps that are done for good or gone.
+// adoptWork drops the working sets of steps that are done for good or gone. A live step that is done and has none of its shape
+// begins anew: nobody could say when it holds no longer.
 func (e *Engine) adoptWork(s *State) bool {
 	steps, known := e.checklist.Steps(), [2]uint64{}
 	for at := 0; at < len(s.parts.items(work)); {
@@ -199,6 +200,11 @@ func (e *Engine) adoptWork(s *State) bool {
 		}
 		known[step>>6] |= 1 << (step & 63)
 		at = r.at
+	}
+	for i := range steps {
+		if steps[i].Judged && steps[i].Live && s.stepDone(i) && known[i>>6]&(1<<(i&63)) == 0 {
+			s.takeBack(i, steps[i].Key)
+		}
 	}
 	return true
 }

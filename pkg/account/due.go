@@ -25,6 +25,14 @@ func (f *Folder) Pass(s *State, at int64) (changed bool, facts []Fact) {
 	for s.due <= at {
 		due := s.due
 		t.state, t.at, t.watermark, t.facts = s, due, due, facts
+		if due == atOnce {
+			t.at, t.watermark = at, at
+		}
+		t.judge = s.unjudged
+		if s.unjudged {
+			t.catchUp()
+		}
+		s.unjudged = false
 		steps := t.engine.checklist.Steps()
 		for i := range steps {
 			if steps[i].Judged {
@@ -66,10 +74,18 @@ func (e *Engine) nextDue(s *State, properties []usage.Value, m *checklist.Moment
 }
 
 // flips is when a step stops being what it is, done or not, seen from before all time. Time takes a step at most from not
-// done to done or the other way: where it is what it becomes, it has been there.
+// done to done or the other way: where it is what it becomes, it has been there. A live step that is done and never could
+// be is one of a definition that asked for less.
 func flips(step *checklist.Step, set checklist.Work, done bool, m *checklist.Moment) int64 {
-	if was, next := step.Judge(set, m); was == done {
+	was, next := step.Judge(set, m)
+	switch {
+	case was == done:
 		return next
+	case done && next == checklist.Never:
+		return atOnce
 	}
 	return checklist.Never
 }
+
+// atOnce is a time that every watermark has passed.
+const atOnce = 1

@@ -5,6 +5,10 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/pqlstream/pqlstream/pkg/account"
+	"github.com/pqlstream/pqlstream/pkg/usage"
 )
 
 // However much happens afterwards, a PQL knows when it qualified: those who read pql.current are told by that when it leaves.
@@ -56,4 +60,88 @@ func TestAStepThatBecomesLiveBeginsAnew(t *testing.T) {
 	assert.Equal(t, "", s.fold("a"), "it is a PQL still: nothing that it had was undone")
 	assert.Equal(t, "step_done(a)", s.fold("a"))
 	assert.Equal(t, "step_undone(a) disqualified!step_undone", s.fold("wait@300"))
+}
+
+// under loads the account under another definition of its one step.
+func (s *scenario) under(step string) *scenario {
+	s.engine = engine(s.t, oneStep(step))
+	encoded, err := s.state.AppendBinary(nil)
+	require.NoError(s.t, err)
+	s.state, err = s.engine.Load("acme", encoded)
+	require.NoError(s.t, err)
+	return s
+}
+
+func oneStep(step string) string {
+	return "version: 1\nname: x\ntiers: [{name: all, threshold: 1}]\nsteps:\n  - {id: a, " + step + "}\n"
+}
+
+// A live step that its definition now asks more of than there is holds no longer, also of an account in which nothing happens.
+func TestHarderLiveStepsAreUndone(t *testing.T) {
+	for _, c := range []struct{ before, after string }{
+		{"kind: days, event: a, within: 7d, live: true, at_least: 3", "kind: days, event: a, within: 7d, live: true, at_least: 5"},
+		{"kind: count, event: a, within: 30d, live: true, at_least: 3", "kind: count, event: a, within: 2d, live: true, at_least: 3"},
+		{"kind: sum, event: a, of: properties.n, within: 7d, live: true, at_least: 3", "kind: sum, event: a, of: properties.n, within: 7d, live: true, at_least: 300"},
+		{"kind: distinct, event: a, of: properties.n, within: 7d, live: true, at_least: 2", "kind: distinct, event: a, of: properties.n, within: 7d, live: true, at_least: 4"},
+		{"kind: score, points: [{event: a, points: 10}], half_life: 7d, live: true, at_least: 20", "kind: score, points: [{event: a, points: 10}], half_life: 7d, live: true, at_least: 50"},
+	} {
+		s := begin(t, oneStep(c.before))
+		s.fold("a?n=1@1 a?n=2@30 a?n=3@60")
+		require.True(t, s.state.Current(), c.before)
+		s.under(c.after)
+		assert.Positive(t, s.state.NextTimer())
+		assert.Equal(t, "step_undone(a) disqualified!step_undone", s.fold("wait@70"), c.after)
+		assert.Equal(t, 70*hour, s.last().OccurredAt, "when it was noticed")
+		assert.Zero(t, s.state.NextTimer())
+	}
+}
+
+// A step that its definition now asks less of is done by what there is already, at the account's next event.
+func TestEasierStepsAreDone(t *testing.T) {
+	for _, c := range []struct{ before, after string }{
+		{"kind: distinct, event: a, of: properties.n, at_least: 5", "kind: distinct, event: a, of: properties.n, at_least: 3"},
+		{"kind: distinct, event: a, of: properties.n, within: 7d, at_least: 5", "kind: distinct, event: a, of: properties.n, within: 7d, at_least: 3"},
+		{"kind: days, event: a, at_least: 5", "kind: days, event: a, at_least: 3"},
+		{"kind: days, event: a, within: 7d, at_least: 5", "kind: days, event: a, within: 7d, at_least: 3"},
+		{"kind: count, event: a, at_least: 5", "kind: count, event: a, at_least: 3"},
+		{"kind: days, event: a, within: 7d, at_least: 5, live: true", "kind: days, event: a, within: 7d, at_least: 3, live: true"},
+	} {
+		s := begin(t, oneStep(c.before))
+		s.fold("a?n=1@1 a?n=2@30 a?n=3@60")
+		require.False(t, s.state.Current(), c.before)
+		assert.Equal(t, "step_done(a) qualified", s.under(c.after).fold("a?n=3@61"), c.after)
+	}
+}
+
+// What a step that asked for more has kept does not stay when it can't be needed.
+func TestSetsOfAnotherDefinitionDoNotOutgrowTheBound(t *testing.T) {
+	s := begin(t, oneStep("kind: distinct, event: a, of: properties.n, at_least: 5000, where: 'quantity < 5.0'"))
+	f := s.engine.Folder()
+	for i := range 3000 {
+		f.Apply(s.state, &usage.Event{Name: "a", OccurredAt: int64(i), Properties: []usage.Property{{Key: "n", Value: usage.StringValue(fmt.Sprint("value ", i))}}}, account.Position{}, 0)
+	}
+	s.under("kind: distinct, event: a, of: properties.n, within: 2d, at_least: 2")
+	s.fold("a?n=1")
+	encoded, err := s.state.AppendBinary(nil)
+	require.NoError(t, err)
+	assert.LessOrEqual(t, len(encoded), s.engine.Checklist().StateBound())
+
+	s = begin(t, oneStep("kind: days, event: a, within: 300d, at_least: 300"))
+	for i := range 250 {
+		s.fold(fmt.Sprintf("a@%d", 24*i))
+	}
+	s.under("kind: days, event: a, within: 300d, at_least: 299").under("kind: days, event: a, within: 2d, at_least: 2")
+	s.fold("a@6000 a")
+	encoded, err = s.state.AppendBinary(nil)
+	require.NoError(t, err)
+	assert.LessOrEqual(t, len(encoded), s.engine.Checklist().StateBound())
+}
+
+// A live absence that waits for another time begins anew.
+func TestALiveAbsenceOfAnotherLengthBeginsAnew(t *testing.T) {
+	s := begin(t, oneStep("kind: absent, event: a, after: {event: b}, for: 2d, live: true"))
+	assert.Equal(t, "step_done(a) qualified", s.fold("b@1 wait@100"))
+	s.under("kind: absent, event: a, after: {event: b}, for: 9d, live: true")
+	assert.Zero(t, s.engine.View(s.state, 0).Rate)
+	assert.Equal(t, "step_done(a)", s.fold("b@110 wait@400"))
 }

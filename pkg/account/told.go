@@ -73,7 +73,7 @@ func (t *turn) tell(key uint32, v usage.Value, at, size int) {
 		more = 1
 	}
 	t.state.parts.replace(told, at, size, t.item, more)
-	t.changed = true
+	t.changed, t.read = true, false
 }
 
 // properties returns the account's properties, once the turn has learned what there is to learn.

@@ -17,6 +17,7 @@ type turn struct {
 	watermark int64
 	late      bool
 	changed   bool
+	loaded    bool // the state was loaded, and this is the first event since
 	judge     bool // something that decides on qualification has changed
 	undone    bool // a step was undone
 	moved     bool // something has changed on which it depends when time will change a step
@@ -36,7 +37,7 @@ func (t *turn) release() {
 		clear(t.values)
 		t.values = t.values[:0]
 	}
-	t.read, t.judge, t.undone, t.moved, t.changed, t.late = false, false, false, false, false, false
+	t.loaded, t.read, t.judge, t.undone, t.moved, t.changed, t.late = false, false, false, false, false, false, false
 	t.input, t.moment = checklist.Input{}, checklist.Moment{}
 	t.state, t.ev, t.listener, t.source, t.pos, t.facts = nil, nil, nil, nil, Position{}, nil
 }
@@ -44,6 +45,9 @@ func (t *turn) release() {
 // fold does what Apply says, once the event is known to be no repeated one.
 func (t *turn) fold() {
 	l := t.listener
+	if t.loaded {
+		t.catchUp()
+	}
 	news := t.learn(l.Sources)
 	user, have := t.noteUser()
 	t.signUp(l.Signup)

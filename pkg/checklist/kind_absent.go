@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math"
 	"slices"
+	"strconv"
 )
 
 var absentKind = Kind{
@@ -208,10 +209,10 @@ func (r *absentRule) traits() traits {
 	return traits{target: 2, shape: r.shape(), bound: workBound + absentMost, timed: true, uncredited: true, milestones: true}
 }
 
-// shape differs where inVain does.
+// shape differs where inVain does, and where a live step that is done would have been done at another time.
 func (r *absentRule) shape() string {
 	if r.live {
-		return "absent, live"
+		return "absent, live, " + strconv.FormatInt(r.span, 10)
 	}
 	return "absent"
 }

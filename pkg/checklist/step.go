@@ -76,6 +76,12 @@ func (s *Step) Count(w Work, m *Moment, done bool) float64 {
 	return s.rule.count(w, m)
 }
 
+// Reached says whether a working set holds as much as the step asks for, as of a moment.
+func (s *Step) Reached(w Work, m *Moment) bool { return s.rule.count(w, m) >= s.target }
+
+// Oversized says whether a working set is larger than the step's can be, as one of a definition that asked for more.
+func (s *Step) Oversized(w Work) bool { return workBound+len(w) > max(s.traits.bound, workBound) }
+
 // Valid says whether bytes are a working set of the step.
 func (s *Step) Valid(w Work) bool { return s.rule.valid(w) }
 

@@ -135,7 +135,7 @@ func (a *activation) Fold(i int, t *stream.Turn) error {
 type timedActivation struct{ *activation }
 
 func (a timedActivation) Fire(t *stream.Turn, due int64) error {
-	changed, facts := a.folder.Pass(t.State.(*account.State), due)
+	changed, facts := a.folder.Pass(t.State.(*account.State), max(due, t.Watermark))
 	a.take(t, changed, facts)
 	return nil
 }
