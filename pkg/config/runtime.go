@@ -17,13 +17,15 @@ type Runtime struct {
 	// what is under way: give the cache a third of the container's memory limit. One that exceeds the limit is refused at
 	// start. The garbage collector keeps within nine tenths of the container's limit, unless GOMEMLIMIT is set.
 	CacheMemory Bytes `mapstructure:"cache_memory"`
-	// How far events may be out of order. Later ones still count, and what they lead to is marked late.
+	// How far events may be out of order. Later ones still count, and what they lead to is marked late. What waits for time, such
+	// as the end of a trial, happens so much later.
 	AllowedDisorder time.Duration `mapstructure:"allowed_disorder"`
 	// How far in the future an event may lie; beyond, it becomes a dead letter.
 	FutureTolerance time.Duration `mapstructure:"future_tolerance"`
 	// How long a stop may take before the process gives up finishing its work. Nothing is lost either way.
 	ShutdownTimeout time.Duration `mapstructure:"shutdown_timeout"`
-	// Mark all PQL events as a replay of old events, for consumers that should not act on them.
+	// Old events are being published: mark all PQL events as a replay, for consumers that should not act on them, and let
+	// time pass by the events alone, also where none comes for a while.
 	Replay bool `mapstructure:"replay"`
 }
 
