@@ -26,14 +26,14 @@ type explanation struct {
 	Checklist      explainedChecklist `json:"checklist"`
 	StepsDone      []explainedDone    `json:"steps_done"`
 	StepsMissing   []explainedMissing `json:"steps_missing"`
-	Nearest        []string           `json:"nearest_steps"` // the fewest missing that reach the threshold
+	Nearest        []string           `json:"nearest_steps"` // the fewest missing that reach the threshold, none made of others
 	Playbook       *explainedPlaybook `json:"playbook"`
 	Users          []explainedUser    `json:"users"`
 	ActiveUsers7d  int                `json:"active_users_7d"`
 	ActivatedUsers int                `json:"activated_users"`
 	Champion       string             `json:"champion"`
 	SingleUser     bool               `json:"single_user"`
-	LoneUser       bool               `json:"lone_user"` // of an account of the tier for the largest
+	LoneUser       bool               `json:"lone_user"` // of a large account
 	History        []explainedMoment  `json:"history"`
 }
 

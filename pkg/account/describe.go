@@ -126,7 +126,7 @@ func (d *description) playbook(v *View) {
 		d.line("  Message: %s", p.Message)
 	}
 	if p.Reason != "" {
-		d.line("  Why: %s.", p.Reason)
+		d.line("  Why: %s.", strings.TrimSuffix(p.Reason, "."))
 	}
 }
 

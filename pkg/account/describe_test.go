@@ -154,8 +154,23 @@ func TestTheShortestWayIsTold(t *testing.T) {
 	assert.Contains(t, v.Describe(), "\nOne more step of weight 1.5 is enough. Nearest is invited_team: 1 more user with invite_accepted (2 of 3).\n")
 	v.Nearest = []string{"invited_team", "heavy_reports"}
 	assert.Contains(t, v.Describe(), "\n2 more steps that weigh 3 are enough. Nearest are invited_team, heavy_reports.\n")
+	v.Completes = []string{"set_up"}
+	v.Weights["set_up"] = 2
+	assert.Contains(t, v.Describe(), "\n2 more steps are enough: with set_up, which they complete, they weigh 5. Nearest are invited_team, heavy_reports.\n")
+	v.Nearest = v.Nearest[:1]
+	assert.Contains(t, v.Describe(), "\nOne more step is enough: with set_up, which it completes, it weighs 3.5. Nearest is invited_team: 1 more user")
 	v.Excluded = true
 	assert.NotContains(t, v.Describe(), "enough", "no step helps an account that is excluded")
+}
+
+func TestAReasonEndsWithOneFullStop(t *testing.T) {
+	v := lead()
+	v.Playbook.Reason = "They pay already."
+	assert.Contains(t, v.Describe(), "\n  Why: They pay already.\n")
+
+	s := begin(t, life+"playbooks: [{name: in-app-nudge, reason: They pay already.}]\n")
+	s.fold("a b b c")
+	assert.Contains(t, described(s), "\n  Why: They pay already: 3 of 4 steps done (75 %; tier small asks for 75 %).\n")
 }
 
 func TestOneUserIsNoted(t *testing.T) {

@@ -225,8 +225,8 @@ func (e *Engine) playbook(s *State, f *Fact, advice checklist.Playbook) Playbook
 		return Playbook{}
 	}
 	b := make([]byte, 0, len(p.Reason)+96)
-	if p.Reason != "" {
-		b = append(append(b, p.Reason...), ": "...)
+	if reason := strings.TrimSuffix(p.Reason, "."); reason != "" {
+		b = append(append(b, reason...), ": "...)
 	}
 	done, all := e.weighing(s)
 	b = append(strconv.AppendInt(b, int64(done), 10), " of "...)

@@ -1,6 +1,7 @@
 package account
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -38,6 +39,23 @@ func (v *View) arithmetic() string {
 		", tier " + v.Tier + v.tierBy() + " asks for " + bar
 }
 
+// doneWeight is the weight of the steps done.
+func (v *View) doneWeight() (sum float64) {
+	for i := range v.StepsDone {
+		sum += v.Weights[v.StepsDone[i].Step]
+	}
+	return sum
+}
+
+// totalWeight is the weight of all steps.
+func (v *View) totalWeight() float64 {
+	sum := v.doneWeight()
+	for i := range v.StepsMissing {
+		sum += v.Weights[v.StepsMissing[i].Step]
+	}
+	return sum
+}
+
 // although explains a standing that is not what the arithmetic says.
 func (v *View) although() string {
 	switch {
@@ -73,14 +91,29 @@ func (v *View) way() string {
 		return ""
 	}
 	var sum float64
-	for _, id := range v.Nearest {
+	for _, id := range slices.Concat(v.Nearest, v.Completes) {
 		sum += v.Weights[id]
 	}
-	if len(v.Nearest) == 1 {
-		return "One more step of weight " + weight(sum) + " is enough. Nearest is " + v.Nearest[0] + prefixed(": ", v.needOf(v.Nearest[0])) + "."
+	one := len(v.Nearest) == 1
+	switch with := strings.Join(v.Completes, ", "); {
+	case one && with == "":
+		return "One more step of weight " + weight(sum) + " is enough. " + v.nearest()
+	case one:
+		return "One more step is enough: with " + with + ", which it completes, it weighs " + weight(sum) + ". " + v.nearest()
+	case with == "":
+		return strconv.Itoa(len(v.Nearest)) + " more steps that weigh " + weight(sum) + " are enough. " + v.nearest()
+	default:
+		return strconv.Itoa(len(v.Nearest)) + " more steps are enough: with " + with + ", which they complete, they weigh " + weight(sum) +
+			". " + v.nearest()
 	}
-	return strconv.Itoa(len(v.Nearest)) + " more steps that weigh " + weight(sum) + " are enough. Nearest are " +
-		strings.Join(v.Nearest, ", ") + "."
+}
+
+// nearest names the steps of the way, and what one that suffices alone needs.
+func (v *View) nearest() string {
+	if len(v.Nearest) == 1 {
+		return "Nearest is " + v.Nearest[0] + prefixed(": ", v.needOf(v.Nearest[0])) + "."
+	}
+	return "Nearest are " + strings.Join(v.Nearest, ", ") + "."
 }
 
 func (v *View) needOf(step string) string {

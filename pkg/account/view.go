@@ -17,9 +17,10 @@ type View struct {
 	Escalated   bool               // since the newest qualification
 	Weights     map[string]float64 // of all steps, by id; of weight 0 are those that count for other steps only
 	TierBy      []usage.Property   // the properties that the tier depends on; none where there is one tier only
-	Nearest     []string           // the shortest way to the threshold: the fewest steps missing that suffice; none if it is reached
+	Nearest     []string           // the shortest way to the threshold: the fewest steps missing that suffice, none made of others; none if it is reached
+	Completes   []string           // the steps made of others that weigh something and are done with those
 	Refines     string             // the tier's playbook, where a refinement of another name has taken its place
-	LoneUser    bool               // one user carries an account of the tier with the lowest bar: that of the largest accounts
+	LoneUser    bool               // one user carries an account of a tier of large accounts
 	History     []Moment           // the last 50 transitions, the oldest first
 }
 
@@ -42,11 +43,12 @@ func (e *Engine) View(s *State, at int64) View {
 		step := &e.checklist.Steps()[i]
 		v.Weights[step.ID] = step.Weight
 	}
-	v.Nearest = v.shortestWay()
-	if of := e.checklist.Tiers()[s.standing.tier].Playbook.Name; v.Playbook.Name != "" && v.Playbook.Name != of {
-		v.Refines = of
+	v.Nearest, v.Completes = e.shortestWay(&v)
+	tier := &e.checklist.Tiers()[s.standing.tier]
+	if v.Playbook.Name != "" && v.Playbook.Name != tier.Playbook.Name {
+		v.Refines = tier.Playbook.Name
 	}
-	v.LoneUser = v.SingleUser && e.lowestBar(v.Threshold)
+	v.LoneUser = v.SingleUser && tier.Large
 	return v
 }
 
@@ -59,19 +61,6 @@ func (e *Engine) history(s *State) (all []Moment) {
 		all = append(all, past)
 	}
 	return all[max(0, len(all)-checklist.History):]
-}
-
-// lowestBar says whether a threshold is lower than that of another tier and higher than none.
-func (e *Engine) lowestBar(threshold float64) bool {
-	higher := false
-	for i := range e.checklist.Tiers() {
-		other := e.checklist.Tiers()[i].Threshold
-		if other < threshold {
-			return false
-		}
-		higher = higher || other > threshold
-	}
-	return higher
 }
 
 // extremes are values to try a property with: whatever it is, these are mostly something else.

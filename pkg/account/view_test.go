@@ -100,9 +100,15 @@ func TestALoneUserOfALargeAccountIsNoted(t *testing.T) {
 		s.fold(events)
 		assert.Equal(t, want, s.engine.View(s.state, 0).LoneUser, events)
 	}
-	s := begin(t, strings.Replace(life, "preset: simple", tiersOfOne, 1))
-	s.fold("a")
-	assert.False(t, s.engine.View(s.state, 0).LoneUser, "no tier is that of large accounts")
+	for tiers, want := range map[string]bool{
+		tiersOfOne: false,
+		"tiers: [{name: enterprise, when: account.company_size > 9000, threshold: 0.2}, {name: large, threshold: 0.4}]": true,
+		"tiers: [{name: all, threshold: 0.3}]": true,
+	} {
+		s := begin(t, strings.Replace(life, "preset: simple", tiers, 1))
+		s.fold("a")
+		assert.Equal(t, want, s.engine.View(s.state, 0).LoneUser, tiers)
+	}
 }
 
 func TestTheNearestStepsComeFirst(t *testing.T) {
@@ -141,46 +147,174 @@ func weighed(threshold float64, weights []float64, atLeast int) string {
 	return text
 }
 
-// No choice of fewer steps reaches the threshold, and the one that is told does.
-func TestThereIsNoShorterWay(t *testing.T) {
-	r := rand.New(rand.NewPCG(7, 7))
-	for range 200 {
-		weights := make([]float64, 7)
-		for i := range weights {
-			weights[i] = float64(1+r.IntN(9)) / 10
-		}
-		threshold := float64(1+r.IntN(20)) / 20
-		s := begin(t, weighed(threshold, weights, 2))
-		for i := range weights {
-			if r.IntN(3) == 0 {
-				s.fold(string(rune('a' + i)))
-			}
-		}
+func TestTheNearestStepsAreWhatAnAccountCanDo(t *testing.T) {
+	for _, c := range []struct {
+		name, steps, events string
+		threshold           float64
+		nearest, completes  []string
+	}{
+		{"a group takes two events, c takes one", "a 0, b 0, g 1 all a b, c 1", "", 0.5, []string{"c"}, nil},
+		{"what a group is made of counts too", "a 1, b 1, g 1 any a b, c 1", "", 0.5, []string{"a"}, []string{"g"}},
+		{"all of a group", "a 0, b 0, g 2 all a b", "", 0.5, []string{"a", "b"}, []string{"g"}},
+		{"the rest of a group", "a 0, b 0, g 2 all a b, c 1", "b", 0.6, []string{"a"}, []string{"g"}},
+		{"groups of groups", "a 0, b 0, c 0, g 0 all a b, h 3 any g c, d 1", "", 0.7, []string{"c"}, []string{"h"}},
+		{"what weighs nothing and completes nothing is no way", "x 0, a 1, b 1", "", 0.5, []string{"a"}, nil},
+		{"a group that is done already", "a 0, b 0, g 1 any a b, c 1, d 1", "a", 0.6, []string{"c"}, nil},
+	} {
+		s := begin(t, grouped(c.threshold, c.steps))
+		s.fold(c.events)
 		v := s.engine.View(s.state, 0)
-		done, fewest := uint(0), len(weights)
-		for _, e := range v.StepsDone {
-			done |= 1 << (e.Step[0] - 'a')
-		}
-		for set := range uint(1 << len(weights)) {
-			if set&done == 0 && share(weights, set|done) >= threshold-1e-9 {
-				fewest = min(fewest, bits.OnesCount(set))
-			}
-		}
-		require.Len(t, v.Nearest, fewest, "%v, threshold %v", weights, threshold)
-		for _, id := range v.Nearest {
-			done |= 1 << (id[0] - 'a')
-		}
-		require.GreaterOrEqual(t, share(weights, done), threshold-1e-9)
+		assert.Equal(t, c.nearest, v.Nearest, c.name)
+		assert.Equal(t, c.completes, v.Completes, c.name)
 	}
 }
 
-func share(weights []float64, set uint) float64 {
+// grouped is a checklist of steps of a weight each: done at the first of their events, or any or all of others.
+func grouped(threshold float64, steps string) string {
+	text := fmt.Sprintf("version: 1\nname: grouped\ntiers: [{name: all, threshold: %v}]\nsteps:\n", threshold)
+	for _, step := range strings.Split(steps, ", ") {
+		words := strings.Fields(step)
+		text += "  - {id: " + words[0] + ", weight: " + words[1] + ", "
+		if len(words) == 2 {
+			text += "kind: event, event: " + words[0] + "}\n"
+		} else {
+			text += "kind: " + words[2] + ", steps: [" + strings.Join(words[3:], ", ") + "]}\n"
+		}
+	}
+	return text
+}
+
+// made is a checklist of steps a, b, ..., some of which are made of others.
+type made struct {
+	weights []float64
+	members [][]int // none: it is done after atLeast of its events
+	need    []int
+	atLeast []int
+}
+
+// randomlyMade returns a checklist of 9 steps, of which those after the first leaves are made of steps before.
+func randomlyMade(r *rand.Rand, leaves int) (m made) {
+	for i := range 9 {
+		m.weights, m.atLeast = append(m.weights, float64(r.IntN(9))/10), append(m.atLeast, 1+r.IntN(3))
+		var of []int
+		if i >= leaves {
+			of = r.Perm(i)[:1+r.IntN(min(i, 4))]
+		}
+		m.members, m.need = append(m.members, of), append(m.need, 1+r.IntN(max(1, len(of))))
+	}
+	m.weights[0] += 0.1 // some step weighs something
+	return m
+}
+
+func (m *made) text(threshold float64) string {
+	text := fmt.Sprintf("version: 1\nname: made\ntiers: [{name: all, threshold: %v}]\nsteps:\n", threshold)
+	for i, w := range m.weights {
+		text += fmt.Sprintf("  - {id: %s, weight: %v, ", letter(i), w)
+		if m.members[i] == nil {
+			text += fmt.Sprintf("kind: count, event: %s, at_least: %d}\n", letter(i), m.atLeast[i])
+			continue
+		}
+		var of []string
+		for _, member := range m.members[i] {
+			of = append(of, letter(member))
+		}
+		text += fmt.Sprintf("kind: any, steps: [%s], at_least: %d}\n", strings.Join(of, ", "), m.need[i])
+	}
+	return text
+}
+
+func letter(i int) string { return string(rune('a' + i)) }
+
+// rate is that of an account that has done some steps, and what they complete.
+func (m *made) rate(set uint) float64 {
 	var some, all float64
-	for i, w := range weights {
-		all += w
-		if set&(1<<i) != 0 {
+	for i, w := range m.weights {
+		n := 0
+		for _, member := range m.members[i] {
+			n += int(set >> member & 1)
+		}
+		if m.members[i] != nil && n >= m.need[i] {
+			set |= 1 << i
+		}
+		if all += w; set>>i&1 == 1 {
 			some += w
 		}
 	}
 	return some / all
+}
+
+// No choice of fewer steps that an account can do reaches the threshold, of those as few none has come further, and the one
+// that is told suffices.
+func TestThereIsNoShorterWay(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 7))
+	completes := 0
+	for range 300 {
+		leaves := 5 + r.IntN(5)
+		m, threshold := randomlyMade(r, leaves), float64(1+r.IntN(20))/20
+		s := begin(t, m.text(threshold))
+		for i := range leaves {
+			if r.IntN(3) == 0 {
+				s.fold(letter(i))
+			}
+		}
+		v := s.engine.View(s.state, 0)
+		done, progress := uint(0), map[string]float64{}
+		for _, e := range v.StepsDone {
+			done |= 1 << (e.Step[0] - 'a')
+		}
+		for _, missing := range v.StepsMissing {
+			progress[missing.Step] = missing.Progress
+		}
+		fewest, furthest := len(m.weights), 0.0
+		for set := range uint(1 << leaves) {
+			if n := bits.OnesCount(set); set&done == 0 && n <= fewest && m.rate(set|done) >= threshold-1e-9 {
+				come := 0.0
+				for i := range leaves {
+					come += progress[letter(i)] * float64(set>>i&1)
+				}
+				if n < fewest || come > furthest {
+					fewest, furthest = n, come
+				}
+			}
+		}
+		told, come := m.text(threshold)+fmt.Sprint(progress, v.Nearest), 0.0
+		require.Len(t, v.Nearest, fewest, told)
+		for _, id := range v.Nearest {
+			require.Less(t, int(id[0]-'a'), leaves, told)
+			done |= 1 << (id[0] - 'a')
+			come += progress[id]
+		}
+		require.GreaterOrEqual(t, m.rate(done), threshold-1e-9, told)
+		require.InDelta(t, furthest, come, 1e-6, told)
+		completes += len(v.Completes)
+	}
+	assert.Positive(t, completes)
+}
+
+// Where there are too many ways to try them all, one is told that suffices and has no needless step.
+func TestAWayIsFoundAmongTooMany(t *testing.T) {
+	const n = 30
+	var steps []string
+	for i := range n {
+		steps = append(steps, fmt.Sprintf("a%d 0, b%d 0, c%d 0", i, i, i))
+	}
+	for i := range 10 {
+		steps = append(steps, fmt.Sprintf("g%d %d all a%d b%d c%d a%d", i, 1+i%3, i, (i+7)%n, (3*i+1)%n, (i+11)%n))
+	}
+	s := begin(t, grouped(0.9, strings.Join(steps, ", ")))
+	suffices := func(without int) bool {
+		s := begin(t, grouped(0.9, strings.Join(steps, ", ")))
+		for i, id := range s.engine.View(s.state, 0).Nearest {
+			if i != without {
+				s.fold(id)
+			}
+		}
+		return s.state.Current()
+	}
+	nearest := s.engine.View(s.state, 0).Nearest
+	require.NotEmpty(t, nearest)
+	assert.True(t, suffices(-1))
+	for i, id := range nearest {
+		assert.False(t, suffices(i), "%s is needless", id)
+	}
 }

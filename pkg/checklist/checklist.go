@@ -63,6 +63,7 @@ type Tier struct {
 	Threshold  float64  // activation rate that qualifies
 	EscalateAt float64  // activation rate that escalates; 0: none
 	Playbook   Playbook // as written; what it is for an account says Advise
+	Large      bool     // its accounts are large: see markLarge
 
 	when   Condition
 	advice *playbook // nil: none

@@ -146,6 +146,9 @@ func (c *compiler) compileTiers() {
 	for i := range tiers {
 		c.compileTier(fmt.Sprintf("tiers[%d]", i), &tiers[i], i == len(tiers)-1, seen, playbooks)
 	}
+	if len(tiers) > 0 {
+		markLarge(c.out.tiers, c.def.Preset)
+	}
 }
 
 func (c *compiler) declared(name, typ string) bool {

@@ -54,7 +54,9 @@ var parts = []Part{
 		{Name: "when", Required: true, Doc: "an expression over `account` and behaviour"},
 	}},
 	{Name: "tier", of: reflect.TypeFor[TierDef](), Doc: "A class of accounts with its bar. With a preset, a tier named `small`, `medium` or " +
-		"`large` has what the preset says, unless it says otherwise itself.", Fields: []Field{
+		"`large` has what the preset says, unless it says otherwise itself. `explain` warns when one user carries a large account: one of a " +
+		"tier named `large` or `enterprise`, of the lowest bar where bars differ, or of a bar no higher than the preset's for `large` " +
+		"(35 % without a preset).", Fields: []Field{
 		{Name: "name", Required: true, Doc: "the tier's name"},
 		{Name: "when", Default: "the preset's; the last tier takes whoever is left", Doc: "an expression over `account`"},
 		{Name: "threshold", Default: "the preset's", Doc: "the activation rate that qualifies, above 0 and at most 1"},

@@ -1,6 +1,11 @@
 package checklist
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
+
+const largeTier = "large"
 
 // presets are the bars of products that are more and more complex: the more complex the product, the earlier sales
 // helps. Those of mid and complex are starting values, to calibrate.
@@ -13,10 +18,35 @@ var presets = map[string][]TierDef{
 func presetTiers(small, medium, escalateMedium, large, escalateLarge float64) []TierDef {
 	isLarge, isMedium := "account.company_size >= 500", "account.company_size >= 50"
 	return []TierDef{
-		{Name: "large", When: &isLarge, Threshold: &large, EscalateAt: &escalateLarge, Playbook: "manual-outreach"},
+		{Name: largeTier, When: &isLarge, Threshold: &large, EscalateAt: &escalateLarge, Playbook: "manual-outreach"},
 		{Name: "medium", When: &isMedium, Threshold: &medium, EscalateAt: &escalateMedium, Playbook: "guided-trial"},
 		{Name: "small", Threshold: &small, Playbook: "in-app-nudge"},
 	}
+}
+
+// markLarge marks the tiers of large accounts, where one user alone is not enough to go by: those named large or enterprise,
+// those whose bar is no higher than the preset's for large accounts (without a preset, that of simple products), and, where
+// bars differ, those with the lowest.
+func markLarge(tiers []Tier, preset string) {
+	byBar := func(a, b Tier) int { return cmp.Compare(a.Threshold, b.Threshold) }
+	lowest, highest := slices.MinFunc(tiers, byBar).Threshold, slices.MaxFunc(tiers, byBar).Threshold
+	bar := largeBar("simple")
+	if presets[preset] != nil {
+		bar = largeBar(preset)
+	}
+	if lowest < highest {
+		bar = max(bar, lowest)
+	}
+	for i := range tiers {
+		t := &tiers[i]
+		t.Large = t.Name == largeTier || t.Name == "enterprise" || t.Threshold <= bar
+	}
+}
+
+// largeBar is a preset's bar for large accounts.
+func largeBar(preset string) float64 {
+	of := presets[preset]
+	return *of[slices.IndexFunc(of, func(t TierDef) bool { return t.Name == largeTier })].Threshold
 }
 
 // tiersWithDefaults returns the definition's tiers with what the preset adds.
