@@ -2,6 +2,7 @@ package checklist
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -101,7 +102,7 @@ type StepDef struct {
 	Where    string      `yaml:"where"`
 	Weight   *float64    `yaml:"weight"` // 0: the step counts for other steps only
 	Of       string      `yaml:"of"`
-	To       string      `yaml:"to"`
+	To       string      `yaml:"to" takes:"numbers"`
 	Adds     bool        `yaml:"adds"`
 	AtLeast  *float64    `yaml:"at_least"`
 	Within   *Window     `yaml:"within"`
@@ -168,27 +169,6 @@ func (n *Names) UnmarshalYAML(node *yaml.Node) error {
 // Span is a length of time: 7d, 24h, 90m, 30s, or 0.
 type Span time.Duration
 
-const day = 24 * time.Hour
-
-// UnmarshalYAML accepts whole days (7d), Go durations and 0.
-func (s *Span) UnmarshalYAML(node *yaml.Node) error {
-	d, err := parseSpan(node.Value)
-	if node.Kind != yaml.ScalarNode || err != nil {
-		return &yaml.TypeError{Errors: []string{
-			fmt.Sprintf("line %d: `%s` is no length of time such as 7d, 24h or 0", node.Line, node.Value)}}
-	}
-	*s = Span(d)
-	return nil
-}
-
-func parseSpan(text string) (time.Duration, error) {
-	if days, ok := strings.CutSuffix(text, "d"); ok {
-		n, err := strconv.ParseUint(days, 10, 15)
-		return time.Duration(n) * day, err
-	}
-	return time.ParseDuration(text)
-}
-
 // Window is a length of time in whole days, hours or minutes: 7d, 36h, 90m. The unit is its resolution where a window
 // slides: 1d is a day of the calendar, 24h are any 24 hours of the clock.
 type Window struct {
@@ -196,19 +176,51 @@ type Window struct {
 	Unit time.Duration // a day, an hour or a minute
 }
 
-var windowUnits = map[byte]time.Duration{'d': day, 'h': time.Hour, 'm': time.Minute}
+const day = 24 * time.Hour
+
+var (
+	windowUnits = map[string]time.Duration{"d": day, "h": time.Hour, "m": time.Minute}
+	spanUnits   = map[string]time.Duration{"d": day, "h": time.Hour, "m": time.Minute, "s": time.Second}
+)
+
+// UnmarshalYAML accepts a whole number with its unit, and 0.
+func (s *Span) UnmarshalYAML(node *yaml.Node) (err error) {
+	*s, err = parseSpan(node)
+	return err
+}
+
+func parseSpan(node *yaml.Node) (Span, error) {
+	n, unit, ok := parseLength(node, spanUnits)
+	if !ok && (node.Kind != yaml.ScalarNode || strings.Trim(node.Value, "0") != "" || node.Value == "") {
+		return 0, fmt.Errorf("%s is no length of time such as 7d, 24h or 0", described(node))
+	}
+	return Span(time.Duration(n) * unit), nil
+}
 
 // UnmarshalYAML accepts a whole number above 0 with its unit.
-func (w *Window) UnmarshalYAML(node *yaml.Node) error {
-	if text := node.Value; node.Kind == yaml.ScalarNode && len(text) > 1 {
-		n, err := strconv.ParseUint(text[:len(text)-1], 10, 24)
-		if unit := windowUnits[text[len(text)-1]]; err == nil && n > 0 && unit > 0 {
-			*w = Window{int(n), unit}
-			return nil
-		}
+func (w *Window) UnmarshalYAML(node *yaml.Node) (err error) {
+	*w, err = parseWindow(node)
+	return err
+}
+
+func parseWindow(node *yaml.Node) (Window, error) {
+	n, unit, ok := parseLength(node, windowUnits)
+	if !ok || n == 0 {
+		return Window{}, fmt.Errorf("%s is no length of time such as 7d, 36h or 90m", described(node))
 	}
-	return &yaml.TypeError{Errors: []string{
-		fmt.Sprintf("line %d: `%s` is no length of time such as 7d, 36h or 90m", node.Line, node.Value)}}
+	return Window{n, unit}, nil
+}
+
+// parseLength reads a whole number with one of some units.
+func parseLength(node *yaml.Node, units map[string]time.Duration) (n int, unit time.Duration, ok bool) {
+	if node.Kind != yaml.ScalarNode || node.Value == "" {
+		return 0, 0, false
+	}
+	last := len(node.Value) - 1
+	number, err := strconv.ParseUint(node.Value[:last], 10, 31)
+	unit, ok = units[node.Value[last:]]
+	ok = ok && err == nil && int64(number) <= math.MaxInt64/int64(unit)
+	return int(number), unit, ok
 }
 
 // Duration is the window's length, with days of 24 hours.
@@ -218,7 +230,7 @@ func (w Window) Duration() time.Duration { return time.Duration(w.N) * w.Unit }
 func (w Window) String() string {
 	for letter, unit := range windowUnits {
 		if unit == w.Unit {
-			return strconv.Itoa(w.N) + string(letter)
+			return strconv.Itoa(w.N) + letter
 		}
 	}
 	return w.Duration().String()

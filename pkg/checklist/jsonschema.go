@@ -119,7 +119,7 @@ func kindSchema(k *Kind) *schema {
 	for i := range k.Fields {
 		for _, f := range reflect.VisibleFields(reflect.TypeFor[StepDef]()) {
 			if name := yamlName(f); name == k.Fields[i].Name {
-				s.add(&k.Fields[i], fieldSchema("step."+name, f.Type))
+				s.add(&k.Fields[i], fieldSchema("step."+name, f.Type, "step_"+k.Name+"."+name))
 			}
 		}
 	}
@@ -141,11 +141,13 @@ func (s *schema) add(doc *Field, f *schema) {
 	s.Properties = append(s.Properties, namedSchema{doc.Name, f})
 }
 
-// fieldSchema is the schema of a field: what its type says, with what constraints say of it.
-func fieldSchema(path string, t reflect.Type) *schema {
+// fieldSchema is the schema of a field: what its type says, with what constraints say of its paths.
+func fieldSchema(path string, t reflect.Type, more ...string) *schema {
 	s := typeSchema(t)
-	if constrain := constraints[path]; constrain != nil {
-		constrain(s)
+	for _, path := range append([]string{path}, more...) {
+		if constrain := constraints[path]; constrain != nil {
+			constrain(s)
+		}
 	}
 	return s
 }
@@ -181,14 +183,18 @@ func typeSchema(t reflect.Type) *schema {
 
 // sharedSchemas are those of the texts with a form of their own.
 var sharedSchemas = schemas{
-	{"event", &schema{Type: "string", MinLength: 1, MaxLength: 256}},
+	{"event", &schema{Type: "string", Pattern: `^([^*]|..)`, MinLength: 1, MaxLength: 256}}, // but *
 	{"events", &schema{AnyOf: []*schema{
 		{Ref: "#/$defs/event"},
 		{Type: "array", Items: &schema{Ref: "#/$defs/event"}, MinItems: 1, MaxItems: maxEvents, Unique: true},
 	}}},
-	{"window", &schema{Type: "string", Pattern: "^0*[1-9][0-9]*[dhm]$"}},
-	{"span", &schema{Type: []string{"string", "integer"}, Pattern: `^(0|[0-9]+d|([0-9]+(\.[0-9]*)?(h|m|s|ms))+)$`, Maximum: new(float64), Minimum: new(float64)}},
+	{"window", &schema{Type: "string", Pattern: "^0*" + upTo366 + "[dhm]$"}},
+	{"span", &schema{
+		Type: []string{"string", "integer"}, Pattern: "^(0+|0*" + upTo366 + "d|[0-9]+[hms]|0+d)$", Maximum: new(float64), Minimum: new(float64),
+	}},
 }
+
+const upTo366 = "([1-9][0-9]?|[12][0-9][0-9]|3[0-5][0-9]|36[0-6])"
 
 // constraints say what a field's type does not.
 var constraints = func() map[string]func(*schema) {
@@ -198,40 +204,64 @@ var constraints = func() map[string]func(*schema) {
 	within := func(low, high float64) func(*schema) {
 		return func(s *schema) { s.Minimum, s.Maximum = &low, &high }
 	}
-	above0 := func(s *schema) { s.Above = new(float64) }
-	text := func(s *schema) { s.MaxLength = maxText }
-	event := func(s *schema) { *s = schema{Ref: "#/$defs/event"} }
-	all := map[string]func(*schema){
-		"checklist.version":    func(s *schema) { one := 1.0; s.Minimum = &one },
-		"checklist.preset":     func(s *schema) { s.Enum = []string{"simple", "mid", "complex"} },
-		"checklist.zone":       filled,
-		"checklist.exclude":    atMost(maxExclude),
-		"checklist.segments":   atMost(maxSegments),
-		"checklist.tiers":      atMost(maxTiers),
-		"checklist.properties": atMost(MaxProperties),
-		"checklist.playbooks":  atMost(maxPlaybooks),
-		"checklist.steps":      func(s *schema) { s.MinItems, s.MaxItems = 1, MaxSteps },
-		"trial.days":           within(1, maxWithin),
-		"tier.threshold":       within(minThreshold, 1),
-		"tier.escalate_at":     within(0, 1),
-		"property.name":        func(s *schema) { s.Pattern = propertyPattern.String() },
-		"property.type":        func(s *schema) { s.Enum = []string{"string", "long", "double", "boolean"} },
-		"property.from":        func(s *schema) { s.MinItems = 1 },
-		"source.event":         event,
-		"step.kind":            func(s *schema) { s.Enum = kindNames() },
-		"step.weight":          within(0, maxWeight),
-		"step.at_least":        above0,
-		"step.day":             within(1, maxWithin),
-		"step.of":              func(s *schema) { s.Pattern = `^(user_id|quantity|properties\..+)$` },
-		"step.to":              func(s *schema) { s.Type, s.Pattern = []string{"string", "number"}, `^(properties\.|account\.|[0-9.])` },
-		"step.steps":           func(s *schema) { s.MinItems, s.Items.Pattern = 1, namePattern.String() },
-		"step.points":          func(s *schema) { s.MinItems = 1 },
-		"points.points":        above0,
-		"cap.at_most":          above0,
-		"dedupe.limit":         within(0, maxDedupe),
-		"activity.users":       within(0, maxUsers),
+	upTo := func(high float64) func(*schema) {
+		return func(s *schema) { s.Above, s.Maximum = new(float64), &high }
 	}
-	for _, path := range strings.Fields("checklist.name segment.name tier.name tier.playbook playbook.name refinement.name step.id") {
+	wholeUpTo := func(high float64) func(*schema) {
+		return func(s *schema) { upTo(high)(s); s.Type = "integer" }
+	}
+	exactly := func(s *schema) { *s = schema{Type: "string", Pattern: "^0*(" + upTo366 + "d|[1-9][0-9]*[hm])$"} }
+	inDays := func(s *schema) { *s = schema{Type: "string", Pattern: "^0*" + upTo366 + "d$"} }
+	limited := func(s *schema) {
+		upTo(maxAmount)(s)
+		s.Type, s.Pattern = []string{"string", "number"}, `^(properties\..+|account\.[A-Za-z_][A-Za-z0-9_]*|[0-9.]+([eE][+-]?[0-9]+)?)$`
+	}
+	text := func(s *schema) { s.MaxLength = maxText }
+	event := func(s *schema) { s.MinLength, s.MaxLength = 1, 256 }
+	all := map[string]func(*schema){
+		"checklist.version":      func(s *schema) { one := 1.0; s.Minimum = &one },
+		"checklist.preset":       func(s *schema) { s.Enum = []string{"simple", "mid", "complex"} },
+		"checklist.exclude":      func(s *schema) { s.MaxItems, s.Items.MinLength = maxExclude, 1 },
+		"checklist.segments":     atMost(maxSegments),
+		"checklist.tiers":        atMost(maxTiers),
+		"checklist.properties":   atMost(MaxProperties),
+		"checklist.playbooks":    atMost(maxPlaybooks),
+		"checklist.steps":        func(s *schema) { s.MinItems, s.MaxItems = 1, MaxSteps },
+		"trial.days":             within(1, maxWithin),
+		"tier.when":              filled,
+		"tier.threshold":         within(minThreshold, 1),
+		"tier.escalate_at":       within(0, 1),
+		"property.name":          func(s *schema) { s.Pattern = propertyPattern.String() },
+		"property.type":          func(s *schema) { s.Enum = []string{"string", "long", "double", "boolean"} },
+		"property.from":          func(s *schema) { s.MinItems = 1 },
+		"source.event":           event,
+		"step.kind":              func(s *schema) { s.Enum = kindNames() },
+		"step.weight":            within(0, maxWeight),
+		"step.day":               within(1, maxWithin),
+		"step.of":                func(s *schema) { s.Pattern = `^(quantity|properties\..+)$` },
+		"step_distinct.of":       func(s *schema) { s.Pattern = `^(user_id|properties\..+)$` },
+		"step.to":                limited,
+		"step.for":               exactly,
+		"step_sequence.within":   exactly,
+		"step_days.within":       inDays,
+		"step.half_life":         inDays,
+		"step_count.at_least":    wholeUpTo(maxCount),
+		"step_distinct.at_least": wholeUpTo(maxDistinct),
+		"step_days.at_least":     wholeUpTo(maxDays),
+		"step_sum.at_least":      upTo(maxAmount),
+		"step_ratio.at_least":    upTo(maxShare),
+		"step_score.at_least":    upTo(maxPoints),
+		"step_any.at_least":      wholeUpTo(MaxSteps),
+		"step.steps":             func(s *schema) { s.MinItems, s.Items.Pattern = 1, namePattern.String() },
+		"step.points":            func(s *schema) { s.MinItems, s.MaxItems = 1, maxEntries },
+		"step.caps":              atMost(maxCapped),
+		"points.points":          upTo(maxPoints),
+		"cap.at_most":            upTo(maxPoints),
+		"dedupe.limit":           within(0, maxDedupe),
+		"activity.users":         within(0, maxUsers),
+		"activity.role":          func(s *schema) { s.MaxLength = 256 },
+	}
+	for _, path := range strings.Fields("checklist.name segment.name tier.name tier.playbook playbook.name refinement.name step.id cap.group") {
 		all[path] = named
 	}
 	for _, path := range strings.Fields("segment.when refinement.when") {

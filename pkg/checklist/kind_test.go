@@ -25,7 +25,7 @@ func stepIn(t testing.TB, zone, text string) *Step {
 			rest += "\n  - {id: " + id + ", kind: event, event: " + id + "}"
 		}
 	}
-	c, err := compiled("version: 1\nname: one\nzone: " + zone + "\ntiers: [{name: all, threshold: 1}]\nsignup: {event: signed_up}\ntrial: {days: 14, ends: {event: z}}\n" +
+	c, err := compiled("version: 1\nname: one\nzone: '" + zone + "'\ntiers: [{name: all, threshold: 1}]\nsignup: {event: signed_up}\ntrial: {days: 14, ends: {event: z}}\n" +
 		"properties: [{name: seats, type: long, from: [{event: signed_up}]}]\nsteps:\n  - " + text + rest)
 	require.NoError(t, err, text)
 	return &c.Steps()[0]

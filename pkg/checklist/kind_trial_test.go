@@ -49,7 +49,7 @@ func TestTrialDaysAreThoseOfTheZone(t *testing.T) {
 		"universal time":        {"UTC", "finished: true", local(3, 20, 10), local(3, 20, 10) + 14*dayMillis},
 		"the first day":         {"UTC", "day: 1", local(3, 20, 10), local(3, 20, 10) + dayMillis},
 	} {
-		step, w := trialOf(t, "zone: "+c.zone+"\n"+twoWeeks, c.fields), Work{}
+		step, w := trialOf(t, "zone: '"+c.zone+"'\n"+twoWeeks, c.fields), Work{}
 		_, done := feed(step, &w, starts, &usage.Event{OccurredAt: c.start}, Moment{Watermark: math.MinInt64})
 		assert.False(t, done)
 		done, next := judge(step, w, c.due-1)

@@ -1,6 +1,7 @@
 package checklist
 
 import (
+	"fmt"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -36,4 +37,33 @@ func (l Lines) Of(path string) int {
 		path = path[:max(strings.LastIndexAny(path, ".["), 0)]
 	}
 	return 0
+}
+
+// place is where in the file a key or a value stands.
+type place struct {
+	line int
+	path string
+}
+
+func collect(n *yaml.Node, path string, places *[]place) {
+	if n.Kind != yaml.DocumentNode {
+		*places = append(*places, place{n.Line, path})
+	}
+	switch n.Kind {
+	case yaml.DocumentNode:
+		for _, c := range n.Content {
+			collect(c, path, places)
+		}
+	case yaml.MappingNode:
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			key := n.Content[i]
+			at := strings.TrimPrefix(path+"."+key.Value, ".")
+			*places = append(*places, place{key.Line, at})
+			collect(n.Content[i+1], at, places)
+		}
+	case yaml.SequenceNode:
+		for i, c := range n.Content {
+			collect(c, fmt.Sprintf("%s[%d]", path, i), places)
+		}
+	}
 }
