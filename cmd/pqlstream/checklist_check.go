@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -55,14 +54,11 @@ func checkChecklist(out io.Writer, file string, strict bool) (ok bool, err error
 		return false, fmt.Errorf("reading the checklist: %w", err)
 	}
 	report := findings{out, file, checklist.LinesOf(text)}
-	definition, err := checklist.Parse(text)
-	if err != nil {
-		report.mistakes(err)
-		return false, nil
-	}
-	list, err := checklist.Compile(definition)
-	if err != nil {
-		report.mistakes(err)
+	definition, list, mistakes := checklist.Check(text)
+	if len(mistakes) > 0 {
+		for i := range mistakes {
+			report.write("error", mistakes[i].Line, &mistakes[i].Problem)
+		}
 		return false, nil
 	}
 	warnings, err := checklist.Warnings(definition, list)
@@ -73,7 +69,7 @@ func checkChecklist(out io.Writer, file string, strict bool) (ok bool, err error
 		return cmp.Compare(report.lines.Of(a.Path), report.lines.Of(b.Path))
 	})
 	for _, w := range warnings {
-		report.write("warning", w)
+		report.write("warning", report.lines.Of(w.Path), w)
 	}
 	var tiers []string
 	for _, t := range list.Tiers() {
@@ -91,28 +87,10 @@ type findings struct {
 	lines checklist.Lines
 }
 
-// mistakes writes all that an error joins.
-func (f *findings) mistakes(err error) {
-	var problem *checklist.Problem
-	switch joined, is := err.(interface{ Unwrap() []error }); {
-	case is:
-		for _, e := range joined.Unwrap() {
-			f.mistakes(e)
-		}
-	case errors.As(err, &problem):
-		f.write("error", problem)
-	default:
-		f.write("error", &checklist.Problem{Message: err.Error()})
-	}
-}
-
-func (f *findings) write(severity string, p *checklist.Problem) {
-	line := f.lines.Of(p.Path)
+func (f *findings) write(severity string, line int, p *checklist.Problem) {
 	if line == 0 {
 		fmt.Fprintf(f.out, "%s: %s: %s\n", f.file, severity, p)
 		return
 	}
-	// The parser has said the line already.
-	said := checklist.Problem{Path: p.Path, Message: strings.TrimPrefix(p.Message, fmt.Sprintf("line %d: ", line))}
-	fmt.Fprintf(f.out, "%s:%d: %s: %s\n", f.file, line, severity, said.Error())
+	fmt.Fprintf(f.out, "%s:%d: %s: %s\n", f.file, line, severity, p)
 }

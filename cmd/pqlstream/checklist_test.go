@@ -34,10 +34,12 @@ func TestChecklistCheck(t *testing.T) {
 	assert.Equal(t, 4, strings.Count(r.stdout, "\n"), r.stdout)
 	assert.Equal(t, "pqlstream: 1 of 2 checklists have mistakes\n", r.stderr)
 
-	unread := write(t, "name: simple\nvurrsion: 4\nsteps: 3\n")
+	unread := write(t, "name: simple\nvurrsion: 4\nsteps: 3\nzone: Mars\nname: again\n")
 	r = pqlstream(t, "checklist", "check", unread)
 	assert.Equal(t, exitFailed, r.code)
-	assert.Equal(t, unread+":2: error: vurrsion: unknown field\n"+unread+":3: error: steps: `3` where a list belongs\n", r.stdout)
+	assert.Equal(t, unread+": error: tiers: is missing: name at least one tier, or a preset\n"+unread+":2: error: vurrsion: unknown field\n"+
+		unread+":3: error: steps: `3` where a list belongs\n"+unread+":4: error: zone: \"Mars\" is no time zone such as Europe/Berlin\n"+
+		unread+":5: error: name: given already at line 1\n", r.stdout)
 
 	empty := write(t, "")
 	r = pqlstream(t, "checklist", "check", empty)
