@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -198,6 +199,10 @@ func randomChecklist(r *rand.Rand) string {
 	} {
 		rule := regexp.MustCompile(c[0])
 		text = rule.ReplaceAllStringFunc(text, func(old string) string { return rule.ReplaceAllString(old, c[1+r.IntN(len(c)-1)]) })
+	}
+	if !strings.Contains(text, "role: role") { // expressions can't ask for what is not kept
+		text = strings.NewReplacer(`champion_role == "admin" && users > 1`, "pql", "{when: single_user", "{when: signed_up", "active_users < 3", "rate < 0.5").
+			Replace(text)
 	}
 	return text
 }

@@ -37,12 +37,13 @@ func (c *Checklist) Behaves() bool { return c.behaves }
 const (
 	stepsVariable = "steps"
 	tierVariable  = "tier"
+	rateVariable  = "rate"
 )
 
 // behaviourTypes declare the variables beside account.
 var behaviourTypes = []cel.EnvOption{
 	cel.Variable(stepsVariable, cel.MapType(cel.StringType, cel.BoolType)),
-	cel.Variable("rate", cel.DoubleType),
+	cel.Variable(rateVariable, cel.DoubleType),
 	cel.Variable(tierVariable, cel.StringType),
 	cel.Variable("users", cel.IntType),
 	cel.Variable("active_users", cel.IntType),
@@ -55,7 +56,7 @@ var behaviourTypes = []cel.EnvOption{
 
 // behaviourVariables read the variables other than steps.
 var behaviourVariables = map[string]reader[*Behaviour]{
-	"rate":         func(b *Behaviour, _ []usage.Value) usage.Value { return present(usage.DoubleValue(b.Rate)) },
+	rateVariable:   func(b *Behaviour, _ []usage.Value) usage.Value { return present(usage.DoubleValue(b.Rate)) },
 	tierVariable:   func(b *Behaviour, _ []usage.Value) usage.Value { return usage.StringValue(b.Tier) },
 	"users":        func(b *Behaviour, _ []usage.Value) usage.Value { return usage.LongValue(int64(b.Users)) },
 	"active_users": func(b *Behaviour, _ []usage.Value) usage.Value { return usage.LongValue(int64(b.ActiveUsers)) },
@@ -139,13 +140,19 @@ func (l *language[S]) reads(checked *ast.AST) bool {
 	})) > 0
 }
 
-// variableName returns the name of a variable, which may be written with a leading dot; empty for any other expression.
-// A variable of the same name that a macro brings along is taken for it.
+// variableName returns the name of a variable, which may be written with a leading dot; empty for any other expression,
+// and for a variable that a macro brings along.
 func variableName(e ast.NavigableExpr) string {
 	if e.Kind() != ast.IdentKind {
 		return ""
 	}
-	return strings.TrimPrefix(e.AsIdent(), ".")
+	name, rooted := strings.CutPrefix(e.AsIdent(), ".")
+	for in, has := e.Parent(); has && !rooted; in, has = in.Parent() {
+		if in.Kind() == ast.ComprehensionKind && (in.AsComprehension().IterVar() == name || in.AsComprehension().IterVar2() == name) {
+			return ""
+		}
+	}
+	return name
 }
 
 // checkReferences complains about what an expression names and there is not: steps and tiers.

@@ -22,6 +22,7 @@ func behaving(t testing.TB, when string, steps ...string) (*Checklist, error) {
 	}
 	from := []SourceDef{{Event: "e"}}
 	def.Properties = []PropertyDef{{Name: "size", Type: "long", From: from}, {Name: "domain", Type: "string", From: from}}
+	def.Activity = &ActivityDef{Role: "role"}
 	always, bar := "true", 0.5
 	def.Tiers = []TierDef{{Name: "large", When: &always, Threshold: &bar}, {Name: "small", Threshold: &bar}}
 	return Compile(def)
@@ -68,6 +69,7 @@ func TestWhatExpressionsOverBehaviourSee(t *testing.T) {
 		`steps.filter(s, steps[s]) == []`:  false,
 		`.steps.s1 && .pql`:                true,
 		`[1, 2].exists(pql, pql == users)`: false,
+		`["x"].exists(tier, tier == "x")`:  true,
 	} {
 		c, err := behaving(t, text, steps...)
 		require.NoError(t, err, text)
@@ -106,6 +108,34 @@ func TestErrorsOfExpressionsOverBehaviourNameTheirPlace(t *testing.T) {
 	}
 	_, err := behaving(t, "", "invited")
 	require.EqualError(t, err, "segments[0].when: is missing")
+}
+
+func TestExpressionsThatAskForUsersThatAreNotKept(t *testing.T) {
+	const (
+		noRole  = "champion_role is not known: name the events' property that tells a user's role as activity.role"
+		noUsers = " is not known: activity.users is 0, so no users are kept: give it another number, or leave it out"
+	)
+	for _, c := range []struct{ activity, when, want string }{
+		{"", `champion_role == "admin"`, "line 1, column 1: " + noRole},
+		{"activity: {users: 5}", "pql &&\n    .champion_role == 'admin'", "line 2, column 6: " + noRole},
+		{"activity: {users: 0}", `pql && users > 1`, "line 1, column 8: users" + noUsers},
+		{"activity: {users: 0}", `active_users > 1`, "line 1, column 1: active_users" + noUsers},
+		{"activity: {users: 0}", `single_user`, "line 1, column 1: single_user" + noUsers},
+		{"activity: {users: 0}", `champion_role == "admin"`, "line 1, column 1: champion_role" + noUsers},
+		{"activity: {users: 0}", `[1, 2].exists(users, users == 1)`, ""},
+		{"activity: {users: 0}", `pql && rate >= 0.5 && steps.first_project && account.company_size > 3`, ""},
+		{"activity: {role: role}", `champion_role == "admin"`, ""},
+		{"", `single_user && users > 1 && active_users > 1`, ""},
+	} {
+		def := good + c.activity + "\nplaybooks: [{name: manual-outreach, refine: [{when: pql}, {when: %s}]}]\nsegments: [{name: it, when: %[1]s}]\n"
+		when := fmt.Sprintf("%q", c.when)
+		_, err := compiled(strings.ReplaceAll(strings.ReplaceAll(def, "%[1]s", when), "%s", when))
+		if c.want == "" {
+			assert.NoError(t, err, c.when)
+			continue
+		}
+		assert.EqualError(t, err, "segments[0].when: "+c.want+"\nplaybooks[0].refine[1].when: "+c.want)
+	}
 }
 
 func TestBehaves(t *testing.T) {

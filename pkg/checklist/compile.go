@@ -96,7 +96,7 @@ func (c *compiler) compileHead() {
 		c.add("version", "%d is not a whole number above 0", c.def.Version)
 	}
 	if !namePattern.MatchString(c.def.Name) {
-		c.add("name", "%q is not a name of 1 to 64 letters, digits, dots, dashes or underscores", c.def.Name)
+		c.add("name", notName, c.def.Name)
 	}
 	if c.def.Preset != "" && presets[c.def.Preset] == nil {
 		c.add("preset", "%q is none of simple, mid, complex", c.def.Preset)
@@ -214,6 +214,7 @@ func (c *compiler) compileMemory() {
 		horizon, limit = 0, 0
 	}
 	c.compileRole(users)
+	c.checkActivity()
 	c.out.horizon, c.out.remembered, c.out.users = horizon.Milliseconds(), limit, users
 	c.meaning.Horizon, c.meaning.Remembered, c.meaning.Users = c.out.horizon, limit, users
 }
@@ -254,8 +255,8 @@ func (c *compiler) addLines(path string, err error) {
 
 // listen returns the listener of an event's name, nil when it is not one.
 func (c *compiler) listen(path, event string) *Listener {
-	if event == "" || event == anyEvent || len(event) > 256 || !utf8.ValidString(event) {
-		c.add(path, "%q is not an event's name of 1 to 256 bytes", event)
+	if !isEventName(event) {
+		c.add(path, notEventName, event)
 		return nil
 	}
 	l := c.out.listeners[event]
@@ -264,6 +265,15 @@ func (c *compiler) listen(path, event string) *Listener {
 		c.out.listeners[event] = l
 	}
 	return l
+}
+
+const (
+	notName      = "%q is not a name of 1 to 64 letters, digits, dots, dashes or underscores"
+	notEventName = "%q is not an event's name of 1 to 256 bytes"
+)
+
+func isEventName(text string) bool {
+	return text != "" && text != anyEvent && len(text) <= 256 && utf8.ValidString(text)
 }
 
 func (c *compiler) listenAll(path string, events Names) (listeners []*Listener) {

@@ -125,6 +125,9 @@ func (l *language[S]) check(text string) (*cel.Ast, error) {
 	if t := checked.OutputType(); !t.IsExactType(cel.BoolType) && !t.IsExactType(cel.DynType) {
 		return nil, fmt.Errorf("is a %s, not a condition", t)
 	}
+	if l.table.name == eventProperties.name {
+		return checked, checkScalars(checked.NativeRep())
+	}
 	return checked, nil
 }
 

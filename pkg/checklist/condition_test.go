@@ -189,6 +189,38 @@ func TestAnEndlessExpressionEnds(t *testing.T) {
 	assert.False(t, cond(ev, nil))
 }
 
+func TestPropertiesAreSingleValues(t *testing.T) {
+	const is = "a property is a single text, number or boolean: "
+	dots := func(path string) string {
+		return is + "a property whose name has dots is written properties[\"" + path + "\"]"
+	}
+	x := testExpressions(t)
+	for text, want := range map[string]string{
+		`properties.plan.name == "pro"`:                                   "line 1, column 16: " + dots("plan.name"),
+		"quantity > 1.0 &&\n .properties.plan.is.name == \"pro\"":         "line 2, column 18: " + dots("plan.is.name"),
+		`has(properties.plan.name)`:                                       "line 1, column 4: " + dots("plan.name"),
+		`properties["plan"].name == "pro"`:                                "line 1, column 19: " + dots("plan.name"),
+		`properties.plan["name"] == "pro"`:                                "line 1, column 16: " + dots("plan.name"),
+		`properties.list[0] == "pro"`:                                     "line 1, column 16: " + is + "nothing can be looked for in it",
+		`properties.list.exists(x, x == "pro")`:                           "line 1, column 23: " + is + "nothing can be looked for in it",
+		`"pro" in properties.list`:                                        "line 1, column 7: " + is + "nothing can be looked for in it",
+		`properties.exists(k, properties[k].name == "x")`:                 "line 1, column 35: " + is + "nothing can be looked for in it",
+		`properties["plan.name"] == "pro"`:                                "",
+		`has(properties.plan) && properties.plan.startsWith("p")`:         "",
+		`properties.exists(k, properties[k] == "x") && "a" in properties`: "",
+		`["a"].exists(properties, properties == "a")`:                     "",
+		`{"a": properties.plan}["a"] == "x"`:                              "",
+		`["a", "b"][int(properties.n)] == "a"`:                            "",
+	} {
+		_, _, err := x.event.compile(text)
+		if want == "" {
+			assert.NoError(t, err, text)
+			continue
+		}
+		assert.EqualError(t, err, want, text)
+	}
+}
+
 func TestExpressionErrorsNameTheirPlace(t *testing.T) {
 	x := testExpressions(t)
 	for text, want := range map[string]string{

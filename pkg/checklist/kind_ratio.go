@@ -12,17 +12,18 @@ const maxShare = 1000 // bounds what a ratio step asks for
 
 var ratioKind = Kind{
 	Name: "ratio",
-	Doc: "Done when usage reaches a share of its limit: 80 % of the free quota. Without `adds` each event tells how much is " +
-		"used by then, its level: with a number or a property of the events as the limit the step is done at the first event " +
-		"that reaches the share. With an account property as the limit, or `live`, a level counts from its event until the " +
-		"next one's, as long as the watermark has not passed that, of the newest 8. An account property counts as it stands. With `adds` the amounts of the events add up, over the account's " +
-		"whole life or within a window, and the limit stands for all of them: a number, or an account property, which an " +
-		"event with an amount can tell too: the limit that it raises is the one that its amount is held against. A limit of " +
-		"0 or less is none: no usage reaches it. Events without a level count for nothing, nor do amounts of 0 or less; a " +
-		"text that reads as a number is one. The order of arrival does not matter up to the allowed lateness, within a " +
-		"window and a number as the limit up to a disorder of 30 days, 48 hours or 120 minutes; a billionth less than the share " +
-		"is enough, since the order of additions can make that much. It keeps the newest level, or those that count; with `adds` a " +
-		"number, or one for each day, hour or minute of the window and of the disorder before it.",
+	Doc: "Done when usage reaches a share of its limit, such as 80 % of the free quota. A limit of 0 or less is none. Texts that read " +
+		"as numbers count as such.\n\n" +
+		"Without `adds` an event tells its level: how much is used by then. The first level that reaches the share does the step. " +
+		"With `live`, or an account property as the limit, a level counts until the watermark has passed the next one.\n\n" +
+		"With `adds` an event tells an amount above 0. Amounts add up over the account's whole life or within a window, and the limit is " +
+		"for all of them. A billionth less than the share is enough, because additions round.\n\n" +
+		"An account property counts as it stands. An event can tell it beside its level or amount, which is then held against the new " +
+		"limit.\n\n" +
+		"The order of arrival does not matter within the allowed lateness; for amounts within a window, with a number as the limit, up to " +
+		"a disorder of 30 days, 48 hours or 120 minutes.\n\n" +
+		"It keeps the newest level, or the newest 8 where levels count until the next one. With `adds` it keeps one number, or with a " +
+		"window one for each of its days, hours or minutes and of the disorder before.",
 	Fields: []Field{eventField, whereField,
 		{Name: "of", Doc: "what is used: `quantity` or `properties.NAME`", Required: true},
 		{Name: "to", Doc: "the limit: `account.NAME` (a long or a double), a number above 0, or without `adds` `properties.NAME` of the same events",

@@ -3,7 +3,6 @@ package checklist
 import (
 	"fmt"
 	"slices"
-	"strings"
 )
 
 // warnOfOverlaps warns of steps of which one can't be done without the other: what one account does moves the rate twice.
@@ -33,8 +32,7 @@ func (w *warner) warnOfImplied(path string, a, b *StepDef) {
 
 // implies says whether an account that has done step a has surely done step b, by the same events.
 func implies(a, b *StepDef) bool {
-	passes := strings.TrimSpace(b.Where) == "" || strings.TrimSpace(a.Where) == strings.TrimSpace(b.Where)
-	if !passes || !counts(a) || !counts(b) || b.Live && !a.Live || slices.ContainsFunc(a.Event, func(e string) bool {
+	if !passes(b.Where, a.Where) || !counts(a) || !counts(b) || b.Live && !a.Live || slices.ContainsFunc(a.Event, func(e string) bool {
 		return !slices.Contains(b.Event, e)
 	}) {
 		return false

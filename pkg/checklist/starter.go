@@ -36,13 +36,45 @@ var starterText string
 
 var starterTemplate = template.Must(template.New("starter").Parse(starterText))
 
+// Check says what is wrong with what is filled in so far; what is empty still is let be. Its error joins a Problem each.
+func (s *Starter) Check() error {
+	var p problems
+	if s.Name != "" && !namePattern.MatchString(s.Name) {
+		p.add("name", notName, s.Name)
+	}
+	if s.Preset != "" && presets[s.Preset] == nil {
+		p.add("preset", "%q is none of simple, mid, complex", s.Preset)
+	}
+	if s.Trial < 0 || s.Trial > maxWithin {
+		p.add("trial.days", "%d is not from 0 to %d", s.Trial, maxWithin)
+	}
+	taken := map[string]string{}
+	take := func(path, event, as string) {
+		switch {
+		case event == "":
+		case !isEventName(event):
+			p.add(path, notEventName, event)
+		case taken[event] != "":
+			p.add(path, "%q is %s already", event, taken[event])
+		default:
+			taken[event] = as
+		}
+	}
+	take("signup.event", s.Signup, "the sign-up")
+	take("converted.event", s.Converted, "the conversion")
+	for i, event := range s.Steps {
+		take(fmt.Sprintf("steps[%d].event", i), event, "a step")
+	}
+	return p.err()
+}
+
 // Definition writes a commented checklist. Its error joins a Problem for each thing that it can't be made of.
 func (s *Starter) Definition() ([]byte, error) {
-	if presets[s.Preset] == nil {
-		return nil, &Problem{Path: "preset", Message: fmt.Sprintf("%q is none of simple, mid, complex", s.Preset)}
+	if err := s.Check(); err != nil {
+		return nil, err
 	}
 	page := starterPage{
-		Name: scalar(s.Name), Preset: s.Preset, Signup: scalar(s.Signup), Converted: scalar(s.Converted), Trial: s.Trial,
+		Name: scalar(s.Name), Preset: scalar(s.Preset), Signup: scalar(s.Signup), Converted: scalar(s.Converted), Trial: s.Trial,
 		Kinds: kinds, Presets: presetBars(),
 	}
 	if s.SizeProperty != "company_size" && s.SizeProperty != "" {
@@ -50,7 +82,7 @@ func (s *Starter) Definition() ([]byte, error) {
 	}
 	ids := map[string]bool{}
 	for _, event := range s.Steps {
-		page.Steps = append(page.Steps, starterStep{stepID(event, ids), scalar(event)})
+		page.Steps = append(page.Steps, starterStep{scalar(stepID(event, ids)), scalar(event)})
 	}
 	text, err := page.text()
 	if err != nil {

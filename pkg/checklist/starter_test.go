@@ -105,12 +105,19 @@ func TestStarterTakesAnyEvent(t *testing.T) {
 
 func TestStarterSaysWhatIsWrong(t *testing.T) {
 	for change, s := range map[string]func(*Starter){
-		"preset: ":   func(s *Starter) { s.Preset = "huge" },
-		"name: ":     func(s *Starter) { s.Name = "a b" },
-		"signup.":    func(s *Starter) { s.Signup = "" },
-		"converted.": func(s *Starter) { s.Converted = "" },
-		"steps: ":    func(s *Starter) { s.Steps = nil },
-		"steps[1].":  func(s *Starter) { s.Steps[1] = "" },
+		"preset: ": func(s *Starter) { s.Preset = "huge" },
+		"tiers: ":  func(s *Starter) { s.Preset = "" },
+		`steps[2].event: "account_created" is the sign-up already`:         func(s *Starter) { s.Steps[2] = s.Signup },
+		`steps[0].event: "subscription_started" is the conversion already`: func(s *Starter) { s.Steps[0] = s.Converted },
+		`steps[2].event: "project_created" is a step already`:              func(s *Starter) { s.Steps[2] = s.Steps[0] },
+		`converted.event: "account_created" is the sign-up already`:        func(s *Starter) { s.Converted = s.Signup },
+		`steps[1].event: "*" is not an event's name`:                       func(s *Starter) { s.Steps[1] = "*" },
+		"trial.days: 367 is not from 0 to 366":                             func(s *Starter) { s.Trial = 367 },
+		"name: ":                                                           func(s *Starter) { s.Name = "a b" },
+		"signup.":                                                          func(s *Starter) { s.Signup = "" },
+		"converted.":                                                       func(s *Starter) { s.Converted = "" },
+		"steps: ":                                                          func(s *Starter) { s.Steps = nil },
+		"steps[1].":                                                        func(s *Starter) { s.Steps[1] = "" },
 	} {
 		broken := starter("mid")
 		s(broken)
@@ -118,4 +125,11 @@ func TestStarterSaysWhatIsWrong(t *testing.T) {
 		require.Error(t, err, change)
 		assert.Contains(t, err.Error(), change)
 	}
+}
+
+func TestStartersAreCheckedAsTheyAreFilledIn(t *testing.T) {
+	assert.NoError(t, (&Starter{}).Check(), "nothing is filled in")
+	assert.NoError(t, (&Starter{Signup: "a", Steps: []string{"b"}}).Check())
+	assert.EqualError(t, (&Starter{Name: "a b", Signup: "a", Converted: "a"}).Check(),
+		"name: \"a b\" is not a name of 1 to 64 letters, digits, dots, dashes or underscores\nconverted.event: \"a\" is the sign-up already")
 }

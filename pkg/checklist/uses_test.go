@@ -51,7 +51,6 @@ func TestWhichPropertiesExpressionsRead(t *testing.T) {
 		`account.domain == "properties"`:                   {},
 		`!(properties.a == 1 || "x" == properties["b c"])`: {Keys: []string{"a", "b c"}},
 		`properties.a.startsWith("x")`:                     {Keys: []string{"a"}},
-		`properties.a.b == 1`:                              {Keys: []string{"a"}},
 		`.properties.a == 1`:                               {Keys: []string{"a"}},
 		`has(properties.a) ? properties.b : properties.c`:  {Keys: []string{"a", "b", "c"}},
 		`"a" in properties`:                                {Keys: []string{"a"}},

@@ -9,17 +9,19 @@ import (
 )
 
 // Warnings says what is allowed in a definition and yet hardly meant: tiers and exclusions that fit nobody, bars that no
-// number of steps makes, steps that go together, things that nothing uses. The checklist is the definition's, compiled.
+// number of steps makes, steps that go together or with a sign-up or conversion, things that nothing uses. The checklist is the definition's, compiled.
 func Warnings(def *Definition, c *Checklist) ([]*Problem, error) {
 	w, err := newWarner(def, c)
 	if err != nil {
 		return nil, err
 	}
 	w.warnOfZone()
+	w.warnOfLife()
 	w.warnOfExclusions()
 	w.warnOfSegments()
 	w.warnOfTiers()
 	w.warnOfBars()
+	w.warnOfRates()
 	w.warnOfUnusedPlaybooks()
 	w.warnOfUnusedSteps()
 	w.warnOfOverlaps()

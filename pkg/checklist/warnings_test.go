@@ -294,3 +294,56 @@ func TestZonesThatCountNoDays(t *testing.T) {
 		assert.Equal(t, warns, len(messages) > 0, "%s: %s", rest, messages)
 	}
 }
+
+func TestSignupsAndConversionsThatSayNothingMore(t *testing.T) {
+	const (
+		signsUp  = "steps[0]: whoever signs up by x has done a at once, so it says nothing of what they do: drop it"
+		converts = "steps[0]: whoever does a by x has converted, so it comes too late to find a lead: drop it"
+		both     = "converted: whoever signs up by x has converted at once, and is never a lead"
+	)
+	for _, c := range []struct{ signup, converted, step, want string }{
+		{"{event: x}", "{event: y}", "kind: event, event: x", signsUp},
+		{"{event: [z, x]}", "{event: y}", "kind: event, event: [v, x]", signsUp},
+		{"{event: x, where: user_id != ''}", "{event: y}", "kind: event, event: x", signsUp},
+		{"{event: x}", "{event: y}", "kind: count, event: x, at_least: 1", signsUp},
+		{"{event: x}", "{event: y}", "kind: event, event: x, where: user_id != ''", ""},
+		{"{event: x}", "{event: y}", "kind: count, event: x, at_least: 2", ""},
+		{"{event: x}", "{event: y}", "kind: event, event: x, weight: 0", ""},
+		{"{event: x}", "{event: y}", "kind: count, event: x, at_least: 1, within: 7d, live: true", ""},
+		{"{event: y}", "{event: x}", "kind: event, event: x", converts},
+		{"{event: y}", "{event: x}", "kind: event, event: x, where: user_id != ''", converts},
+		{"{event: y}", "{event: x, where: user_id != ''}", "kind: event, event: x", ""},
+		{"{event: x}", "{event: [y, x]}", "kind: event, event: z", both},
+		{"{event: x, where: user_id != ''}", "{event: x}", "kind: event, event: z", both},
+		{"{event: x}", "{event: x, where: user_id != ''}", "kind: event, event: z", ""},
+		{"{event: x}", "{event: y}", "kind: event, event: z", ""},
+	} {
+		var want []string
+		if c.want != "" {
+			want = []string{c.want}
+		}
+		text := "version: 1\nname: x\ntiers: [{name: all, threshold: 1}]\nsignup: " + c.signup + "\nconverted: " + c.converted +
+			"\nsegments: [{name: uses-a, when: steps.a}]\nsteps:\n  - {id: a, " + c.step + "}\n  - {id: b, kind: event, event: b}\n"
+		assert.Equal(t, want, warned(t, text), text)
+	}
+}
+
+func TestRatesThatAreNone(t *testing.T) {
+	for when, want := range map[string]string{
+		`rate >= 0.5 && rate < 1 && rate > 0 && 1.0 == rate`: "",
+		`users > 5 && rate != 0.5`:                           "",
+		`rate >= 50`:                                         "rate is from 0 to 1: 50 % is 0.5",
+		`pql || !(62.5 < .rate)`:                             "rate is from 0 to 1: 62.5 % is 0.625",
+		`rate in [0.5, 75]`:                                  "rate is from 0 to 1: 75 % is 0.75",
+		`rate > -1`:                                          "rate is from 0 to 1, and never -1",
+		`rate == 101.0`:                                      "rate is from 0 to 1, and never 101",
+		`[50, 60].exists(rate, rate == 50)`:                  "",
+	} {
+		var messages []string
+		if want != "" {
+			messages = []string{"segments[0].when: " + want, "playbooks[0].refine[0].when: " + want}
+		}
+		assert.Equal(t, messages, warned(t, "version: 1\nname: x\ntiers: [{name: all, threshold: 1, playbook: call}]\n"+
+			"segments: [{name: it, when: '"+when+"'}]\nplaybooks: [{name: call, refine: [{when: '"+when+"', queue: q}]}]\n"+twoSteps), when)
+	}
+}
