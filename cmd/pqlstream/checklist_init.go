@@ -6,6 +6,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -29,6 +31,9 @@ needs are missing, it asks for what they leave open, on a terminal.`,
 			return f.check(isTerminal(cmd.InOrStdin()))
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := f.checkOutput(); err != nil {
+				return err
+			}
 			if len(f.missing()) > 0 {
 				if err := f.ask(newQuestions(cmd.InOrStdin(), cmd.OutOrStdout())); err != nil {
 					return err
@@ -73,10 +78,40 @@ func (f *initFlags) check(canAsk bool) error {
 		return fmt.Errorf("--self-served %d: of ten sign-ups it is 0 to 10", f.selfServed)
 	case f.trial < unanswered:
 		return fmt.Errorf("--trial %d: it is a number of days, or 0", f.trial)
+	case slices.Contains(f.steps, ""):
+		return errors.New("--step: an event has a name")
 	case !canAsk && len(f.missing()) > 0:
 		return fmt.Errorf("there is no terminal to ask at: give %s", strings.Join(f.missing(), ", "))
 	}
+	return wrong(f.starter().Check())
+}
+
+// wrong says of mistakes that no checklist comes of them.
+func wrong(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("this makes no checklist:\n%w", err)
+}
+
+// checkOutput looks early at the file that is to be written, as far as it is known: answers must not be lost over it.
+func (f *initFlags) checkOutput() error {
+	path := f.output
+	if path == "" && len(f.missing()) > 0 { // it will be asked for
+		return nil
+	}
+	path = orElse(path, defaultOutput)
+	if _, err := os.Lstat(path); err == nil {
+		return existsAlready(path)
+	}
+	if _, err := os.Stat(filepath.Dir(path)); err != nil {
+		return fmt.Errorf("writing the checklist: %w", err)
+	}
 	return nil
+}
+
+func existsAlready(path string) error {
+	return fmt.Errorf("%s exists already: name another file with -o", path)
 }
 
 // missing lists the flags without which there is no checklist.
@@ -95,18 +130,24 @@ func (f *initFlags) missing() (flags []string) {
 	return flags
 }
 
-// write writes the checklist to its file.
-func (f *initFlags) write(out io.Writer) error {
-	s := checklist.Starter{
-		Name: orElse(f.name, defaultName), Preset: f.preset, Signup: f.signup, Converted: f.converted, Trial: max(f.trial, 0),
-		SizeProperty: f.size, Steps: f.steps,
+// starter is what the flags and answers say so far.
+func (f *initFlags) starter() *checklist.Starter {
+	s := &checklist.Starter{
+		Name: f.name, Preset: f.preset, Signup: f.signup, Converted: f.converted, Trial: max(f.trial, 0), SizeProperty: f.size, Steps: f.steps,
 	}
-	if s.Preset == "" {
+	if f.selfServed != unanswered {
 		s.Preset = checklist.PresetFor(f.selfServed)
 	}
+	return s
+}
+
+// write writes the checklist to its file.
+func (f *initFlags) write(out io.Writer) error {
+	s := f.starter()
+	s.Name = orElse(s.Name, defaultName)
 	text, err := s.Definition()
 	if err != nil {
-		return fmt.Errorf("this makes no checklist:\n%w", err)
+		return wrong(err)
 	}
 	path := orElse(f.output, defaultOutput)
 	if err := create(path, text); err != nil {
@@ -121,7 +162,7 @@ func (f *initFlags) write(out io.Writer) error {
 func create(path string, text []byte) error {
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("%s exists already: name another file with -o", path)
+		return existsAlready(path)
 	}
 	if err != nil {
 		return fmt.Errorf("writing the checklist: %w", err)

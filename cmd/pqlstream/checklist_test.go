@@ -107,13 +107,19 @@ func TestChecklistInitByFlags(t *testing.T) {
 func TestChecklistInitRefuses(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for line, want := range map[string]string{
-		"":                                   "give --preset or --self-served, --signup, --converted, --step",
-		"--preset mid":                       "give --signup, --converted, --step",
-		"--preset mid --self-served 3":       "give either --preset or --self-served",
-		"--self-served 11":                   "--self-served 11: of ten sign-ups it is 0 to 10",
-		"--trial -3":                         "--trial -3: it is a number of days",
-		"--preset huge" + initRest:           `preset: "huge" is none of simple, mid, complex`,
-		"--preset mid --name x/y" + initRest: "name: ",
+		"":                                               "give --preset or --self-served, --signup, --converted, --step",
+		"--preset mid":                                   "give --signup, --converted, --step",
+		"--preset mid --self-served 3":                   "give either --preset or --self-served",
+		"--self-served 11":                               "--self-served 11: of ten sign-ups it is 0 to 10",
+		"--trial -3":                                     "--trial -3: it is a number of days",
+		"--preset huge" + initRest:                       `preset: "huge" is none of simple, mid, complex`,
+		"--preset mid --name x/y" + initRest:             "name: ",
+		"--preset mid --trial 400" + initRest:            "trial.days: 400 is not from 0 to 366",
+		"--preset mid --step c" + initRest:               `steps[1].event: "c" is a step already`,
+		"--preset mid --step a" + initRest:               `steps[0].event: "a" is the sign-up already`,
+		"--preset mid --step b" + initRest:               `steps[0].event: "b" is the conversion already`,
+		"--preset mid --step=" + initRest:                "--step: an event has a name",
+		"--preset mid --signup a --converted a --step c": `converted.event: "a" is the sign-up already`,
 	} {
 		r := pqlstream(t, append([]string{"checklist", "init"}, strings.Fields(line)...)...)
 		assert.Equal(t, exitWrong, r.code, line)
@@ -124,12 +130,48 @@ func TestChecklistInitRefuses(t *testing.T) {
 	assert.Empty(t, files)
 }
 
+func TestChecklistInitLooksAtTheFileFirst(t *testing.T) {
+	t.Chdir(t.TempDir())
+	require.NoError(t, os.WriteFile("checklist.yaml", nil, 0o600))
+	r := pqlstream(t, strings.Fields("checklist init --preset mid"+initRest)...)
+	assert.Equal(t, exitFailed, r.code)
+	assert.Equal(t, "pqlstream: checklist.yaml exists already: name another file with -o\n", r.stderr)
+	r = pqlstream(t, strings.Fields("checklist init -o nowhere/new.yaml --preset mid"+initRest)...)
+	assert.Contains(t, r.stderr, "pqlstream: writing the checklist: ")
+
+	f, asked := initFlags{selfServed: unanswered, trial: unanswered}, &strings.Builder{}
+	require.NoError(t, f.checkOutput(), "it is asked for")
+	assert.ErrorIs(t, f.ask(newQuestions(strings.NewReader("\nnowhere/new.yaml\nnew.yaml\n"), asked)), errNobody)
+	assert.Equal(t, "new.yaml", f.output)
+	assert.True(t, strings.HasPrefix(asked.String(), "Which file shall it be? [checklist.yaml]   That won't do: checklist.yaml exists already"), asked)
+	assert.Equal(t, 3, strings.Count(asked.String(), "Which file"), asked)
+}
+
+func TestChecklistInitChecksEachAnswer(t *testing.T) {
+	t.Chdir(t.TempDir())
+	f, asked := initFlags{selfServed: unanswered, trial: unanswered}, &strings.Builder{}
+	answers := []string{"", "9", "my notes", "notes", "*", "registered", "registered", "paid", "", "", "paid", "note_written", "registered", "note_written",
+		"note_shared", "", ""}
+	require.NoError(t, f.ask(newQuestions(strings.NewReader(strings.Join(answers, "\n")), asked)), asked)
+	assert.Equal(t, initFlags{
+		selfServed: 9, name: "notes", signup: "registered", converted: "paid", size: "company_size", steps: []string{"note_written", "note_shared"},
+		output: "checklist.yaml",
+	}, f)
+	for _, want := range []string{
+		`"my notes" is not a name of`, `"*" is not an event's name`, `"registered" is the sign-up already.`, `"paid" is the conversion already.`,
+		`"note_written" is a step already.`,
+	} {
+		assert.Contains(t, asked.String(), "  That won't do: "+want)
+	}
+	assert.NoError(t, f.write(io.Discard))
+}
+
 const initRest = " --signup a --converted b --step c"
 
 func TestChecklistInitAsks(t *testing.T) {
 	f := initFlags{selfServed: unanswered, trial: unanswered}
 	var asked strings.Builder
-	require.NoError(t, f.ask(newQuestions(strings.NewReader("eleven\n11\n9\nnotes\n\nregistered\npaid\n14\n\n\nnote_written\nnote_shared\n\nnew.yaml"), &asked)))
+	require.NoError(t, f.ask(newQuestions(strings.NewReader("new.yaml\neleven\n11\n9\nnotes\n\nregistered\npaid\n14\n\n\nnote_written\nnote_shared\n\n"), &asked)))
 	assert.Equal(t, initFlags{
 		selfServed: 9, name: "notes", signup: "registered", converted: "paid", trial: 14, size: "company_size",
 		steps: []string{"note_written", "note_shared"}, output: "new.yaml",
@@ -150,6 +192,6 @@ func TestChecklistInitAsks(t *testing.T) {
 
 	f = initFlags{selfServed: unanswered, trial: unanswered}
 	asked.Reset()
-	assert.ErrorIs(t, f.ask(newQuestions(strings.NewReader("9\n"), &asked)), errNobody)
+	assert.ErrorIs(t, f.ask(newQuestions(strings.NewReader("new.yaml\n9\n"), &asked)), errNobody)
 	assert.True(t, strings.HasSuffix(asked.String(), "What is the checklist's name? [product] "), asked.String())
 }
