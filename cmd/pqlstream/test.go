@@ -1,10 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -34,7 +34,7 @@ says what happens to some accounts, and what must come of it: docs/scenarios.md.
 scenario's lines are shown with - before what was expected and + before what came.
 
 It connects to nothing, and runs a year of an account's life in no time. It exits with 1 when a scenario fails and with 2
-when a file or its checklist is not valid.`,
+when a file or its checklist can't be read or is not valid.`,
 		Example: `  pqlstream test checklists/
   pqlstream test --update checklists/signup.scenario
   pqlstream test --junit build/scenarios.xml --run 'trial' checklists/`,
@@ -54,15 +54,18 @@ func (f *testFlags) test(out io.Writer, paths []string) error {
 	if err != nil {
 		return fmt.Errorf("--run %s: %w", f.run, err)
 	}
-	files, err := scenarioFiles(paths)
-	if err != nil {
-		return err
-	}
-	s := suite{testFlags: f, chosen: chosen, out: out, coloured: showsColour(out)}
-	for _, file := range files {
-		if err := s.file(file); err != nil {
+	var files scenarioFiles
+	for _, path := range paths {
+		if err := files.add(path); err != nil {
 			return err
 		}
+	}
+	s := suite{testFlags: f, chosen: chosen, out: out, coloured: showsColour(out)}
+	for _, problem := range files.unread {
+		s.refuse(problem.File, problem)
+	}
+	for _, name := range files.names {
+		s.file(name)
 	}
 	if f.junit != "" {
 		if err := s.writeJUnit(); err != nil {
@@ -70,30 +73,6 @@ func (f *testFlags) test(out io.Writer, paths []string) error {
 		}
 	}
 	return s.conclude()
-}
-
-// scenarioFiles returns the files that paths name, or lie in the folders that they name; each once.
-func scenarioFiles(paths []string) (files []string, err error) {
-	for _, path := range paths {
-		path, found := filepath.Clean(path), 0
-		err := filepath.WalkDir(path, func(name string, d fs.DirEntry, err error) error {
-			if err != nil || d.IsDir() || name != path && filepath.Ext(name) != scenario.Extension {
-				return err
-			}
-			found++
-			if !slices.Contains(files, name) {
-				files = append(files, name)
-			}
-			return nil
-		})
-		if err != nil {
-			return nil, fmt.Errorf("looking for scenarios: %w", err)
-		}
-		if found == 0 {
-			return nil, fmt.Errorf("there is no file in %s whose name ends with %s", path, scenario.Extension)
-		}
-	}
-	return files, nil
 }
 
 // suite is one run of `pqlstream test`.
@@ -108,20 +87,25 @@ type suite struct {
 	broken      []error // what is wrong with files
 }
 
+// refuse notes that nothing of a file, or folder, can be run.
+func (s *suite) refuse(name string, err error) {
+	s.reports = append(s.reports, scenario.Report{File: name, Err: err})
+	s.notValid(err)
+}
+
 // file runs, and with --update rewrites, one file.
-func (s *suite) file(name string) error {
+func (s *suite) file(name string) {
 	text, err := os.ReadFile(name)
 	if err != nil {
-		return fmt.Errorf("reading a scenario file: %w", err)
+		s.refuse(name, unreadable(name, "file", err))
+		return
 	}
-	report := scenario.Report{File: name}
-	defer func() { s.reports = append(s.reports, report) }()
 	file, err := scenario.Parse(filepath.ToSlash(name), text, os.ReadFile)
 	if err != nil {
-		report.Err = err
-		s.notValid(err)
-		return nil
+		s.refuse(name, err)
+		return
 	}
+	report := scenario.Report{File: name}
 	for _, sc := range file.Scenarios {
 		if !s.chosen.MatchString(sc.Name) {
 			continue
@@ -131,15 +115,21 @@ func (s *suite) file(name string) error {
 		report.Results, report.Took = append(report.Results, r), append(report.Took, time.Since(start))
 		s.tell(name, r)
 	}
-	if !s.update {
-		return nil
+	s.reports = append(s.reports, report)
+	if s.update {
+		s.write(name, text, file.Update(report.Results))
 	}
-	updated := file.Update(report.Results)
-	if string(updated) == string(text) {
-		return nil
+}
+
+func (s *suite) write(name string, before, updated []byte) {
+	if bytes.Equal(before, updated) {
+		return
+	}
+	if err := os.WriteFile(name, updated, 0o644); err != nil { // it exists: its mode stays
+		s.broken = append(s.broken, fmt.Errorf("updating a scenario file: %w", err))
+		return
 	}
 	fmt.Fprintln(s.out, "updated", name)
-	return os.WriteFile(name, updated, 0o644) // it exists: its mode stays
 }
 
 // notValid notes what is wrong with a file; a checklist that several name is wrong once.

@@ -22,7 +22,7 @@ scenario: one step is none   # is it?
   +0d  acme  ana  project_created
     => step_done first_project rate 50%   # half of it
 scenario: nothing happens
-  +0d  acme  ana  page_viewed
+  +0d  acme  ana  page_viewed @ignored
 `
 
 // scenarioFolder returns a folder of scenario files, by their names, beside a checklist.
@@ -120,6 +120,52 @@ func TestScenarioFilesThatAreNotValid(t *testing.T) {
 	assert.Contains(t, r.stderr, "looking for scenarios: ")
 
 	assert.Equal(t, exitWrong, pqlstream(t, "test").code)
+}
+
+func TestScenariosBehindLinks(t *testing.T) {
+	dir := scenarioFolder(t, map[string]string{"right.scenario": rightScenario})
+	elsewhere := scenarioFolder(t, map[string]string{"sub/wrong.scenario": wrongScenario})
+	link := filepath.Join(filepath.Dir(dir), "link")
+	require.NoError(t, os.Symlink(dir, link))
+	r := pqlstream(t, "test", "-v", link)
+	assert.Equal(t, exitDone, r.code, r.stderr)
+	assert.Contains(t, r.stdout, "ok   "+filepath.Join(link, "right.scenario")+":2: ")
+
+	require.NoError(t, os.Symlink(filepath.Join(elsewhere, "sub"), filepath.Join(dir, "more")))
+	require.NoError(t, os.Symlink(dir, filepath.Join(dir, "again")))
+	require.NoError(t, os.Symlink(filepath.Join(dir, "nothing"), filepath.Join(dir, "dangling")))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "list.yaml"), []byte(validChecklist), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(elsewhere, "list.yaml"), []byte(validChecklist), 0o600))
+	require.NoError(t, os.Symlink(filepath.Join(dir, "right.scenario"), filepath.Join(dir, "same.scenario")))
+	r = pqlstream(t, "test", "-v", dir)
+	assert.Equal(t, exitFailed, r.code)
+	assert.Equal(t, "pqlstream: 1 of 4 scenarios in 3 files failed\n", r.stderr)
+	for _, name := range []string{"right.scenario", "same.scenario", "more/wrong.scenario"} {
+		assert.Contains(t, r.stdout, filepath.Join(dir, name)+":2: ", "each once, by the name that it was found under")
+	}
+}
+
+func TestScenarioFilesThatCannotBeRead(t *testing.T) {
+	dir := scenarioFolder(t, map[string]string{"right.scenario": rightScenario})
+	gone := filepath.Join(dir, "gone.scenario")
+	require.NoError(t, os.Symlink(filepath.Join(dir, "nothing"), gone))
+	out := filepath.Join(dir, "out.xml")
+	r := pqlstream(t, "test", "--junit", out, dir)
+	assert.Equal(t, exitWrong, r.code)
+	assert.Equal(t, "ok   1 scenario in 1 file\n", r.stdout, "what can be read runs")
+	assert.Equal(t, "pqlstream: "+gone+": reading the file: no such file or directory\n", r.stderr)
+	text, err := os.ReadFile(out)
+	require.NoError(t, err)
+	assert.Contains(t, string(text), `<testsuite name="`+gone+`" tests="1" failures="0" errors="1"`)
+	assert.Contains(t, string(text), `<testcase name="one step is all"`)
+}
+
+func TestAChecklistForAScenarioFile(t *testing.T) {
+	list := filepath.Join(filepath.Dir(scenarioFolder(t, nil)), "list.yaml")
+	r := pqlstream(t, "test", list)
+	assert.Equal(t, exitWrong, r.code)
+	assert.Equal(t, 1, strings.Count(r.stderr, "\n"), r.stderr)
+	assert.Contains(t, r.stderr, list+": this is a checklist, not a scenario file")
 }
 
 func TestScenarioResultsAsJUnit(t *testing.T) {

@@ -27,6 +27,10 @@ func Parse(name string, data []byte, read func(path string) ([]byte, error)) (*F
 		return nil, p.err()
 	}
 	text := string(data)
+	if isChecklist(text) {
+		return nil, &Problem{File: name, Message: "this is a checklist, not a scenario file: a scenario file names it with `checklist: PATH`, " +
+			"and `pqlstream checklist check` looks at it"}
+	}
 	if strings.Contains(text, "\r\n") {
 		p.file.eol, text = "\r\n", strings.ReplaceAll(text, "\r\n", "\n")
 	}
@@ -41,6 +45,16 @@ func Parse(name string, data []byte, read func(path string) ([]byte, error)) (*F
 	return p.file, nil
 }
 
+// isChecklist says whether a file has what every checklist and no scenario file has.
+func isChecklist(text string) bool {
+	return checklistKey.MatchString(text) && !scenarioKey.MatchString(text)
+}
+
+var (
+	checklistKey = regexp.MustCompile(`(?m)^steps:`)
+	scenarioKey  = regexp.MustCompile(`(?m)^(scenario|checklist):`)
+)
+
 // parser is one run of Parse.
 type parser struct {
 	file     *File
@@ -49,6 +63,7 @@ type parser struct {
 	problems []*Problem
 	seen     map[string]bool // keys of the head
 	scenario *Scenario       // the newest
+	told     told            // in the newest
 	last     *statement      // the newest, which expectations are of; nil: there is none
 	events   int             // of the file
 	ordinal  int             // of the scenario's newest event
@@ -101,12 +116,10 @@ func (p *parser) begin(at int, name string) {
 			p.problem(at, "the scenario at line %d has this name already", s.Line)
 		}
 	}
-	if p.scenario != nil {
-		p.scenario.end = at
-	}
+	p.end(at)
 	p.scenario = &Scenario{Name: name, Line: at + 1}
 	p.file.Scenarios = append(p.file.Scenarios, p.scenario)
-	p.last, p.ordinal = nil, 0
+	p.last, p.ordinal, p.told = nil, 0, told{accounts: map[string]bool{}}
 }
 
 // head reads what is said of the whole file.
@@ -153,39 +166,20 @@ func (p *parser) checklist(at int, name string) {
 		// As many lines before it as there are in the file, so that messages name the file's lines.
 		data = []byte(strings.Repeat("\n", at+1) + strings.Join(p.file.lines[at+1:p.at], "\n"))
 	}
-	definition, err := checklist.Parse(data)
-	var compiled *checklist.Checklist
-	if err == nil {
-		compiled, err = checklist.Compile(definition)
-	}
-	if err != nil {
-		whole := 1
-		if name == "" {
-			whole = at + 1
+	_, compiled, mistakes := checklist.Check(data)
+	for i := range mistakes {
+		line := mistakes[i].Line
+		if line == 0 { // what concerns all of it
+			line = 1
+			if name == "" {
+				line = at + 1
+			}
 		}
-		p.mistakes(file, whole, checklist.LinesOf(data), err)
-		return
+		p.problems = append(p.problems, &Problem{File: file, Line: line, Message: mistakes[i].Problem.Error()})
 	}
-	p.file.engine = account.NewEngine(compiled)
-}
-
-// mistakes reports all that an error joins which is wrong with a checklist, at the lines of its file; what concerns all of
-// it, at the line whole.
-func (p *parser) mistakes(file string, whole int, lines checklist.Lines, err error) {
-	if joined, is := err.(interface{ Unwrap() []error }); is {
-		for _, e := range joined.Unwrap() {
-			p.mistakes(file, whole, lines, e)
-		}
-		return
+	if len(mistakes) == 0 {
+		p.file.engine = account.NewEngine(compiled)
 	}
-	line, message := whole, err.Error()
-	if mistake, is := errors.AsType[*checklist.Problem](err); is && lines.Of(mistake.Path) > 0 {
-		line = lines.Of(mistake.Path)
-		// The parser has said the line already.
-		said := checklist.Problem{Path: mistake.Path, Message: strings.TrimPrefix(mistake.Message, fmt.Sprintf("line %d: ", line))}
-		message = said.Error()
-	}
-	p.problems = append(p.problems, &Problem{File: file, Line: line, Message: message})
 }
 
 // inBlock says whether a line can be of a checklist written in place: indented, blank, or a comment.
@@ -264,7 +258,7 @@ func (p *parser) finish() {
 		p.problem(0, "there is no scenario: write `scenario: NAME` and what happens, indented")
 		return
 	}
-	p.scenario.end = len(p.file.lines)
+	p.end(len(p.file.lines))
 	for _, s := range p.file.Scenarios {
 		if len(s.statements) == 0 {
 			p.problem(s.Line-1, "nothing happens in this scenario: write lines such as `+0d 09:00  acme  ana  account_created` below it")

@@ -32,6 +32,7 @@ func (p *parser) statement(at int, line string) {
 			err = p.check(s, tokens[1:])
 		} else {
 			err = p.happening(s, tokens)
+			p.told.unread = p.told.unread || err != nil && s.kind == somethingHappens && s.events == nil
 		}
 		p.scenario.statements = append(p.scenario.statements, s)
 	}
@@ -99,7 +100,7 @@ func (p *parser) happening(s *statement, tokens []token) error {
 	tokens = tokens[used:]
 	if len(tokens) == 2 && tokens[0].raw == "time" && tokens[1].raw == "passes" {
 		s.kind, s.at = timePasses, at.UnixMilli()
-		return nil
+		return p.told.pass(s.at, p.file.clock)
 	}
 	if len(tokens) < 3 {
 		return errors.New("after the moment come account, user (- for none) and event, such as `acme  ana  project_created`, or `time passes`")
@@ -114,8 +115,14 @@ func (p *parser) happening(s *statement, tokens []token) error {
 	if !strings.Contains(e.account, numbered) || e.times == 0 {
 		s.account = unquoted(e.account)
 	}
-	s.events, err = e.events(p.file.clock, &p.ordinal)
-	return err
+	if s.events, err = e.events(p.file.clock, &p.ordinal); err != nil {
+		return err
+	}
+	p.told.tell(s.events)
+	if p.file.engine == nil { // what is wrong with the checklist is said
+		return nil
+	}
+	return e.heard(p.file.Checklist(), s.events)
 }
 
 // eventLine is an event as it is written, which may be several.
@@ -128,6 +135,7 @@ type eventLine struct {
 	times               int // 0: once
 	every               interval
 	paced               bool // every is given
+	ignored             bool // the checklist does not listen to it
 }
 
 type property struct{ key, raw string }
@@ -151,6 +159,8 @@ func (e *eventLine) read(tokens []token) error {
 		switch {
 		case strings.HasPrefix(raw, "@id="):
 			e.id = raw[len("@id="):]
+		case raw == "@ignored":
+			e.ignored = true
 		case repetition.MatchString(raw):
 			e.times, _ = strconv.Atoi(raw[1:])
 			if e.times < 1 || e.times > maxRepeat {
@@ -180,7 +190,7 @@ func (e *eventLine) read(tokens []token) error {
 func (e *eventLine) property(raw string) (err error) {
 	at := outside(raw, '=')
 	if at < 1 || strings.HasPrefix(raw, "@") {
-		return fmt.Errorf("%q is none of key=value, quantity=2.5, @id=e1, x5, hourly x5, daily x5, weekly x5, every 2d x5", raw)
+		return fmt.Errorf("%q is none of key=value, quantity=2.5, @id=e1, @ignored, x5, hourly x5, daily x5, weekly x5, every 2d x5", raw)
 	}
 	key, text := unquoted(raw[:at]), raw[at+1:]
 	if raw[:at] == "quantity" {

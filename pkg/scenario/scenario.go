@@ -123,11 +123,16 @@ type span struct{ from, to int }
 // Problem is one thing wrong with a file. Parse reports all of them at once, joined.
 type Problem struct {
 	File    string
-	Line    int // counted from 1
+	Line    int // counted from 1; 0: it is about the whole file
 	Message string
 }
 
-func (p *Problem) Error() string { return fmt.Sprintf("%s:%d: %s", p.File, p.Line, p.Message) }
+func (p *Problem) Error() string {
+	if p.Line == 0 {
+		return p.File + ": " + p.Message
+	}
+	return fmt.Sprintf("%s:%d: %s", p.File, p.Line, p.Message)
+}
 
 // transitions are the types that a line can expect.
 var transitions = []account.Type{

@@ -138,7 +138,7 @@ scenario: bare
 }
 
 func TestACheckThatSaysNothingFails(t *testing.T) {
-	assert.Contains(t, diffs(t, "checklist: x\nscenario: s\n +0d acme ana x\n check acme\n"), "- ")
+	assert.Contains(t, diffs(t, "checklist: x\nscenario: s\n +0d acme ana x @ignored\n check acme\n"), "- ")
 }
 
 func TestOnlyWhatIsShownIsCompared(t *testing.T) {
@@ -154,7 +154,7 @@ func TestLinesAreInOrderOfArrival(t *testing.T) {
 	assert.Empty(t, diffs(t, `checklist: x
 disorder: 10m
 scenario: what comes within the disorder is on time, what comes beyond is late and counts all the same
-  +1d 10:00  acme  ana  x
+  +1d 10:00  acme  ana  x @ignored
   +1d 09:50  acme  ana  a
     => step_done a on time
   +1d 09:49  other ana  a
@@ -188,9 +188,9 @@ const live = `checklist:
 `
 
 func TestWhatComesOfOtherAccountsIsNotOfTheLines(t *testing.T) {
-	text := live + "show: step_undone\nscenario: s\n +0d 10:00 acme ana a\n +2d 10:00 other ana x\n   => step_undone a\n"
+	text := live + "show: step_undone\nscenario: s\n +0d 10:00 acme ana a\n +2d 10:00 other ana x @ignored\n   => step_undone a\n"
 	assert.Contains(t, diffs(t, text), "-    => step_undone a\n     +    => step_undone a account acme rate 0% by timer at +1d 00:00\n")
-	assert.Empty(t, diffs(t, strings.ReplaceAll(text, "other ana x", "time passes")), "time's is of any")
+	assert.Empty(t, diffs(t, strings.ReplaceAll(text, "other ana x @ignored", "time passes")), "time's is of any")
 }
 
 func TestChecksAreAtTheLatestMoment(t *testing.T) {
@@ -228,7 +228,7 @@ func TestAMissingTransitionIsTheOnlyDifference(t *testing.T) {
 func TestValuesAreTyped(t *testing.T) {
 	f := parsed(t, `checklist: x
 scenario: s
-  +0d "a me" - "two words" t=true n=-7 d=2.5 s=simple q="a \"b\" # c" quoted="7" quantity=2.5 empty= @id="e 1" "k=1"=v
+  +0d "a me" - "two words" @ignored t=true n=-7 d=2.5 s=simple q="a \"b\" # c" quoted="7" quantity=2.5 empty= @id="e 1" "k=1"=v
 `)
 	ev := f.Scenarios[0].statements[0].events[0]
 	assert.Equal(t, []string{"a me", "", "two words", "e 1"}, []string{ev.AccountID, ev.UserID, ev.Name, ev.ID})
@@ -278,6 +278,50 @@ func TestAChecklistInPlace(t *testing.T) {
 	assert.EqualError(t, err, "x.scenario:15: steps[3].wthin: unknown field")
 	_, err = Parse("x.scenario", []byte("# about\nchecklist:\nscenario: s\n +0d a b c\n"), reading)
 	assert.EqualError(t, err, "x.scenario:2: the definition is empty")
+}
+
+func TestSlipsThatWouldPass(t *testing.T) {
+	for lines, want := range map[string]string{
+		" +0d acme ana a\n check acmee rate 0%\n": "x.scenario:4: no event of this scenario is of the account acmee: write one, or check acme",
+		" +0d n{n} ana a x9\n check n rate 0%\n +0d \"a b\" ana a\nscenario: t\n +0d n ana a\n": "x.scenario:4: no event of this scenario is of the account n: " +
+			"write one, or check \"a b\", n1, n2, n3, n4, ...",
+		" check acme rate 0%\n +0d acme ana a\n": "",
+		" check acme rate 0%\n +0d acme a\n":     "x.scenario:4: after the moment come account, user (- for none) and event, such as `acme  ana  project_created`, or `time passes`",
+		" +0d acme ana aa\n check acmee pql\n": "x.scenario:3: the checklist does not listen to aa: correct the name, or write @ignored if that is meant\n" +
+			"x.scenario:4: no event of this scenario is of the account acmee: write one, or check acme",
+		" +0d acme ana aa @ignored\n check acme no pql\n":                   "",
+		" +0d acme ana a{n} x2\n":                                           "x.scenario:3: the checklist does not listen to a1: correct the name, or write @ignored if that is meant",
+		" +0d acme ana a @ignored\n":                                        "x.scenario:3: @ignored: the checklist listens to a",
+		" +3d acme ana a\n +2d time passes\n":                               "x.scenario:4: time has come to +3d 00:00 already: write a later moment",
+		" +3d time passes\n +2d acme ana a\n +2d time passes\n":             "x.scenario:5: time has come to +3d 00:00 already: write a later moment",
+		" +1d acme ana a daily x3\n +2d time passes\n":                      "x.scenario:4: time has come to +3d 00:00 already: write a later moment",
+		" +3d acme ana a\n +3d time passes\n +3d time passes\n":             "",
+		" +3d acme ana a\nscenario: t\n +2d acme ana a\n +2d time passes\n": "",
+	} {
+		_, err := Parse("x.scenario", []byte("checklist: x\nscenario: s\n"+lines), reading)
+		if want == "" {
+			assert.NoError(t, err, lines)
+		} else {
+			assert.EqualError(t, err, want, lines)
+		}
+	}
+}
+
+// TestAnyEventMayTellAProperty also without being listened to by its name.
+func TestAnyEventMayTellAProperty(t *testing.T) {
+	any := strings.ReplaceAll(list, "from: [{event: account_created}]", "from: [{event: '*'}]")
+	for line, right := range map[string]bool{"x domain=a.test": true, "x @ignored": true, "x": false, "x colour=red": false, "a": true, "x domain=a.test @ignored": false} {
+		_, err := Parse("x.scenario", []byte("checklist: x\nscenario: s\n +0d acme ana "+line+"\n"), func(string) ([]byte, error) { return []byte(any), nil })
+		assert.Equal(t, right, err == nil, "%s: %v", line, err)
+	}
+}
+
+func TestAChecklistIsNoScenarioFile(t *testing.T) {
+	_, err := Parse("list.yaml", []byte(list), reading)
+	assert.EqualError(t, err, "list.yaml: this is a checklist, not a scenario file: a scenario file names it with `checklist: PATH`, "+
+		"and `pqlstream checklist check` looks at it")
+	_, err = Parse("x.scenario", []byte("steps:\nscenario: s\n"), reading)
+	assert.ErrorContains(t, err, "x.scenario:1: steps: is none of checklist, start")
 }
 
 // TestStepsAreThoseThatSomethingIsExpectedOf also finds those that a scenario expects not to be done.

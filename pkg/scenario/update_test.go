@@ -20,17 +20,27 @@ func invented(r *rand.Rand) string {
 		b.WriteString("show: " + pick("qualified", "step_done signed_up", "converted qualified") + "\n")
 	}
 	for n := range 1 + r.IntN(3) {
+		latest, came := 0, []string{}
 		fmt.Fprintf(&b, "scenario: number %d # comment\n", n)
 		for range 1 + r.IntN(15) {
 			indent := pick("", "\t", "  ", "    ")
-			switch moment := fmt.Sprintf("+%dd %02d:%02d", r.IntN(12), 4+r.IntN(20), r.IntN(60)); r.IntN(6) {
+			what := r.IntN(6)
+			if what == 1 && len(came) == 0 {
+				what = 0
+			}
+			switch what {
 			case 0:
-				fmt.Fprintf(&b, " %s%s  time passes\n", indent, moment)
+				fmt.Fprintf(&b, " %s+%dd  time passes\n", indent, latest)
 			case 1:
-				fmt.Fprintf(&b, " %scheck %s %s%s\n", indent, pick("acme", "other", "new"), pick("", words(ofStandings)[0]+" x", "rate 75.000%  pql", "done - # why"), pick("", " # c"))
+				fmt.Fprintf(&b, " %scheck %s %s%s\n", indent, pick(came...), pick("", words(ofStandings)[0]+" x", "rate 75.000%  pql", "done - # why"), pick("", " # c"))
 				continue
 			default:
-				fmt.Fprintf(&b, " %s%s %s %s %s %s %s\n", indent, moment, pick("acme", "other", "n{n}"), pick("-", "ana", "u{n}"),
+				day, account := r.IntN(12), pick("acme", "other", "n{n}")
+				latest = max(latest, day+5) // after all repetitions
+				if account != "n{n}" {
+					came = append(came, account)
+				}
+				fmt.Fprintf(&b, " %s+%dd %02d:%02d %s %s %s %s %s\n", indent, day, 4+r.IntN(20), r.IntN(60), account, pick("-", "ana", "u{n}"),
 					pick("account_created", "a", "b", "c", "d", "bought"), pick("", "company_size=60", "domain=ours.test", "@id=e"),
 					pick("", "", "x3", "x4 daily", "every 3h x10"))
 			}
