@@ -255,7 +255,11 @@ func (c *compiler) addLines(path string, err error) {
 
 // listen returns the listener of an event's name, nil when it is not one.
 func (c *compiler) listen(path, event string) *Listener {
-	if !isEventName(event) {
+	switch {
+	case event == anyEvent:
+		c.add(path, "* stands for any event only in `from` of properties: name the events")
+		return nil
+	case !isEventName(event):
 		c.add(path, notEventName, event)
 		return nil
 	}

@@ -50,7 +50,7 @@ activity: {users: 1000}
 		`properties[1].default: many is not a long`,
 		`properties[1].from: is missing: name the events that tell it`,
 		`properties[2].default: true is not a boolean`,
-		`signup.event: "*" is not an event's name of 1 to 256 bytes`,
+		"signup.event: * stands for any event only in `from` of properties: name the events",
 		`converted.event: is missing`,
 		`exclude[0]: line 1, column 1: undeclared reference to 'properties'`,
 		`playbooks[0].name: "" is not a name of 1 to 64 letters, digits, dots, dashes or underscores`,

@@ -206,7 +206,7 @@ func TestTrialIsChecked(t *testing.T) {
 		{"trial: {days: 367, starts: {event: x}}", "day: 1", "trial.days: 367 is not from 1 to 366"},
 		{"trial: {days: 7, starts: {where: 'true'}, ends: {event: '*', where: '1'}}", "day: 3}, {id: b, kind: trial, finished: true",
 			"trial.starts.event: is missing\ntrial.ends.where: is a int, not a condition\n" +
-				`trial.ends.event: "*" is not an event's name of 1 to 256 bytes`},
+				"trial.ends.event: * stands for any event only in `from` of properties: name the events"},
 		{"trial: {days: 7}\nsignup: {event: ''}", "day: 3", `signup.event: "" is not an event's name of 1 to 256 bytes`},
 		{twoWeeks, "weight: 1", "steps[0].day: is missing: give it, or finished"},
 		{twoWeeks, "day: 3, finished: true", "steps[0].finished: does not go together with day: give one of them"},
