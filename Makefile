@@ -118,8 +118,12 @@ OUT ?= $(BUILD)/bench
 measure = OUT=$(abspath $(OUT)) go test -run '^$$' -bench '^Benchmark($(1))$$' -benchtime 1x -timeout 60m ./test/bench
 
 .PHONY: bench
-bench: kafka ## the program beside others on a real broker and Redis: catching up, live
+bench: bench-kinds kafka ## bench-kinds, then the program beside others on a real broker and Redis: catching up, live
 	$(call measure,CatchUp|Live)
+
+.PHONY: bench-kinds
+bench-kinds: ## ns and allocations an event, for each kind of step
+	go test -run '^$$' -bench '^BenchmarkKinds$$' -benchtime 0.2s ./pkg/checklist ./pkg/account
 
 .PHONY: bench-accounts bench-processes bench-rebuild bench-start bench-rates bench-profile
 bench-accounts: kafka ## what an event costs with up to 5 million accounts

@@ -19,6 +19,10 @@
 // of the logs of its own topics after it has stopped; the broker does not compact meanwhile. "other load" is what
 // everything else on the machine used: figures taken where it is high are worth little.
 //
+// make bench begins with half a minute that needs no servers: the ns and allocations that an event takes with each kind of
+// step, for the step alone (pkg/checklist) and for its account (pkg/account). make bench-kinds is that part by itself. It
+// prints its results and leaves none for docs/performance.md.
+//
 // Environment, with defaults. Of all: RUNS (3) rounds, SEED (1), QUIET (10s), for how long a quiet machine is waited for,
 // OUT, the folder that results go to as JSON, OUTPUTS=all, which has the program write pql.lifecycle and pql.current in
 // every benchmark.
