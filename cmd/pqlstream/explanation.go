@@ -15,6 +15,9 @@ type explanation struct {
 	Converted      bool               `json:"converted"`
 	Escalated      bool               `json:"escalated"`
 	Excluded       bool               `json:"excluded"`
+	HoldOut        bool               `json:"hold_out"`
+	Silent         bool               `json:"silent"` // it left as nothing happened for too long
+	Barred         bool               `json:"barred"` // it takes another step to qualify
 	Tier           string             `json:"tier"`
 	TierBy         map[string]any     `json:"tier_by"` // the account properties that the tier depends on
 	Rate           float64            `json:"rate"`
@@ -91,6 +94,7 @@ type explainedMoment struct {
 func newExplanation(v *account.View) *explanation {
 	x := &explanation{
 		AccountID: v.AccountID, Current: v.Current, Converted: v.Converted, Escalated: v.Escalated, Excluded: v.Excluded,
+		HoldOut: v.HoldOut, Silent: v.Silent, Barred: v.Barred,
 		Tier: v.Tier, TierBy: plainProperties(v.TierBy), Rate: v.Rate, Threshold: v.Threshold,
 		SignedUpAt: orNull(v.SignedUpAt), QualifiedAt: orNull(v.QualifiedAt), Properties: plainProperties(v.Properties),
 		Segments: append([]string{}, v.Segments...), Checklist: explainedChecklist(v.Checklist),

@@ -13,6 +13,7 @@ import (
 const rightScenario = `checklist: ../list.yaml
 scenario: one step is all
   +0d  acme  ana  project_created
+    => active
     => step_done first_project rate 100%
     => qualified tier all rate 100% of 100%
 `
@@ -20,6 +21,7 @@ scenario: one step is all
 const wrongScenario = `checklist: ../list.yaml
 scenario: one step is none   # is it?
   +0d  acme  ana  project_created
+    => active
     => step_done first_project rate 50%   # half of it
 scenario: nothing happens
   +0d  acme  ana  page_viewed @ignored
@@ -56,7 +58,8 @@ func TestAScenarioThatFails(t *testing.T) {
 	assert.Equal(t, "FAIL "+filepath.Join(dir, "wrong.scenario")+":2: one step is none\n"+
 		"   2   scenario: one step is none   # is it?\n"+
 		"   3     +0d  acme  ana  project_created\n"+
-		"   4 -     => step_done first_project rate 50%   # half of it\n"+
+		"   4       => active\n"+
+		"   5 -     => step_done first_project rate 50%   # half of it\n"+
 		"     +     => step_done first_project rate 100%   # half of it\n"+
 		"     +     => qualified tier all rate 100% of 100%\n\n", r.stdout)
 	assert.Equal(t, "pqlstream: 1 of 3 scenarios in 2 files failed\n", r.stderr)

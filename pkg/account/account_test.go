@@ -18,6 +18,7 @@ const life = `
 version: 3
 name: life
 preset: simple
+inactivity: {days: 0}
 signup: {event: account_created}
 converted: {event: bought, where: 'properties.plan != "free"'}
 exclude: ['account.domain == "ourcompany.com"']
@@ -44,6 +45,7 @@ type scenario struct {
 	offset    int64
 	watermark int64
 	facts     []account.Fact
+	kept      bool // in memory: the state is not loaded anew after each event
 }
 
 func begin(t testing.TB, definition string) *scenario {
@@ -93,7 +95,9 @@ func (s *scenario) fold(words string) string {
 		}
 		out = append(out, inWords(facts)...)
 		s.facts = append(s.facts, facts...)
-		s.state = reload(s.t, s.engine, s.state)
+		if !s.kept {
+			s.state = reload(s.t, s.engine, s.state)
+		}
 	}
 	return strings.Join(out, " ")
 }
@@ -132,47 +136,47 @@ func TestFactsBeforeQualificationTellOnlyWhatIsNew(t *testing.T) {
 
 func TestLife(t *testing.T) {
 	for _, c := range []struct{ name, events, facts string }{
-		{"3 of 4 equal steps are 75 %", "account_created a b b c", "signed_up step_done(a) step_done(b) step_done(c) qualified"},
-		{"2 of 4 are not enough when small", "account_created?company_size=49 a c b", "signed_up step_done(a) step_done(c)"},
-		{"size unknown is small", "a c", "step_done(a) step_done(c)"},
-		{"medium needs 60 %", "account_created?company_size=50 a c b b", "signed_up step_done(a) step_done(c) step_done(b) qualified"},
+		{"3 of 4 equal steps are 75 %", "account_created a b b c", "signed_up active step_done(a) step_done(b) step_done(c) qualified"},
+		{"2 of 4 are not enough when small", "account_created?company_size=49 a c b", "signed_up active step_done(a) step_done(c)"},
+		{"size unknown is small", "a c", "active step_done(a) step_done(c)"},
+		{"medium needs 60 %", "account_created?company_size=50 a c b b", "signed_up active step_done(a) step_done(c) step_done(b) qualified"},
 		{"medium escalates at 80 %", "account_created?company_size=499 a c b b d/x d/y",
-			"signed_up step_done(a) step_done(c) step_done(b) qualified step_done(d) escalated"},
+			"signed_up active step_done(a) step_done(c) step_done(b) qualified step_done(d) escalated"},
 		{"large needs 35 % and escalates at 50 % at once", "account_created?company_size=500 a c",
-			"signed_up step_done(a) step_done(c) qualified escalated"},
-		{"once", "account_created a b b c a c b d d/x d", "signed_up step_done(a) step_done(b) step_done(c) qualified step_done(d)"},
-		{"before the sign-up", "a b b c account_created", "step_done(a) step_done(b) step_done(c) qualified signed_up"},
+			"signed_up active step_done(a) step_done(c) qualified escalated"},
+		{"once", "account_created a b b c a c b d d/x d", "signed_up active step_done(a) step_done(b) step_done(c) qualified step_done(d)"},
+		{"before the sign-up", "a b b c account_created", "active step_done(a) step_done(b) step_done(c) qualified signed_up"},
 		{"one sign-up", "account_created account_created", "signed_up"},
 		{"nothing that matters", "viewed clicked", ""},
 
 		{"a lower bar qualifies", "account_created a c enriched?company_size=500",
-			"signed_up step_done(a) step_done(c) qualified escalated"},
+			"signed_up active step_done(a) step_done(c) qualified!tier_changed escalated"},
 		{"a higher bar takes nothing away", "account_created?company_size=500 a c enriched?company_size=5",
-			"signed_up step_done(a) step_done(c) qualified escalated"},
+			"signed_up active step_done(a) step_done(c) qualified escalated"},
 		{"an old value that comes late is not news", "enriched?company_size=5@50 account_created?company_size=500@10 a c",
-			"signed_up step_done(a) step_done(c)"},
+			"signed_up active step_done(a) step_done(c)"},
 		{"what reads as no number tells nothing", "account_created?company_size=500 enriched?company_size=huge a c",
-			"signed_up step_done(a) step_done(c) qualified escalated"},
+			"signed_up active step_done(a) step_done(c) qualified escalated"},
 
-		{"excluded from the start", "account_created?domain=ourcompany.com a b b c", "signed_up step_done(a) step_done(b) step_done(c)"},
+		{"excluded from the start", "account_created?domain=ourcompany.com a b b c", "signed_up excluded active step_done(a) step_done(b) step_done(c)"},
 		{"excluded later", "a b b c enriched?domain=ourcompany.com d/x d/y",
-			"step_done(a) step_done(b) step_done(c) qualified disqualified!excluded step_done(d)"},
+			"active step_done(a) step_done(b) step_done(c) qualified excluded disqualified!excluded step_done(d)"},
 		{"excluded, then not", "a b b c enriched?domain=ourcompany.com enriched?domain=acme.com",
-			"step_done(a) step_done(b) step_done(c) qualified disqualified!excluded requalified"},
-		{"excluded before anything", "enriched?domain=ourcompany.com enriched?domain=acme.com", ""},
+			"active step_done(a) step_done(b) step_done(c) qualified excluded disqualified!excluded included requalified"},
+		{"excluded before anything", "enriched?domain=ourcompany.com enriched?domain=acme.com", "excluded included"},
 		{"escalates again after it came back", "enriched?company_size=500 a c enriched?domain=ourcompany.com enriched?domain=acme.com",
-			"step_done(a) step_done(c) qualified escalated disqualified!excluded requalified escalated"},
+			"active step_done(a) step_done(c) qualified escalated excluded disqualified!excluded included requalified escalated"},
 
-		{"converted as a PQL", "a b b c bought?plan=team d/x d/y", "step_done(a) step_done(b) step_done(c) qualified converted step_done(d)"},
-		{"converted without", "bought?plan=team a b b c", "converted step_done(a) step_done(b) step_done(c)"},
+		{"converted as a PQL", "a b b c bought?plan=team d/x d/y", "active step_done(a) step_done(b) step_done(c) qualified converted step_done(d)"},
+		{"converted without", "bought?plan=team a b b c", "converted active step_done(a) step_done(b) step_done(c)"},
 		{"converted once", "bought?plan=team bought?plan=team", "converted"},
 		{"the free plan is no conversion", "bought?plan=free bought", ""},
 
-		{"a repeated id counts once", "b?id=1 b?id=1 b?id=1 b?id=2", "step_done(b)"},
-		{"within a day", "b?id=1@1 b?id=1@25 b?id=1@26", "step_done(b)"},
-		{"after a day it is another", "b?id=1@1 b?id=1@26", "step_done(b)"},
-		{"no id is never a repetition", "b?id= b?id=", "step_done(b)"},
-		{"late ones are remembered from when they came", "a@100 b?id=1@10 b?id=1@10 b?id=1@11", "step_done(a)"},
+		{"a repeated id counts once", "b?id=1 b?id=1 b?id=1 b?id=2", "active step_done(b)"},
+		{"within a day", "b?id=1@1 b?id=1@25 b?id=1@26", "active step_done(b)"},
+		{"after a day it is another", "b?id=1@1 b?id=1@26", "active step_done(b)"},
+		{"no id is never a repetition", "b?id= b?id=", "active step_done(b)"},
+		{"late ones are remembered from when they came", "a@100 b?id=1@10 b?id=1@10 b?id=1@11", "active step_done(a)"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			assert.Equal(t, c.facts, begin(t, life).fold(c.events))

@@ -18,6 +18,9 @@ func (t *turn) advance(inputs []checklist.Listen, user int, have merits) {
 		if over && credited || step.Filtered(in.Role) && !step.Accepts(in.Role, t.ev, t.properties()) {
 			continue
 		}
+		if step.Credits() {
+			t.activate()
+		}
 		if !credited {
 			have.add(rank)
 			t.credit(user, &have)
@@ -173,7 +176,8 @@ func (t *turn) finish(step int, count float64) {
 	}
 	t.item = appendEntry(t.item[:0], &e, e.at-s.lastAt())
 	s.parts.add(log, t.item)
-	t.judge = true
+	s.flags &^= barred
+	t.judge, t.finished = true, true
 	t.emit(kindStepDone, step)
 }
 

@@ -22,10 +22,11 @@ func (e *Engine) Load(accountID string, b []byte) (*State, error) {
 	if v := r.long(); !r.bad && v != layout {
 		return nil, fmt.Errorf("loading account %s: its state has layout %d, this version reads %d", accountID, v, layout)
 	}
-	s := &State{id: accountID, standing: e.start, due: checklist.Never, unjudged: true}
+	s := &State{id: accountID, standing: e.standingOn(accountID, e.start), due: checklist.Never, unjudged: true}
 	s.incarnation = r.long()
 	s.ordinal = uint32(r.below(math.MaxUint32 + 1))
 	s.flags = flags(r.below(int64(allFlags) + 1))
+	s.lastHour = int32(r.below(1 << 31))
 	if !r.bad {
 		s.parts.b = append([]byte(nil), r.b[r.at:]...)
 	}
@@ -38,7 +39,8 @@ func (e *Engine) Load(accountID string, b []byte) (*State, error) {
 // most is how many items a part can have; 0: as many as there is room for. Whatever looks at each item once for each other
 // is held down by it.
 var most = [partCount]int64{
-	told: checklist.MaxProperties, users: maxUsers - 1, log: checklist.History + 1 + checklist.MaxSteps, work: checklist.MaxSteps,
+	told: checklist.MaxProperties, users: maxUsers - 1, log: checklist.History + 1 + checklist.MaxSteps,
+	work:    checklist.MaxSteps + 1, // the trial's end is no step
 	merited: checklist.MaxSteps,
 }
 
@@ -131,9 +133,12 @@ func (e *Engine) adopt(s *State) bool {
 	properties := e.checklist.Defaults()
 	if s.parts.count(told) > 0 {
 		properties = e.properties(nil, s)
-		s.standing = e.standing(properties)
+		s.standing = e.standingOn(s.id, e.standing(properties))
 	}
 	s.untrack(e.users)
+	if e.checklist.Inactivity() == 0 || !s.has(qualified) {
+		s.lastHour = 0 // it would count on from there once silence matters again
+	}
 	if e.timed {
 		s.due = e.nextDue(s, properties, new(checklist.Moment))
 	}
@@ -186,10 +191,17 @@ func (e *Engine) adoptLog(s *State) bool {
 // adoptWork drops the working sets of steps that are done for good or gone. A live step that is done and has none of its shape
 // begins anew: nobody could say when it holds no longer.
 func (e *Engine) adoptWork(s *State) bool {
-	steps, known := e.checklist.Steps(), [2]uint64{}
+	steps, known, trial := e.checklist.Steps(), [2]uint64{}, false
 	for at := 0; at < len(s.parts.items(work)); {
 		r := reader{b: s.parts.items(work), at: at}
 		key, set := r.key(), r.text()
+		if end := e.checklist.TrialEnd(); end != nil && end.WorkKey == key && !s.has(trialOver) {
+			if trial || !end.Valid(set) {
+				return false
+			}
+			trial, at = true, r.at
+			continue
+		}
 		step := slices.IndexFunc(steps, func(s checklist.Step) bool { return s.WorkKey == key })
 		if step < 0 || s.stepDone(step) && !steps[step].Live {
 			s.parts.remove(work, at, r.at-at)

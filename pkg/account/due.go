@@ -39,7 +39,12 @@ func (f *Folder) Pass(s *State, at int64) (changed bool, facts []Fact) {
 				t.review(i)
 			}
 		}
-		t.conclude(nil)
+		ended := t.endTrial(nil)
+		t.conclude(nil, ended)
+		t.silence()
+		if s.lastHour == 0 {
+			t.liven() // time has made it a PQL
+		}
 		facts, changed = t.facts, true
 		s.due = t.engine.nextDue(s, t.properties(), &t.moment)
 		t.release()
@@ -50,12 +55,21 @@ func (f *Folder) Pass(s *State, at int64) (changed bool, facts []Fact) {
 	return changed, facts
 }
 
-// nextDue is when time alone changes a step of an account with such properties; checklist.Never if none. The moment is room
+// nextDue is when time alone changes an account with such properties; checklist.Never if it does not. The moment is room
 // to work in.
 func (e *Engine) nextDue(s *State, properties []usage.Value, m *checklist.Moment) (due int64) {
 	due = checklist.Never
 	if !e.checklist.Timed() {
 		return due
+	}
+	if limit := e.checklist.Inactivity(); limit > 0 && s.has(qualified) && s.lastHour > 0 {
+		due = silentFrom(s.lastHour, limit)
+	}
+	if end := e.checklist.TrialEnd(); end != nil && !s.has(trialOver) {
+		if set, _, size := s.working(end.WorkKey); size > 0 {
+			*m = checklist.Moment{Watermark: math.MinInt64}
+			due = min(due, flips(end, set, false, m))
+		}
 	}
 	steps := e.checklist.Steps()
 	for i := range steps {

@@ -26,7 +26,7 @@ func (t *turn) emit(kind uint8, step int) {
 		return
 	}
 	var f Fact
-	if told := kind == kindSignedUp || kind == kindStepDone || kind == kindStepUndone; told && !s.has(qualified) {
+	if told := kind == kindSignedUp || kind == kindActive || kind == kindStepDone || kind == kindStepUndone; told && !s.has(qualified) {
 		f = e.progressOf(s, t.at)
 	} else {
 		f = e.standingOf(s, t.at)
@@ -38,9 +38,7 @@ func (t *turn) emit(kind uint8, step int) {
 	if step >= 0 {
 		f.Step = e.checklist.Steps()[step].ID
 	}
-	if kind == kindDisqualified {
-		f.Reason = t.reason()
-	}
+	f.Reason, f.Detail = t.reason, t.detail
 	t.attribute(&f)
 	t.facts = append(t.facts, f)
 }
@@ -55,14 +53,6 @@ func (t *turn) attribute(f *Fact) {
 	f.EventID, f.EventName, f.UserID = own(t.ev.ID), t.eventName(), own(t.ev.UserID)
 	f.Position = t.position()
 	f.Position.Topic = own(f.Position.Topic)
-}
-
-// reason says why the account leaves.
-func (t *turn) reason() Reason {
-	if t.state.standing.excluded {
-		return Excluded
-	}
-	return ReasonStepUndone
 }
 
 func (s *State) factID() string {
@@ -102,7 +92,7 @@ func (e *Engine) outline(s *State, at int64, account []usage.Value, activity []U
 	tier := &e.checklist.Tiers()[s.standing.tier]
 	f := Fact{
 		AccountID: s.id, Tier: tier.Name, Rate: e.rate(s), Threshold: tier.Threshold, Checklist: e.ref,
-		Properties: e.told(account), Current: s.has(qualified),
+		Properties: e.told(account), Current: s.has(qualified), Excluded: s.standing.excluded, HoldOut: e.checklist.HeldOut(s.id),
 	}
 	f.SignedUpAt, f.QualifiedAt = s.times()
 	var b *checklist.Behaviour

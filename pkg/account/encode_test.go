@@ -61,14 +61,17 @@ func TestTheEncodingIsTheSchemas(t *testing.T) {
 	native := avro(t, b)
 	assert.Equal(t, int64(41), native["applied"])
 	assert.Equal(t, int64(100), native["incarnation"])
-	assert.Equal(t, int64(2), native["ordinal"])
+	assert.Equal(t, int64(3), native["ordinal"])
+	assert.Equal(t, int64(1|32|64), native["flags"], "signed up, several users, active")
+	assert.Zero(t, native["last_hour"])
 	assert.Equal(t, []any{"usage"}, native["topics"])
 	require.Len(t, native["users"], 3)
 	assert.Equal(t, map[string]any{"id": "ana", "events": int64(2), "last_seen": 2 * hour, "role": "", "merits": []byte{1}}, native["users"].([]any)[0])
-	require.Len(t, native["log"], 2)
+	require.Len(t, native["log"], 3)
 	assert.Equal(t, map[string]any{"com.pqlstream.Transition": map[string]any{"type": int64(0), "after": hour}}, native["log"].([]any)[0])
-	done := native["log"].([]any)[1].(map[string]any)["com.pqlstream.StepDone"].(map[string]any)
-	assert.Equal(t, hour, done["after"])
+	assert.Equal(t, map[string]any{"com.pqlstream.Transition": map[string]any{"type": int64(9), "after": hour}}, native["log"].([]any)[1])
+	done := native["log"].([]any)[2].(map[string]any)["com.pqlstream.StepDone"].(map[string]any)
+	assert.Equal(t, int64(0), done["after"])
 	assert.Equal(t, map[string]any{"com.pqlstream.UUID": []byte("\x01\x90\xa5\xc1\x2b\x3d\x7e\x4f\x8a\x9b\x0c\x1d\x2e\x3f\x4a\x5b")}, done["event_id"])
 	assert.Equal(t, int64(1), done["user"])
 	assert.Equal(t, map[string]any{"long": int64(1)}, done["count"])
@@ -93,11 +96,18 @@ func TestFoldingInPartsEqualsFoldingWhole(t *testing.T) {
 		require.Equal(t, state, stateOfEach)
 		for _, f := range facts {
 			came[string(f.Type)+f.Step]++
+			came[string(f.Reason)]++
+			came[string(account.NearMiss)] += strings.Count(string(f.Type), string(account.NearMiss))
 		}
 	}
 	for _, k := range []account.Type{account.SignedUp, account.Qualified, account.Requalified, account.Escalated, account.Disqualified,
-		account.Converted} {
+		account.Converted, account.Active, account.Churned, account.NearMiss, account.ShutOut, account.LetIn, account.LeadAccepted,
+		account.LeadRejected, account.LeadWon, account.LeadLost} {
 		assert.Positive(t, came[string(k)], "no %s came about: the test shows little", k)
+	}
+	for _, why := range []account.Reason{account.Excluded, account.ReasonStepUndone, account.ReasonTierChanged, account.ReasonInactive,
+		account.ReasonTrialEnded} {
+		assert.Positive(t, came[string(why)], "nothing came about as %s: the test shows little", why)
 	}
 	for _, step := range e.Checklist().Steps() {
 		assert.Positive(t, came[string(account.StepDone)+step.ID], "%s was never done: the test shows little", step.ID)
@@ -131,7 +141,7 @@ func TestStatesOfAnotherDefinitionLoad(t *testing.T) {
 	).Replace(life)+"  - {id: e, kind: event, event: e}\n")
 	s.state, err = s.engine.Load("acme", b)
 	require.NoError(t, err)
-	assert.Equal(t, []account.Moment{{Type: account.SignedUp, OccurredAt: hour}}, s.engine.View(s.state, 0).History)
+	assert.Equal(t, []account.Moment{{Type: account.SignedUp, OccurredAt: hour}, {Type: account.Active, OccurredAt: 2 * hour}}, s.engine.View(s.state, 0).History)
 	assert.Equal(t, "step_done(c) step_done(b) step_done(e) qualified", s.fold("c b b e"))
 	f := s.last()
 	assert.Equal(t, "medium", f.Tier, "the property is carried over")
@@ -157,5 +167,5 @@ func TestMalformedStatesAreErrors(t *testing.T) {
 	_, err := e.Load("acme", append(b, 0))
 	assert.ErrorContains(t, err, "loading account acme: malformed account state")
 	_, err = e.Load("acme", []byte{2})
-	assert.ErrorContains(t, err, "its state has layout 1, this version reads 3")
+	assert.ErrorContains(t, err, "its state has layout 1, this version reads 4")
 }

@@ -81,13 +81,14 @@ func (e *Engine) standing(properties []usage.Value) standing {
 // New returns the state of an account that nothing is known of. The incarnation is the input offset of its first
 // record. The state keeps accountID.
 func (e *Engine) New(accountID string, incarnation int64) *State {
-	return &State{id: accountID, incarnation: incarnation, parts: newParts(), standing: e.start, due: checklist.Never, unjudged: true}
+	return &State{id: accountID, incarnation: incarnation, parts: newParts(), standing: e.standingOn(accountID, e.start), due: checklist.Never, unjudged: true}
 }
 
 // idle says whether an event can't change the state any more: many are for steps that are done.
 func (e *Engine) idle(s *State, l *checklist.Listener, ev *usage.Event) bool {
-	if len(l.Sources) > 0 || e.users > 0 && ev.UserID != "" || s.unjudged ||
-		l.Signup != nil && !s.has(signedUp) || l.Converted != nil && !s.has(converted) {
+	if len(l.Sources) > 0 || e.users > 0 && ev.UserID != "" || s.unjudged || s.has(silent) ||
+		l.Signup != nil && !s.has(signedUp) || l.Converted != nil && !s.has(converted) || l.Churned != nil && s.has(converted) ||
+		len(l.Sales) > 0 || len(l.TrialEnd) > 0 && !s.has(trialOver) || e.livens(s, l, ev.OccurredAt) {
 		return false
 	}
 	for _, in := range l.Steps {

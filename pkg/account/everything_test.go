@@ -21,7 +21,19 @@ name: everything
 zone: Europe/Berlin
 signup: {event: e0}
 converted: {event: e9, where: 'properties.p == 9'}
-trial: {days: 6, ends: {event: e10, where: 'quantity > 3.0'}}
+churned: {event: e12, where: 'properties.p < 4'}
+trial: {days: 6, ends: {event: e10, where: 'quantity > 3.0'}, disqualifies: true}
+inactivity: {days: 2}
+demote: true
+near_miss: true
+hold_out: {share: 0.5, salt: everything}
+exclude_accounts: [nobody, nobody-else]
+sales:
+  accepted: {event: e12}
+  rejected: {event: [e11, e12], where: 'quantity > 3.5', reason: p}
+  meeting_booked: {event: said}
+  won: {event: e9, where: 'properties.p == 9'}
+  lost: {event: e12, where: 'properties.p >= 4', reason: kind}
 exclude: ['account.kind == "bad"', 'account.share > 8.5']
 properties:
   - {name: size, type: long, from: [{event: e0}, {event: e1}], default: 3}
@@ -84,7 +96,11 @@ activity: {users: 4, role: role}
 // lifeStarts is when randomLife begins, ms since the Unix epoch: some days before the clocks of Berlin go back.
 const lifeStarts = int64(1_761_000_000_000)
 
-// randomLife makes events for everything, an hour apart: out of order by up to days, some of them repeated.
+// lifeAt is the time of one of the events of randomLife, had it come in order: an hour after the one before, with some days of
+// silence now and then.
+func lifeAt(i int) int64 { return lifeStarts + int64(i+70*(i/45))*hour }
+
+// randomLife makes events for everything: out of order by up to days, some of them repeated.
 func randomLife(r *rand.Rand, n int) (events []usage.Event) {
 	for i := range n {
 		if len(events) > 0 && r.IntN(8) == 0 {
@@ -92,7 +108,7 @@ func randomLife(r *rand.Rand, n int) (events []usage.Event) {
 			continue
 		}
 		ev := usage.Event{ID: randomID(r), UserID: fmt.Sprintf("user-%d", r.IntN(7)), Name: fmt.Sprintf("e%d", r.IntN(13)),
-			OccurredAt: lifeStarts + int64(i)*hour - r.Int64N(24*hour), Quantity: r.Float64() * 4}
+			OccurredAt: lifeAt(i) - r.Int64N(24*hour), Quantity: r.Float64() * 4}
 		if r.IntN(3) == 0 {
 			ev.Properties = append(ev.Properties, usage.Property{Key: "p", Value: usage.LongValue(r.Int64N(10))},
 				usage.Property{Key: "limit", Value: usage.LongValue(r.Int64N(9))})
@@ -160,7 +176,7 @@ func foldAll(t testing.TB, e *account.Engine, events []usage.Event, reloads func
 	f := newFolding(t, e)
 	watermark := lifeStarts
 	for i := range events {
-		watermark = lifeStarts + int64(i)*hour - 5*hour
+		watermark = lifeAt(i) - 5*hour
 		f.pass(watermark)
 		if reloads(2 * i) {
 			f.state = reload(t, e, f.state)
@@ -196,6 +212,12 @@ func randomChecklist(r *rand.Rand) string {
 		{`at_least: [2-3](, within: [0-9]+[hd], live)`, "at_least: 1$1", "at_least: 2$1"},
 		{`zone: .*`, "zone: UTC", "zone: Pacific/Apia", "zone: America/Sao_Paulo"},
 		{`, live: true`, "", ", live: true", ", live: true"},
+		{`inactivity: .*`, "inactivity: {days: 0}", "inactivity: {days: 1}", ""},
+		{`, disqualifies: true`, "", ", disqualifies: true"},
+		{`demote: true`, "", "demote: true"},
+		{`near_miss: true`, "", "near_miss: true"},
+		{`exclude_accounts: .*`, "", "", "", "", "exclude_accounts: [acme]"},
+		{`churned: .*`, "", "churned: {event: e5}", "churned: {event: e12}"},
 	} {
 		rule := regexp.MustCompile(c[0])
 		text = rule.ReplaceAllStringFunc(text, func(old string) string { return rule.ReplaceAllString(old, c[1+r.IntN(len(c)-1)]) })

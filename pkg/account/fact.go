@@ -5,27 +5,40 @@ import "github.com/pqlstream/pqlstream/pkg/usage"
 // Type says what happened to an account.
 type Type string
 
-// The types of facts. Qualified, Requalified, Escalated, Disqualified and Converted go to pql.events as well as to
+// The types of facts. Qualified, Requalified, Escalated, Disqualified, Converted and NearMiss go to pql.events as well as to
 // pql.lifecycle; the others to pql.lifecycle only.
 const (
-	SignedUp     Type = "signed_up"
-	StepDone     Type = "step_done"
-	Qualified    Type = "qualified"
-	Requalified  Type = "requalified"
-	Escalated    Type = "escalated"
-	Disqualified Type = "disqualified"
-	Converted    Type = "converted"
-	Churned      Type = "churned"
-	StepUndone   Type = "step_undone" // a live step holds no longer
+	SignedUp      Type = "signed_up"
+	StepDone      Type = "step_done"
+	Qualified     Type = "qualified"
+	Requalified   Type = "requalified"
+	Escalated     Type = "escalated"
+	Disqualified  Type = "disqualified"
+	Converted     Type = "converted"
+	Churned       Type = "churned"
+	StepUndone    Type = "step_undone" // a live step holds no longer
+	Active        Type = "active"      // a step has accepted an event, for the first time
+	NearMiss      Type = "near_miss"   // one more step would qualify the account: Step names it
+	ShutOut       Type = "excluded"    // from now on it can't qualify
+	LetIn         Type = "included"    // it can again
+	LeadAccepted  Type = "sales_accepted"
+	LeadRejected  Type = "sales_rejected"
+	MeetingBooked Type = "meeting_booked"
+	LeadWon       Type = "sales_won"
+	LeadLost      Type = "sales_lost"
 )
 
 // Reason says why an account left the qualified state.
 type Reason string
 
-// The reasons that a checklist can give today.
+// The reasons for which an account leaves. Of a Qualified or Requalified only ReasonTierChanged is one: no step, but a lower
+// bar did it.
 const (
-	Excluded         Reason = "excluded"
-	ReasonStepUndone Reason = "step_undone" // the rate has fallen below the tier's threshold
+	Excluded          Reason = "excluded"
+	ReasonStepUndone  Reason = "step_undone"  // the rate has fallen below the tier's threshold
+	ReasonTierChanged Reason = "tier_changed" // the tier's threshold is above the rate
+	ReasonInactive    Reason = "inactive"     // nothing has happened for too long
+	ReasonTrialEnded  Reason = "trial_ended"  // and the account has not converted
 )
 
 // Cause says what made a transition.
@@ -49,7 +62,7 @@ type Fact struct {
 	Rate          float64 // weight of the steps done / weight of all steps, 0 to 1
 	Threshold     float64 // the tier's, 0 to 1
 	Checklist     ChecklistRef
-	Step          string     // the step of a StepDone or StepUndone
+	Step          string     // the step of a StepDone, StepUndone or NearMiss
 	StepsDone     []Evidence // of a SignedUp or StepDone of an account that is no PQL, only the step done now
 	StepsMissing  []Missing
 	Cause         Cause
@@ -65,6 +78,9 @@ type Fact struct {
 	SingleUser    bool           // everything was done by one user
 	Late          bool           // the event came beyond the allowed disorder
 	Reason        Reason         // when the account leaves
+	Detail        string         // what sales gives as the reason of a LeadRejected or LeadLost
+	HoldOut       bool           // the account belongs to the control group: nobody is to deal with it
+	Excluded      bool           // the account can't qualify
 	OccurredAt    int64          // ms since the Unix epoch, UTC: event time
 	SignedUpAt    int64          // 0 when the sign-up was not seen
 	QualifiedAt   int64          // event time of the newest qualification, 0 before the first

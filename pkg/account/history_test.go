@@ -23,12 +23,12 @@ steps:
   - {id: a, kind: event, event: a, weight: 3}
   - {id: here, kind: days, event: s, at_least: 1, within: 1d, live: true}
 `)
-	assert.Equal(t, "step_done(a) qualified", s.fold("a@1"))
+	assert.Equal(t, "active step_done(a) qualified", s.fold("a@1"))
 	for day := range 150 {
 		s.fold(fmt.Sprintf("s@%d wait@%d", 24*(2*day+1), 24*(2*day+2)+1))
 	}
 	assert.Equal(t, hour, s.standing().QualifiedAt)
-	assert.Equal(t, "disqualified!excluded", s.fold("judged?bad=true"))
+	assert.Equal(t, "excluded disqualified!excluded", s.fold("judged?bad=true"))
 	assert.Equal(t, hour, s.last().QualifiedAt)
 }
 
@@ -49,7 +49,7 @@ func TestMeritsOfStepsThatAreNobodysMeritGo(t *testing.T) {
 func TestAStepThatBecomesLiveBeginsAnew(t *testing.T) {
 	sticky := "version: 1\nname: x\ntiers: [{name: all, threshold: 1}]\nsteps:\n  - {id: a, kind: count, event: a, at_least: 2, within: 7d"
 	s := begin(t, sticky+"}\n")
-	assert.Equal(t, "step_done(a) qualified", s.fold("a a"))
+	assert.Equal(t, "active step_done(a) qualified", s.fold("a a"))
 	e := engine(t, sticky+", live: true}\n")
 	encoded, err := s.state.AppendBinary(nil)
 	assert.NoError(t, err)

@@ -28,7 +28,8 @@ type entry struct {
 }
 
 // types are those of transitions, in the order of the encoding: only append.
-var types = [...]Type{SignedUp, StepDone, Qualified, Requalified, Escalated, Disqualified, Converted, Churned, StepUndone}
+var types = [...]Type{SignedUp, StepDone, Qualified, Requalified, Escalated, Disqualified, Converted, Churned, StepUndone, Active, NearMiss,
+	ShutOut, LetIn, LeadAccepted, LeadRejected, MeetingBooked, LeadWon, LeadLost}
 
 // Places in types.
 const (
@@ -39,8 +40,13 @@ const (
 	kindEscalated
 	kindDisqualified
 	kindConverted
-	_ // churned
+	kindChurned
 	kindStepUndone
+	kindActive
+	kindNearMiss
+	kindShutOut
+	kindLetIn
+	kindFeedback // and those that follow, in the order of checklist.Feedback
 )
 
 // logReader walks through a log, the oldest entry first.

@@ -23,6 +23,8 @@ const (
 version: 1
 name: order
 zone: Europe/Berlin
+inactivity: {days: 60}
+near_miss: true
 signup: {event: e0}
 trial: {days: 2, starts: {event: e1}, ends: {event: e10}}
 properties: [{name: seats, type: long, from: [{event: nobody}], default: 4}]
@@ -157,6 +159,7 @@ func (p *pace) disordered(r *rand.Rand, events []usage.Event) []usage.Event {
 type outcome struct {
 	done      []string // at one moment after another
 	qualified int
+	left      int64 // when it ceased to be a PQL as nothing happened any more
 }
 
 func (p *pace) outcome(t *testing.T, e *account.Engine, events []usage.Event) (out outcome) {
@@ -166,6 +169,10 @@ func (p *pace) outcome(t *testing.T, e *account.Engine, events []usage.Event) (o
 			switch facts[i].Type {
 			case account.Qualified, account.Requalified:
 				out.qualified++
+			case account.Disqualified:
+				if facts[i].Reason == account.ReasonInactive {
+					out.left = facts[i].OccurredAt
+				}
 			case account.StepDone:
 				done[facts[i].Step] = true
 			case account.StepUndone:
@@ -192,7 +199,7 @@ func (p *pace) outcome(t *testing.T, e *account.Engine, events []usage.Event) (o
 // orderEngine returns only the facts that an outcome is made of.
 func (p *pace) orderEngine(t *testing.T, steps string) *account.Engine {
 	return p.engine(t, steps).Wanting(func(is account.Type) bool {
-		return slices.Contains([]account.Type{account.Qualified, account.Requalified, account.StepDone, account.StepUndone}, is)
+		return slices.Contains([]account.Type{account.Qualified, account.Requalified, account.Disqualified, account.StepDone, account.StepUndone}, is)
 	}, false)
 }
 
@@ -212,6 +219,7 @@ func TestTheOrderOfEventsDoesNotMatter(t *testing.T) {
 			for range 3 {
 				shuffled := p.disordered(r, events)
 				require.Equal(t, want, p.outcome(t, sticky, shuffled), "seed %d at %v", seed, p)
+				require.Equal(t, want.qualified > 0, want.left > 0)
 				require.Equal(t, wantLive.done, p.outcome(t, live, shuffled).done, "seed %d at %v", seed, p)
 			}
 			qualified += want.qualified
@@ -238,6 +246,6 @@ func TestAValueSeenLongAgoIsNotSeenAgainLater(t *testing.T) {
 	for ago := int64(1); ago < 40; ago++ {
 		s := begin(t, "version: 1\nname: one\ntiers: [{name: all, threshold: 1}]\nsteps:\n"+
 			"  - {id: s, kind: distinct, event: d, of: user_id, at_least: 2, within: 3h}")
-		assert.Empty(t, s.fold(fmt.Sprintf("d/ana@%d d/ana@100 d/bob@97", 97-3-ago)), "%d hours", ago)
+		assert.Equal(t, "active", s.fold(fmt.Sprintf("d/ana@%d d/ana@100 d/bob@97", 97-3-ago)), "%d hours", ago)
 	}
 }

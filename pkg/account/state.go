@@ -17,12 +17,13 @@ type State struct {
 	due         int64     // when time alone changes the account next; checklist.Never: never
 	isDone      [2]uint64 // a bit for each step of the checklist
 	ordinal     uint32    // of the newest fact
+	lastHour    int32     // while it is a PQL, the hour (since the Unix epoch) after the one of its newest event; 0 before
 	standing    standing
 	flags       flags
 	unjudged    bool // it is new or was loaded, maybe under another definition than it was folded by, and no event came since
 }
 
-type flags uint8
+type flags uint16
 
 const (
 	signedUp     flags = 1 << iota
@@ -31,7 +32,13 @@ const (
 	escalated          // since the newest qualification
 	converted
 	severalUsers // more than one user was seen
-	allFlags     = severalUsers<<1 - 1
+	active       // some step has accepted an event
+	barred       // left for good reason: it takes another step done to qualify again
+	silent       // left because nothing happened: the next event decides anew
+	near         // has been told to be one step short
+	shutOut      // has been told to be excluded
+	trialOver
+	allFlags = trialOver<<1 - 1
 )
 
 func (s *State) has(f flags) bool { return s.flags&f != 0 }

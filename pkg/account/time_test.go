@@ -14,6 +14,7 @@ const timely = `
 version: 1
 name: timely
 zone: Europe/Berlin
+inactivity: {days: 0}
 signup: {event: account_created}
 converted: {event: bought}
 tiers: [{name: all, threshold: 0.75, playbook: in-app-nudge}]
@@ -32,7 +33,7 @@ activity: {users: 3, role: role}
 
 func TestLiveStepsComeAndGo(t *testing.T) {
 	s := begin(t, timely)
-	assert.Equal(t, "", s.fold("s@10"))
+	assert.Equal(t, "active", s.fold("s@10"))
 	assert.Equal(t, "step_done(a)", s.fold("a@12"))
 	assert.Equal(t, "step_done(weekly) step_done(habit-and-a) qualified", s.fold("s@40"), "3 of 4")
 	f := s.last()
@@ -58,7 +59,7 @@ func TestLiveStepsComeAndGo(t *testing.T) {
 	assert.Equal(t, "step_done(b) step_done(either) step_done(c)", s.fold("b c"), "the second of any does no more")
 	assert.Equal(t, "step_undone(weekly) step_undone(habit-and-a) disqualified!step_undone", s.fold("wait@900"))
 	history := s.engine.View(s.state, 900*hour).History
-	assert.Equal(t, account.Moment{Type: account.StepUndone, Step: "weekly", OccurredAt: 71 * hour}, history[2])
+	assert.Equal(t, account.Moment{Type: account.StepUndone, Step: "weekly", OccurredAt: 71 * hour}, history[3])
 }
 
 // A lower rate takes no PQL away unless a step was undone, and a rate that stays above the bar does not either.
@@ -89,7 +90,7 @@ tiers: [{name: all, threshold: 1}]
 properties: [{name: seats, type: long, from: [{event: bought}]}]
 steps: [{id: near, kind: ratio, event: used, of: properties.n, to: account.seats, at_least: 1, adds: true, within: 2d, live: true}]
 `)
-	assert.Equal(t, "step_done(near) qualified", s.fold("bought?seats=5@1 used?n=10@2 used?n=5@30"))
+	assert.Equal(t, "active step_done(near) qualified", s.fold("bought?seats=5@1 used?n=10@2 used?n=5@30"))
 	assert.Equal(t, 72*hour, s.state.NextTimer(), "the second day is enough")
 	assert.Empty(t, s.fold("bought?seats=15"))
 	assert.Equal(t, 48*hour, s.state.NextTimer(), "it takes both")

@@ -59,7 +59,11 @@ func (t *turn) learn(sources []checklist.Source) (news bool) {
 		t.tell(declared.Key, v, at, known.size)
 	}
 	if news {
-		t.state.standing = t.engine.standing(t.properties())
+		before := t.tier()
+		t.state.standing = t.engine.standingOn(t.state.id, t.engine.standing(t.properties()))
+		if t.tier() != before {
+			t.barBefore = before.Threshold
+		}
 		t.judge, t.moved = true, true
 	}
 	return news

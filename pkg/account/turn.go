@@ -17,10 +17,14 @@ type turn struct {
 	watermark int64
 	late      bool
 	changed   bool
-	loaded    bool // the state was loaded, and this is the first event since
-	judge     bool // something that decides on qualification has changed
-	undone    bool // a step was undone
-	moved     bool // something has changed on which it depends when time will change a step
+	loaded    bool    // the state was loaded, and this is the first event since
+	judge     bool    // something that decides on qualification has changed
+	undone    bool    // a step was undone
+	finished  bool    // a step was done
+	barBefore float64 // the tier's threshold before the event; 0: it is the same still
+	reason    Reason  // of the transition that is being made
+	detail    string  // the same
+	moved     bool    // something has changed on which it depends when time will change the account
 	facts     []Fact
 
 	read   bool // values are the account's properties now
@@ -37,7 +41,8 @@ func (t *turn) release() {
 		clear(t.values)
 		t.values = t.values[:0]
 	}
-	t.loaded, t.read, t.judge, t.undone, t.moved, t.changed, t.late = false, false, false, false, false, false, false
+	t.loaded, t.read, t.judge, t.undone, t.finished, t.moved = false, false, false, false, false, false
+	t.changed, t.late, t.barBefore = false, false, 0
 	t.input, t.moment = checklist.Input{}, checklist.Moment{}
 	t.state, t.ev, t.listener, t.source, t.pos, t.facts = nil, nil, nil, nil, Position{}, nil
 }
@@ -50,24 +55,36 @@ func (t *turn) fold() {
 	}
 	news := t.learn(l.Sources)
 	user, have := t.noteUser()
+	t.wake()
 	t.signUp(l.Signup)
 	t.advance(l.Steps, user, have)
 	if news {
 		t.reconsider()
 	}
-	t.conclude(l.Converted)
+	ended := t.endTrial(l.TrialEnd)
+	t.conclude(l.Converted, ended)
+	t.churn(l.Churned)
+	t.hear(l.Sales)
+	t.liven()
 }
 
-// conclude draws what follows from the steps done.
-func (t *turn) conclude(isConversion checklist.Condition) {
+// conclude draws what follows from the steps done; ended says that the trial has.
+func (t *turn) conclude(isConversion checklist.Condition, ended bool) {
 	if t.judge {
 		t.group()
+		t.exclude()
+	}
+	if t.judge {
 		t.disqualify()
 	}
 	t.convert(isConversion)
+	if ended {
+		t.outlastTrial()
+	}
 	if t.judge {
 		t.qualify()
 		t.escalate()
+		t.nearlyMiss()
 	}
 }
 
@@ -96,14 +113,31 @@ func (t *turn) signUp(is checklist.Condition) {
 	t.transition(kindSignedUp)
 }
 
+// disqualify takes away that the account is a PQL, where something asks for that.
 func (t *turn) disqualify() {
-	s := t.state
-	below := t.undone && !reached(t.engine.rate(s), t.tier().Threshold)
-	if !s.has(qualified) || !s.standing.excluded && !below {
+	s, bar := t.state, t.tier().Threshold
+	if !s.has(qualified) {
 		return
 	}
+	below := !reached(t.engine.rate(s), bar)
+	switch {
+	case s.standing.excluded:
+		t.leave(Excluded)
+	case below && t.undone:
+		t.leave(ReasonStepUndone)
+	case below && t.barBefore > 0 && t.barBefore < bar && t.engine.checklist.Demotes():
+		t.leave(ReasonTierChanged)
+	}
+}
+
+// leave makes the account no PQL.
+func (t *turn) leave(why Reason) {
+	s := t.state
 	s.flags &^= qualified
+	s.lastHour, t.moved = 0, true
+	t.reason = why
 	t.transition(kindDisqualified)
+	t.reason = ""
 }
 
 func (t *turn) convert(is checklist.Condition) {
@@ -111,21 +145,31 @@ func (t *turn) convert(is checklist.Condition) {
 	if is == nil || s.has(converted) || !is(t.ev, t.properties()) {
 		return
 	}
-	s.flags = s.flags&^qualified | converted
+	s.flags = s.flags&^(qualified|near) | converted
+	s.lastHour, t.moved = 0, true
 	t.transition(kindConverted)
+}
+
+// mayQualify says whether an account becomes a PQL as soon as its rate is enough.
+func (s *State) mayQualify() bool {
+	return !s.has(qualified|converted|barred|silent) && !s.standing.excluded
 }
 
 func (t *turn) qualify() {
 	s := t.state
-	if s.has(qualified|converted) || s.standing.excluded || !reached(t.engine.rate(s), t.tier().Threshold) {
+	if !s.mayQualify() || !reached(t.engine.rate(s), t.tier().Threshold) {
 		return
 	}
 	kind := kindQualified
 	if s.has(wasQualified) {
 		kind = kindRequalified
 	}
+	if t.barBefore > 0 && !t.finished && !reached(t.engine.rate(s), t.barBefore) {
+		t.reason = ReasonTierChanged
+	}
 	s.flags = s.flags&^escalated | qualified | wasQualified
 	t.transition(kind)
+	t.reason = ""
 }
 
 func (t *turn) escalate() {

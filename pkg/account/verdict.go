@@ -10,7 +10,11 @@ import (
 
 // verdict says in one sentence whether the account is a PQL, with the arithmetic.
 func (v *View) verdict() string {
-	return "Account " + shown(v.AccountID) + " " + v.is() + ": " + v.arithmetic() + v.although() + "."
+	text := "Account " + shown(v.AccountID) + " " + v.is() + ": " + v.arithmetic() + v.although() + "."
+	if v.HoldOut {
+		text += " It belongs to the control group, which nobody deals with."
+	}
+	return text
 }
 
 func (v *View) is() string {
@@ -23,6 +27,8 @@ func (v *View) is() string {
 		return "is a PQL since " + inUTC(v.QualifiedAt)
 	case v.Excluded:
 		return "is no PQL, because the checklist excludes it"
+	case v.Silent:
+		return "is no PQL any more, because nothing happened for too long, it last qualified on " + inUTC(v.QualifiedAt)
 	case v.QualifiedAt != 0:
 		return "is no PQL any more, it last qualified on " + inUTC(v.QualifiedAt)
 	}
@@ -63,6 +69,8 @@ func (v *View) although() string {
 		return ""
 	case v.Current:
 		return "; a bar that rises takes nothing away"
+	case v.Barred:
+		return "; its trial or its subscription has ended, it takes another step"
 	}
 	return "; the next event of the account decides"
 }

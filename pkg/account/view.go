@@ -12,9 +12,10 @@ type View struct {
 	Fact        // the standing at OccurredAt; what belongs to a single transition is empty
 	Incarnation int64
 	Ordinal     int64 // of the newest fact
-	Excluded    bool  // an exclude expression is true: the account can't qualify
 	Converted   bool
 	Escalated   bool               // since the newest qualification
+	Silent      bool               // it ceased to be a PQL as nothing happened for too long: its next event decides
+	Barred      bool               // its trial or its subscription has ended: it takes another step to qualify
 	Weights     map[string]float64 // of all steps, by id; of weight 0 are those that count for other steps only
 	TierBy      []usage.Property   // the properties that the tier depends on; none where there is one tier only
 	Nearest     []string           // the shortest way to the threshold: the fewest steps missing that suffice, none made of others; none if it is reached
@@ -35,7 +36,7 @@ type Moment struct {
 func (e *Engine) View(s *State, at int64) View {
 	v := View{
 		Fact: e.standingOf(s, at), Incarnation: s.incarnation, Ordinal: int64(s.ordinal),
-		Excluded: s.standing.excluded, Converted: s.has(converted), Escalated: s.has(escalated),
+		Converted: s.has(converted), Escalated: s.has(escalated), Silent: s.has(silent), Barred: s.has(barred),
 		Weights: map[string]float64{}, TierBy: e.tierBy(s), History: e.history(s),
 	}
 	v.OccurredAt = at

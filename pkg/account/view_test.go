@@ -25,9 +25,9 @@ func TestViewShowsTheStandingAndTheHistory(t *testing.T) {
 	assert.False(t, v.Current)
 	assert.False(t, v.Excluded)
 	assert.Equal(t, int64(100), v.Incarnation)
-	assert.Equal(t, int64(6), v.Ordinal)
+	assert.Equal(t, int64(7), v.Ordinal)
 	assert.Equal(t, []account.Moment{
-		{Type: account.SignedUp, OccurredAt: 10 * hour},
+		{Type: account.SignedUp, OccurredAt: 10 * hour}, {Type: account.Active, OccurredAt: 11 * hour},
 		{Type: account.StepDone, Step: "a", OccurredAt: 11 * hour},
 		{Type: account.StepDone, Step: "c", OccurredAt: 12 * hour},
 		{Type: account.Qualified, OccurredAt: 12 * hour},
@@ -46,15 +46,15 @@ func TestHistoryKeepsTheNewest50(t *testing.T) {
 	}
 	v := s.engine.View(s.state, 0)
 	assert.Len(t, v.History, 50)
-	assert.Equal(t, int64(64), v.Ordinal)
+	assert.Equal(t, int64(125), v.Ordinal)
 	assert.Equal(t, account.Requalified, v.History[49].Type)
-	assert.Equal(t, account.Disqualified, v.History[0].Type)
+	assert.Equal(t, account.LetIn, v.History[0].Type)
 }
 
 func TestAFactNamesAnEventThatTheChecklistDoesNot(t *testing.T) {
 	s := begin(t, strings.Replace(life, "{event: enriched}", "{event: '*'}", 1))
-	assert.Equal(t, "step_done(a) step_done(c) qualified escalated", s.fold("a c viewed?company_size=700"))
-	for _, f := range s.facts[2:] {
+	assert.Equal(t, "active step_done(a) step_done(c) qualified!tier_changed escalated", s.fold("a c viewed?company_size=700"))
+	for _, f := range s.facts[3:] {
 		assert.Equal(t, "viewed", f.EventName, fmt.Sprint(f.Type))
 	}
 }

@@ -31,6 +31,7 @@ type Checklist struct {
 	users      int
 	role       string
 	timed      bool
+	life       life
 	bound      int
 }
 
@@ -41,6 +42,9 @@ type Listener struct {
 	Sources   []Source  // account properties that they may tell
 	Signup    Condition // nil: they are not sign-ups
 	Converted Condition // nil: they are not conversions
+	Churned   Condition // nil: they are no ends of a subscription
+	Sales     []Saying  // what they may be from sales
+	TrialEnd  []uint8   // the inputs of the checklist's TrialEnd that they may count for
 
 	Reads usage.Selection // which of their properties matter to any of these
 }

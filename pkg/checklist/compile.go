@@ -41,7 +41,7 @@ var (
 
 // Compile checks a definition and makes it work. Its error joins a Problem for each thing that is wrong.
 func Compile(def *Definition) (*Checklist, error) {
-	c := &compiler{def: def, out: &Checklist{
+	c := &compiler{def: def, workKeys: keysOf{}, out: &Checklist{
 		name: def.Name, version: def.Version, listeners: map[string]*Listener{},
 	}}
 	c.compileHead()
@@ -56,12 +56,14 @@ func Compile(def *Definition) (*Checklist, error) {
 	c.compileTrial()
 	c.compileTiers()
 	c.compileSteps()
+	c.compileTrialEnd()
 	c.compileSegments()
 	c.compileMemory()
 	c.listenEverywhere()
 	if err := c.err(); err != nil {
 		return nil, err
 	}
+	c.out.timed = c.out.life.inactivity > 0 || c.out.life.trialEnd != nil
 	for i := range c.out.steps {
 		c.out.timed = c.out.timed || c.out.steps[i].traits.timed
 	}
@@ -88,6 +90,7 @@ type compiler struct {
 	calendar    *calendar
 	trial       *trial   // nil: there is none
 	everywhere  []Source // account properties that any event may tell
+	workKeys    keysOf   // of the steps' working sets
 	meaning     meaning
 }
 
@@ -105,16 +108,6 @@ func (c *compiler) compileHead() {
 	c.atMost("exclude", len(c.def.Exclude), maxExclude)
 	c.atMost("tiers", len(c.def.Tiers), maxTiers)
 	c.atMost("steps", len(c.def.Steps), MaxSteps)
-}
-
-func (c *compiler) compileLife() {
-	c.meaning.Signup = c.compileMoment("signup", c.def.Signup, func(l *Listener, is Condition) { l.Signup = is })
-	c.meaning.Converted = c.compileMoment("converted", c.def.Converted, func(l *Listener, is Condition) { l.Converted = is })
-	for i, text := range c.def.Exclude {
-		cond, canonical := c.condition(fmt.Sprintf("exclude[%d]", i), c.expressions.account, text)
-		c.out.exclude = append(c.out.exclude, cond)
-		c.meaning.Exclude = append(c.meaning.Exclude, canonical)
-	}
 }
 
 func (c *compiler) compileMoment(path string, d *MomentDef, set func(*Listener, Condition)) *momentMeaning {
@@ -230,8 +223,8 @@ func (c *compiler) compileRole(users int) {
 	if users == 0 {
 		c.add("activity.role", "needs users whose activity is kept: activity.users is 0")
 	}
-	if len(a.Role) > 256 {
-		c.add("activity.role", "is over the limit of %d bytes", 256)
+	if len(a.Role) > maxKey {
+		c.add("activity.role", "is over the limit of %d bytes", maxKey)
 	}
 	c.out.role, c.meaning.Role = a.Role, a.Role
 }

@@ -9,7 +9,7 @@ func (c *compiler) compileSteps() {
 	if len(c.def.Steps) == 0 {
 		c.add("steps", "is missing: name at least one step")
 	}
-	seen, keys, workKeys := map[string]bool{}, keysOf{}, keysOf{}
+	seen, keys := map[string]bool{}, keysOf{}
 	c.out.steps = make([]Step, len(c.def.Steps))
 	for i := range c.def.Steps {
 		d, s, path := &c.def.Steps[i], &c.out.steps[i], fmt.Sprintf("steps[%d]", i)
@@ -17,7 +17,7 @@ func (c *compiler) compileSteps() {
 		*s = Step{ID: d.ID, Kind: d.Kind, Weight: c.weight(path, d), Live: d.Live, Key: stepKey(d)}
 		c.compileStep(path, i, d, s)
 		if !c.takeKey(keys, s.Key, path+".id", d.ID) && s.rule != nil {
-			c.takeKey(workKeys, s.WorkKey, path+".id", d.ID)
+			c.takeKey(c.workKeys, s.WorkKey, path+".id", d.ID)
 		}
 		c.out.total += s.Weight
 	}

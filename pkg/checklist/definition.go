@@ -18,8 +18,15 @@ type Definition struct {
 	Zone       string        `yaml:"zone"`   // IANA time zone whose days windows and trials count in; left out: UTC
 	Signup     *MomentDef    `yaml:"signup"`
 	Converted  *MomentDef    `yaml:"converted"`
+	Churned    *MomentDef    `yaml:"churned"`
 	Trial      *TrialDef     `yaml:"trial"`
-	Exclude    []string      `yaml:"exclude"` // expressions over account; an account that one fits never qualifies
+	Inactivity *SilenceDef   `yaml:"inactivity"`       // left out: 14 days
+	Demote     bool          `yaml:"demote"`           // a tier with a higher bar takes a PQL away
+	Exclude    []string      `yaml:"exclude"`          // expressions over account; an account that one fits never qualifies
+	Excluded   []string      `yaml:"exclude_accounts"` // ids of more accounts that never qualify
+	NearMiss   bool          `yaml:"near_miss"`        // an account that is one step short is told
+	HoldOut    *HoldOutDef   `yaml:"hold_out"`
+	Sales      *SalesDef     `yaml:"sales"`
 	Segments   []SegmentDef  `yaml:"segments"`
 	Tiers      []TierDef     `yaml:"tiers"` // the first that fits
 	Properties []PropertyDef `yaml:"properties"`
@@ -40,6 +47,35 @@ type TrialDef struct {
 	Days   int        `yaml:"days"`
 	Starts *MomentDef `yaml:"starts"` // left out: the sign-up
 	Ends   *MomentDef `yaml:"ends"`   // events that finish it before its time; left out: none do
+
+	Disqualifies bool `yaml:"disqualifies"` // an account that has not converted by then is no PQL any more
+}
+
+// SilenceDef says after how long without an event an account is no PQL any more.
+type SilenceDef struct {
+	Days *int `yaml:"days"` // 0: never
+}
+
+// HoldOutDef sets accounts apart with which nobody is to deal, so that the others can be compared with them.
+type HoldOutDef struct {
+	Share *float64 `yaml:"share"` // of all accounts, 0 to 1
+	Salt  string   `yaml:"salt"`  // another salt sets others apart
+}
+
+// SalesDef names the events by which sales says what became of a lead.
+type SalesDef struct {
+	Accepted      *MomentDef  `yaml:"accepted"`
+	Rejected      *OutcomeDef `yaml:"rejected"`
+	MeetingBooked *MomentDef  `yaml:"meeting_booked"`
+	Won           *MomentDef  `yaml:"won"`
+	Lost          *OutcomeDef `yaml:"lost"`
+}
+
+// OutcomeDef names the events of an outcome for which there is a reason.
+type OutcomeDef struct {
+	Event  Names  `yaml:"event"`
+	Where  string `yaml:"where"`
+	Reason string `yaml:"reason"` // the events' property that says why; left out: none does
 }
 
 // SegmentDef names a set of accounts.

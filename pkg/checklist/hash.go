@@ -13,6 +13,13 @@ import (
 type meaning struct {
 	Zone, Role        string
 	Signup, Converted *momentMeaning
+	Churned           *momentMeaning
+	Inactivity        int // days
+	TrialEnd          *stepMeaning
+	Demote, NearMiss  bool
+	Excluded          []string
+	HoldOut           *HoldOutDef
+	Sales             []salesMeaning
 	Exclude           []string
 	Segments          []segmentMeaning
 	Tiers             []tierMeaning
@@ -20,6 +27,12 @@ type meaning struct {
 	Steps             []stepMeaning
 	Horizon           int64
 	Remembered, Users int
+}
+
+type salesMeaning struct {
+	Feedback Feedback
+	momentMeaning
+	Reason string
 }
 
 type momentMeaning struct {

@@ -152,7 +152,14 @@ preset: simple
 zone: Europe/Berlin
 signup: {event: [a, b], where: quantity > 1.0}
 converted: {event: c}
-trial: {days: 14, starts: {event: d}, ends: {event: e}}
+churned: {event: d, where: quantity > 1.0}
+trial: {days: 14, starts: {event: d}, ends: {event: e}, disqualifies: true}
+inactivity: {days: 30}
+demote: true
+near_miss: true
+exclude_accounts: [us, them]
+hold_out: {share: 0.1, salt: x}
+sales: {accepted: {event: a}, rejected: {event: [b, c], where: 'true', reason: y}, meeting_booked: {event: m}, won: {event: w}, lost: {event: l, reason: z}}
 exclude: [account.size < 0]
 segments: [{name: s, when: rate > 0.5}]
 tiers: [{name: large, when: account.size > 1, threshold: 0.5, escalate_at: 0.7, playbook: p}, {name: small}]
@@ -190,38 +197,44 @@ func TestSchemaRefuses(t *testing.T) {
 	valid := "steps: [{id: a, kind: event, event: x}]"
 	require.NoError(t, s.Validate(asJSON(t, head+valid+"}")))
 	for name, text := range map[string]string{
-		"unknown field":           head + valid + ", colour: red}",
-		"no steps":                head + "steps: []}",
-		"no version":              "{name: x, preset: mid, " + valid + "}",
-		"version 0":               "{version: 0, name: x, preset: mid, " + valid + "}",
-		"neither preset nor tier": "{version: 1, name: x, " + valid + "}",
-		"unknown preset":          "{version: 1, name: x, preset: huge, " + valid + "}",
-		"bad name":                "{version: 1, name: a b, preset: mid, " + valid + "}",
-		"threshold over 1":        head + valid + ", tiers: [{name: a, threshold: 75}]}",
-		"unknown type":            head + valid + ", properties: [{name: a, type: int, from: [{event: x}]}]}",
-		"property of nothing":     head + valid + ", properties: [{name: a, type: long, from: []}]}",
-		"a dash in a property":    head + valid + ", properties: [{name: a-b, type: long, from: [{event: x}]}]}",
-		"unknown kind":            step("id: a, kind: often, event: x"),
-		"no id":                   step("kind: event, event: x"),
-		"no event":                step("id: a, kind: event"),
-		"empty event":             step("id: a, kind: event, event: ''"),
-		"an event twice":          step("id: a, kind: event, event: [x, x]"),
-		"another kind's field":    step("id: a, kind: event, event: x, at_least: 3"),
-		"no at_least":             step("id: a, kind: count, event: x"),
-		"at_least 0":              step("id: a, kind: count, event: x, at_least: 0"),
-		"negative weight":         step("id: a, kind: event, event: x, weight: -1"),
-		"a window without a unit": step("id: a, kind: count, event: x, at_least: 2, within: '7'"),
-		"a window of weeks":       step("id: a, kind: count, event: x, at_least: 2, within: 2w"),
-		"a window of 0":           step("id: a, kind: count, event: x, at_least: 2, within: 0d"),
-		"distinct of nothing":     step("id: a, kind: distinct, event: x, at_least: 2, of: colour"),
-		"a trial of 0 days":       head + valid + ", trial: {days: 0}}",
-		"a share of nothing":      step("id: a, kind: ratio, event: x, of: quantity, to: limit, at_least: 0.8"),
-		"points of nothing":       step("id: a, kind: score, points: [{event: x, points: 0}], at_least: 2"),
-		"a moment of nothing":     step("id: a, kind: sequence, first: {event: x}, then: {where: 'true'}, within: 3d"),
-		"a trial's day 0":         step("id: a, kind: trial, day: 0"),
-		"segment of nobody":       head + valid + ", segments: [{name: a, when: ''}]}",
-		"a horizon of nonsense":   head + valid + ", dedupe: {horizon: long}}",
-		"a horizon of a number":   head + valid + ", dedupe: {horizon: 24}}",
+		"unknown field":            head + valid + ", colour: red}",
+		"no steps":                 head + "steps: []}",
+		"no version":               "{name: x, preset: mid, " + valid + "}",
+		"version 0":                "{version: 0, name: x, preset: mid, " + valid + "}",
+		"neither preset nor tier":  "{version: 1, name: x, " + valid + "}",
+		"unknown preset":           "{version: 1, name: x, preset: huge, " + valid + "}",
+		"bad name":                 "{version: 1, name: a b, preset: mid, " + valid + "}",
+		"threshold over 1":         head + valid + ", tiers: [{name: a, threshold: 75}]}",
+		"unknown type":             head + valid + ", properties: [{name: a, type: int, from: [{event: x}]}]}",
+		"property of nothing":      head + valid + ", properties: [{name: a, type: long, from: []}]}",
+		"a dash in a property":     head + valid + ", properties: [{name: a-b, type: long, from: [{event: x}]}]}",
+		"unknown kind":             step("id: a, kind: often, event: x"),
+		"no id":                    step("kind: event, event: x"),
+		"no event":                 step("id: a, kind: event"),
+		"empty event":              step("id: a, kind: event, event: ''"),
+		"an event twice":           step("id: a, kind: event, event: [x, x]"),
+		"another kind's field":     step("id: a, kind: event, event: x, at_least: 3"),
+		"no at_least":              step("id: a, kind: count, event: x"),
+		"at_least 0":               step("id: a, kind: count, event: x, at_least: 0"),
+		"negative weight":          step("id: a, kind: event, event: x, weight: -1"),
+		"a window without a unit":  step("id: a, kind: count, event: x, at_least: 2, within: '7'"),
+		"a window of weeks":        step("id: a, kind: count, event: x, at_least: 2, within: 2w"),
+		"a window of 0":            step("id: a, kind: count, event: x, at_least: 2, within: 0d"),
+		"distinct of nothing":      step("id: a, kind: distinct, event: x, at_least: 2, of: colour"),
+		"a trial of 0 days":        head + valid + ", trial: {days: 0}}",
+		"a silence below 0":        head + valid + ", inactivity: {days: -1}}",
+		"a silence of nothing":     head + valid + ", inactivity: {}}",
+		"a group of more than all": head + valid + ", hold_out: {share: 1.1}}",
+		"a group of no share":      head + valid + ", hold_out: {salt: x}}",
+		"an account without id":    head + valid + ", exclude_accounts: ['']}",
+		"a reason for a meeting":   head + valid + ", sales: {meeting_booked: {event: x, reason: y}}}",
+		"a share of nothing":       step("id: a, kind: ratio, event: x, of: quantity, to: limit, at_least: 0.8"),
+		"points of nothing":        step("id: a, kind: score, points: [{event: x, points: 0}], at_least: 2"),
+		"a moment of nothing":      step("id: a, kind: sequence, first: {event: x}, then: {where: 'true'}, within: 3d"),
+		"a trial's day 0":          step("id: a, kind: trial, day: 0"),
+		"segment of nobody":        head + valid + ", segments: [{name: a, when: ''}]}",
+		"a horizon of nonsense":    head + valid + ", dedupe: {horizon: long}}",
+		"a horizon of a number":    head + valid + ", dedupe: {horizon: 24}}",
 	} {
 		assert.Error(t, s.Validate(asJSON(t, text)), name)
 	}

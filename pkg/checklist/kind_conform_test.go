@@ -205,6 +205,7 @@ func survivesAnything(t *testing.T, step *Step) {
 			assert.NotEmpty(t, need)
 			for _, watermark := range times {
 				if _, next := judge(step, w, watermark); next != Never {
+					assert.True(t, step.traits.timed, "time changes it, and nobody is told so")
 					assert.Greater(t, next, watermark)
 				}
 			}

@@ -16,6 +16,17 @@ func (w *warner) expressions() (texts []string) {
 	}
 	moment(w.def.Signup)
 	moment(w.def.Converted)
+	moment(w.def.Churned)
+	if s := w.def.Sales; s != nil {
+		moment(s.Accepted)
+		moment(s.MeetingBooked)
+		moment(s.Won)
+		for _, o := range []*OutcomeDef{s.Rejected, s.Lost} {
+			if o != nil {
+				texts = append(texts, o.Where)
+			}
+		}
+	}
 	if t := w.def.Trial; t != nil {
 		moment(t.Starts)
 		moment(t.Ends)

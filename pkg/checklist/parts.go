@@ -30,8 +30,18 @@ var parts = []Part{
 		{Name: "zone", Default: "UTC", Doc: "the IANA time zone, such as `Europe/Berlin`, whose days windows and trials count in"},
 		{Name: "signup", Default: "sign-ups are not known", Doc: "the events that begin an account's life"},
 		{Name: "converted", Default: "accounts never convert", Doc: "the events that say that an account has bought"},
+		{Name: "churned", Default: "customers never leave", Doc: "the events that say that an account's subscription has ended. " +
+			"It has not converted any more then, and qualifies again once another step is done"},
 		{Name: "trial", Default: "there is none", Doc: "when an account's trial begins and ends"},
+		{Name: "inactivity", Default: "14 days", Doc: "after how long without an event an account is no PQL any more"},
+		{Name: "demote", Default: "`false`", Doc: "`true`: when an account comes into a tier whose bar is higher, and its rate is not enough for that, it is no " +
+			"PQL any more; otherwise a bar that rises takes nothing away"},
 		{Name: "exclude", Default: "no account is excluded", Doc: "expressions over `account`; an account that one is true of never qualifies"},
+		{Name: "exclude_accounts", Default: "none", Doc: fmt.Sprintf("the ids of more accounts that never qualify, at most %d", maxExcluded)},
+		{Name: "near_miss", Default: "`false`", Doc: "`true`: a fact tells that an account is one step short of qualifying, and names the step, of several " +
+			"that which has come furthest. It comes once, until that is no longer so"},
+		{Name: "hold_out", Default: "nobody is held out", Doc: "a control group: accounts whose facts nobody acts on"},
+		{Name: "sales", Default: "nothing is known", Doc: "the events by which sales says what became of an account"},
 		{Name: "segments", Default: "none", Doc: "named sets of accounts; facts carry the names of those that an account is in"},
 		{Name: "tiers", Default: "the preset's", Doc: "classes of accounts, each with its bar; the first that fits is the account's"},
 		{Name: "properties", Default: "none", Doc: "what is known of an account, and which events tell it"},
@@ -48,6 +58,30 @@ var parts = []Part{
 		{Name: "days", Required: true, Doc: fmt.Sprintf("how many days it takes, a whole number from 1 to %d", maxWithin)},
 		{Name: "starts", Default: "the sign-up", Doc: "the events that begin it"},
 		{Name: "ends", Default: "none do", Doc: "the events that finish it before its time"},
+		{Name: "disqualifies", Default: "`false`", Doc: "`true`: an account that has not converted when the trial ends is no PQL any more, " +
+			"and qualifies again once another step is done"},
+	}},
+	{Name: "inactivity", of: reflect.TypeFor[SilenceDef](), Doc: "How long an account may be silent. Any event that the checklist names counts, " +
+		"except what only sales says. The account is no PQL any more within an hour after that. " +
+		"Its next event has it judged anew, unless that comes so late that the account has been silent for too long since.", Fields: []Field{
+		{Name: "days", Required: true, Doc: fmt.Sprintf("days of 24 hours, a whole number from 0 to %d; 0: for ever", maxWithin)},
+	}},
+	{Name: "hold-out", of: reflect.TypeFor[HoldOutDef](), Doc: "A control group, so that the effect of acting on PQLs can be measured: a share of the accounts, by a " +
+		"hash of their ids, that is the same as long as salt and share are; a larger share adds accounts to it. Their facts say `hold_out` and are on " +
+		"`pql.lifecycle` only.", Fields: []Field{
+		{Name: "share", Required: true, Doc: "the share of all accounts, from 0 to 1"},
+		{Name: "salt", Default: "empty", Doc: fmt.Sprintf("any text of at most %d bytes: another one makes another group", maxSalt)},
+	}},
+	{Name: "sales", of: reflect.TypeFor[SalesDef](), Doc: "What sales says. It makes facts on `pql.lifecycle` and is shown with the account; it decides nothing.", Fields: []Field{
+		{Name: "accepted", Default: "unknown", Doc: "the events that say that sales takes the account on"},
+		{Name: "rejected", Default: "unknown", Doc: "the events that say that it does not"},
+		{Name: "meeting_booked", Default: "unknown", Doc: "the events that say that there will be a meeting"},
+		{Name: "won", Default: "unknown", Doc: "the events that say that the deal is made"},
+		{Name: "lost", Default: "unknown", Doc: "the events that say that it will not be"},
+	}},
+	{Name: "outcome", of: reflect.TypeFor[OutcomeDef](), Doc: "Events that tell an outcome for which there is a reason.", Fields: []Field{
+		eventField, whereField,
+		{Name: "reason", Default: "no reason is known", Doc: "the events' property that tells the reason; facts carry at most 256 bytes of it"},
 	}},
 	{Name: "segment", of: reflect.TypeFor[SegmentDef](), Doc: "A named set of accounts: those that an expression is true of when a fact is made.", Fields: []Field{
 		{Name: "name", Required: true, Doc: "the segment's name"},

@@ -39,6 +39,18 @@ func (c *compiler) noteReadsOf(l *Listener) {
 	if l.Converted != nil {
 		c.noteReadsIn(c.def.Converted.Where, l)
 	}
+	if l.Churned != nil {
+		c.noteReadsIn(c.def.Churned.Where, l)
+	}
+	for _, role := range l.TrialEnd {
+		c.noteReadsIn(c.out.life.trialEnd.inputs[role].text, l)
+	}
+	for i := range l.Sales {
+		if l.Sales[i].Reason != "" {
+			l.Reads.Add(l.Sales[i].Reason)
+		}
+		c.noteReadsIn(l.Sales[i].text, l)
+	}
 }
 
 // noteReadsIn notes the properties that a valid expression reads: all of them, unless it names each where it reads it.

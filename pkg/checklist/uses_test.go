@@ -18,6 +18,9 @@ version: 1
 name: reads
 signup: {event: signed_up, where: 'properties.via != "import"'}
 converted: {event: [paid, signed_up], where: 'has(properties.plan) && properties["plan"] != "free"'}
+churned: {event: [paid, gone], where: 'properties.end != ""'}
+trial: {days: 7, starts: {event: tried, where: properties.long}, ends: {event: gone, where: properties.stop}, disqualifies: true}
+sales: {lost: {event: [gone, closed], where: '!properties.won', reason: because}, won: {event: closed}}
 properties:
   - {name: size, type: long, from: [{event: signed_up, property: company_size}, {event: resized}]}
   - {name: region, type: string, from: [{event: '*'}]}
@@ -33,7 +36,10 @@ steps:
 	require.NoError(t, err)
 	for event, want := range map[string]usage.Selection{
 		"signed_up": {Keys: []string{"company_size", "region", "via", "plan"}},
-		"paid":      {Keys: []string{"region", "plan"}},
+		"paid":      {Keys: []string{"region", "plan", "end"}},
+		"gone":      {Keys: []string{"region", "end", "stop", "because", "won"}},
+		"tried":     {Keys: []string{"region", "long"}},
+		"closed":    {Keys: []string{"region", "because", "won"}},
 		"resized":   {Keys: []string{"size", "region"}},
 		"opened":    {Keys: []string{"region"}},
 		"filtered":  {Keys: []string{"region", "kind", "file"}},

@@ -12,7 +12,6 @@ type Detection struct {
 	DetectedAt int64 // ms since the Unix epoch, UTC: wall clock
 	Replay     bool  // the fact was published before
 	Backfill   bool  // decided over history, not as it happened
-	HoldOut    bool  // the account belongs to the control group
 }
 
 // The limits that keep an encoded fact below MaxFactBytes in either format, whatever is in it. Whoever makes facts keeps
@@ -26,7 +25,7 @@ const (
 
 	MaxFactBytes = 900_000 // below the 1 MB that a broker takes by default, with room for key and headers
 
-	maxIDBytes    = 256  // ids, names of events and segments, roles, what a step needs
+	maxIDBytes    = 256  // ids, names of events and segments, roles, what a step needs, details
 	maxNameBytes  = 64   // names of steps and of account properties
 	maxValueBytes = 256  // texts of account properties
 	maxTextBytes  = 1000 // each of a playbook's texts
@@ -57,7 +56,9 @@ func (enc *FactEncoder) AppendFact(b []byte, f *account.Fact, d Detection) []byt
 	b = appendEvidence(b, f)
 	b = appendBool(b, d.Replay)
 	b = appendBool(b, d.Backfill)
-	b = appendBool(b, d.HoldOut)
+	b = appendBool(b, f.HoldOut)
+	b = appendBool(b, f.Excluded)
+	b = appendCut(b, f.Detail, maxIDBytes)
 	b = appendMillisOrNull(b, f.SignedUpAt)
 	return appendMillisOrNull(b, f.QualifiedAt)
 }

@@ -45,11 +45,11 @@ func testFact() *account.Fact {
 			{ID: "bob", Events: 2, LastSeen: testTime, StepsDone: 2, Rate: 1, Activated: true, Role: "viewer"},
 		},
 		Cause: account.ByEvent, ActiveUsers7d: 2, Activated: 3, Champion: "bob", SingleUser: true, Late: true,
-		Reason: account.Excluded, OccurredAt: testTime, SignedUpAt: testTime - 86_400_000, QualifiedAt: testTime, Current: true,
+		Reason: account.Excluded, Detail: "too small", HoldOut: true, Excluded: true, OccurredAt: testTime, SignedUpAt: testTime - 86_400_000, QualifiedAt: testTime, Current: true,
 	}
 }
 
-var testDetection = Detection{DetectedAt: testTime + 42, Replay: true, Backfill: true, HoldOut: true}
+var testDetection = Detection{DetectedAt: testTime + 42, Replay: true, Backfill: true}
 
 func newFactEncoder(t testing.TB, f Format) *FactEncoder {
 	t.Helper()
@@ -93,7 +93,7 @@ func nativeFact(f *account.Fact, d Detection) map[string]any {
 		},
 		"users": users, "active_users_7d": int32(f.ActiveUsers7d), "activated_users": int32(f.Activated), "champion": f.Champion,
 		"single_user": f.SingleUser, "late": f.Late,
-		"replay": d.Replay, "backfill": d.Backfill, "hold_out": d.HoldOut,
+		"replay": d.Replay, "backfill": d.Backfill, "hold_out": f.HoldOut, "excluded": f.Excluded, "detail": f.Detail,
 		"signed_up_at": nativeMillisOrNull(f.SignedUpAt), "qualified_at": nativeMillisOrNull(f.QualifiedAt),
 	}
 }
@@ -133,7 +133,7 @@ func TestFactIsWhatGoavroWrites(t *testing.T) {
 // golden file alike, show.
 func TestFactKeepsItsFieldsApart(t *testing.T) {
 	codec := goavroCodec(t, schemas.PQLEvent)
-	for _, d := range []Detection{{DetectedAt: 1}, {Replay: true}, {Backfill: true}, {HoldOut: true}} {
+	for _, d := range []Detection{{DetectedAt: 1}, {Replay: true}, {Backfill: true}} {
 		requireFactRoundTrip(t, codec, &account.Fact{}, d)
 	}
 	full := reflect.ValueOf(*testFact())
@@ -227,7 +227,7 @@ func randomFact(r *rand.Rand, text string, number float64, at int64) (*account.F
 		Checklist: account.ChecklistRef{Name: str(), Version: r.IntN(9), Hash: str()}, Step: name(), EventID: str(),
 		EventName: str(), UserID: str(), Position: pos(), ActiveUsers7d: r.IntN(1000), SingleUser: flag(), Late: flag(),
 		Playbook: account.Playbook{Name: str(), Action: str(), Queue: str(), Owner: str(), Message: str(), Reason: str()},
-		Reason:   account.Reason(str()), Cause: account.Cause(str()), Activated: r.IntN(1000), Champion: str(),
+		Reason:   account.Reason(str()), Detail: str(), HoldOut: flag(), Excluded: flag(), Cause: account.Cause(str()), Activated: r.IntN(1000), Champion: str(),
 		OccurredAt: at, SignedUpAt: at - int64(r.IntN(2)), QualifiedAt: at * int64(r.IntN(2)), Current: flag(),
 	}
 	for i := range r.IntN(MaxFactProperties) {
@@ -248,7 +248,7 @@ func randomFact(r *rand.Rand, text string, number float64, at int64) (*account.F
 		f.Users = append(f.Users, account.UserActivity{ID: str(), Events: int64(r.Uint64()), LastSeen: at, StepsDone: r.IntN(65),
 			Rate: num(), Activated: flag(), Role: str()})
 	}
-	return f, Detection{DetectedAt: at + 1, Replay: flag(), Backfill: flag(), HoldOut: flag()}
+	return f, Detection{DetectedAt: at + 1, Replay: flag(), Backfill: flag()}
 }
 
 // TestLargestFactFitsIntoARecord has every list at its limit and every text beyond its own, made of what JSON blows up
@@ -260,7 +260,7 @@ func TestLargestFactFitsIntoARecord(t *testing.T) {
 		ID: text, Type: account.Type(text), AccountID: text, Tier: text, Rate: -5e-324, Threshold: -5e-324,
 		Checklist: account.ChecklistRef{Name: text, Version: -1 << 31, Hash: text}, Step: text, EventID: text, EventName: text,
 		UserID: text, Position: huge, Playbook: account.Playbook{Name: text, Action: text, Queue: text, Owner: text, Message: text, Reason: text},
-		Cause: account.Cause(text), ActiveUsers7d: -1 << 31, Activated: -1 << 31, Champion: text, Reason: account.Reason(text),
+		Cause: account.Cause(text), ActiveUsers7d: -1 << 31, Activated: -1 << 31, Champion: text, Reason: account.Reason(text), Detail: text,
 		OccurredAt: -1 << 63, SignedUpAt: -1 << 63, QualifiedAt: -1 << 63,
 	}
 	for range MaxFactProperties {

@@ -35,7 +35,8 @@ func DecodeFact(b []byte) (account.Fact, Detection, error) {
 		Tier: w.Tier, Rate: w.Rate, Threshold: w.Threshold, Checklist: account.ChecklistRef(w.Checklist), Step: w.Step,
 		Cause: account.Cause(w.Cause), EventID: w.EventID, EventName: w.Event, UserID: w.UserID, Position: w.position(),
 		Playbook: account.Playbook(w.Playbook), ActiveUsers7d: w.ActiveUsers7d, Activated: w.Activated, Champion: w.Champion,
-		SingleUser: w.SingleUser, Late: w.Late, Reason: account.Reason(w.Reason),
+		SingleUser: w.SingleUser, Late: w.Late, Reason: account.Reason(w.Reason), Detail: w.Detail,
+		HoldOut: w.HoldOut, Excluded: w.Excluded,
 		OccurredAt: w.OccurredAt, Current: w.Current,
 	}
 	f.Segments = append(f.Segments, w.Segments...)
@@ -56,7 +57,7 @@ func DecodeFact(b []byte) (account.Fact, Detection, error) {
 	if w.QualifiedAt != nil {
 		f.QualifiedAt = *w.QualifiedAt
 	}
-	return f, Detection{DetectedAt: w.DetectedAt, Replay: w.Replay, Backfill: w.Backfill, HoldOut: w.HoldOut}, nil
+	return f, Detection{DetectedAt: w.DetectedAt, Replay: w.Replay, Backfill: w.Backfill}, nil
 }
 
 // DecodeDeadLetter reads a dead letter in either format, Avro in the wire format by this version's schema, whatever the
@@ -130,6 +131,8 @@ type wireFact struct {
 	Replay        bool          `avro:"replay" json:"replay"`
 	Backfill      bool          `avro:"backfill" json:"backfill"`
 	HoldOut       bool          `avro:"hold_out" json:"hold_out"`
+	Excluded      bool          `avro:"excluded" json:"excluded"`
+	Detail        string        `avro:"detail" json:"detail"`
 	SignedUpAt    *int64        `avro:"signed_up_at" json:"signed_up_at"`
 	QualifiedAt   *int64        `avro:"qualified_at" json:"qualified_at"`
 }

@@ -150,7 +150,8 @@ func (a *activation) take(t *stream.Turn, changed bool, facts []account.Fact) {
 	}
 }
 
-// publish emits one fact. Of several that one event led to, only the last says where the account stands now.
+// publish emits one fact. Of several that one event led to, only the last says where the account stands now. Facts of
+// accounts that are held out are on Lifecycle only.
 func (a *activation) publish(t *stream.Turn, f *account.Fact, last bool) {
 	now := a.Now()
 	a.buffer = a.Facts.AppendFact(a.buffer[:0], f, codec.Detection{DetectedAt: now, Replay: a.Replay, Backfill: now-f.OccurredAt > backfillAge})
@@ -163,6 +164,9 @@ func (a *activation) publish(t *stream.Turn, f *account.Fact, last bool) {
 		t.Emit(stream.Output{Topic: topic, Partition: t.Partition, Key: key, Value: value, Headers: headers})
 	}
 	emit(a.Lifecycle, value)
+	if f.HoldOut {
+		return
+	}
 	if a.leads(f.Type) {
 		emit(a.Events, value)
 	}
@@ -177,12 +181,12 @@ func (a *activation) publish(t *stream.Turn, f *account.Fact, last bool) {
 var schemaHeader = kgo.RecordHeader{Key: codec.HeaderSchema, Value: []byte("pql_event")}
 
 // leaving are the types of facts by which an account is no longer a PQL.
-var leaving = []account.Type{account.Disqualified, account.Converted, account.Churned}
+var leaving = []account.Type{account.Disqualified, account.Converted}
 
 // leads says whether facts of a type are for those who act on leads.
 func (a *Activation) leads(t account.Type) bool {
 	switch t {
-	case account.Qualified, account.Requalified, account.Disqualified, account.Converted:
+	case account.Qualified, account.Requalified, account.Disqualified, account.Converted, account.NearMiss:
 		return true
 	case account.Escalated:
 		return a.Escalations

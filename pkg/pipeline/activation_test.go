@@ -12,6 +12,7 @@ import (
 	"github.com/pqlstream/pqlstream/pkg/account"
 	"github.com/pqlstream/pqlstream/pkg/codec"
 	"github.com/pqlstream/pqlstream/pkg/kafka"
+	"github.com/pqlstream/pqlstream/pkg/stream"
 	"github.com/pqlstream/pqlstream/pkg/usage"
 )
 
@@ -22,7 +23,7 @@ func TestWhichFactsGoWhere(t *testing.T) {
 		want  []published
 	}{
 		{"signed_up", []published{{topic: "lifecycle", kind: account.SignedUp}}},
-		{"one", []published{{topic: "lifecycle", kind: account.StepDone}}},
+		{"one", []published{{topic: "lifecycle", kind: account.Active}, {topic: "lifecycle", kind: account.StepDone}}},
 		// Of the facts of one event only the last is the account's standing.
 		{"two", []published{
 			{topic: "lifecycle", kind: account.StepDone},
@@ -37,6 +38,8 @@ func TestWhichFactsGoWhere(t *testing.T) {
 		{"paid", []published{
 			{topic: "lifecycle", kind: account.Converted}, {topic: "events", kind: account.Converted}, {topic: "current", tombstone: true},
 		}},
+		{"left", []published{{topic: "lifecycle", kind: account.Churned}}},
+		{"lost", []published{{topic: "lifecycle", kind: account.LeadLost}}},
 	}
 	for i, s := range steps {
 		changed, outputs := a.fold(event(t, int64(i), "acme", s.event))
@@ -54,10 +57,47 @@ func TestAnAccountThatIsExcludedLeaves(t *testing.T) {
 	a.fold(event(t, 0, "acme", "one"), event(t, 1, "acme", "two"))
 	_, outputs := a.fold(event(t, 2, "acme", "signed_up", usage.Property{Key: "is_test", Value: usage.BoolValue(true)}))
 	require.Equal(t, []published{
-		{topic: "lifecycle", kind: account.SignedUp},
+		{topic: "lifecycle", kind: account.SignedUp}, {topic: "lifecycle", kind: account.ShutOut},
 		{topic: "lifecycle", kind: account.Disqualified}, {topic: "events", kind: account.Disqualified}, {topic: "current", tombstone: true},
 	}, summary(t, outputs))
-	require.Equal(t, account.Excluded, fact(t, outputs[1]).Reason)
+	require.Equal(t, account.Excluded, fact(t, outputs[2]).Reason)
+}
+
+// An account of the control group lives on lifecycle alone, and is told of there as all others are.
+func TestWhoIsHeldOutIsOnLifecycleOnly(t *testing.T) {
+	a := &entity{t: t, proc: stageOf(t, rules+"hold_out: {share: 1}\nnear_miss: true\n").Processor()}
+	topics := map[string]int{}
+	for i, name := range []string{"signed_up", "one", "two", "three", "four", "paid", "left", "lost"} {
+		_, outputs := a.fold(event(t, int64(i), "acme", name))
+		for _, o := range outputs {
+			topics[o.Topic]++
+			assert.True(t, fact(t, o).HoldOut)
+		}
+	}
+	assert.Equal(t, map[string]int{"lifecycle": 12}, topics)
+}
+
+func TestNearMissesAreForThoseWhoActOnLeads(t *testing.T) {
+	a := &entity{t: t, proc: stageOf(t, rules+"near_miss: true\n").Processor()}
+	_, outputs := a.fold(event(t, 0, "acme", "one"))
+	assert.Equal(t, []published{
+		{topic: "lifecycle", kind: account.Active}, {topic: "lifecycle", kind: account.StepDone},
+		{topic: "lifecycle", kind: account.NearMiss}, {topic: "events", kind: account.NearMiss},
+	}, summary(t, outputs))
+	assert.Equal(t, "two", fact(t, outputs[3]).Step)
+}
+
+func TestASilentAccountLosesItsRow(t *testing.T) {
+	s := stageOf(t, strings.Replace(rules, "days: 0", "days: 3", 1))
+	a := &entity{t: t, proc: s.Processor()}
+	a.fold(event(t, 0, "acme", "one"), event(t, 1, "acme", "two"))
+	turn := &stream.Turn{Topic: "in", Partition: 2, State: a.state}
+	require.NoError(t, a.proc.(timedActivation).Fire(turn, a.state.(*account.State).NextTimer()))
+	_, outputs := turn.Result()
+	require.Equal(t, []published{
+		{topic: "lifecycle", kind: account.Disqualified}, {topic: "events", kind: account.Disqualified}, {topic: "current", tombstone: true},
+	}, summary(t, outputs))
+	require.Equal(t, account.ReasonInactive, fact(t, outputs[0]).Reason)
 }
 
 func TestConvertingWithoutHavingQualifiedTouchesNoRow(t *testing.T) {
@@ -108,7 +148,7 @@ func TestTraceContextIsPassedOn(t *testing.T) {
 	clear(r.Headers[2].Value) // the fetch buffer is the client's
 	require.Equal(t, []kgo.RecordHeader{
 		{Key: "traceparent", Value: []byte("00-0af7-b7ad-01")}, {Key: "tracestate", Value: []byte("vendor=1")},
-		{Key: "schema", Value: []byte("pql_event")}, {Key: "type", Value: []byte("step_done")},
+		{Key: "schema", Value: []byte("pql_event")}, {Key: "type", Value: []byte("active")},
 	}, outputs[0].Headers)
 }
 
@@ -141,7 +181,7 @@ func TestEvidenceNamesTheSourceRecord(t *testing.T) {
 			r.Headers = []kgo.RecordHeader{{Key: headerPosition, Value: []byte(test.header)}}
 		}
 		_, outputs := (&entity{t: t, proc: stage(t).Processor()}).fold(r)
-		f := fact(t, outputs[0])
+		f := fact(t, outputs[1])
 		assert.Equal(t, test.want, f.Position, name)
 		assert.Equal(t, test.want, f.StepsDone[0].Position, name)
 	}

@@ -17,7 +17,7 @@ import (
 const (
 	day   = int64(86_400_000)
 	epoch = int64(1_750_000_000_000) // when events of the tests happen
-	rules = "version: 3\nname: test\nsignup: {event: signed_up}\nconverted: {event: paid}\nexclude: ['account.is_test']\n" +
+	rules = "version: 3\nname: test\nsignup: {event: signed_up}\ninactivity: {days: 0}\nconverted: {event: paid}\nchurned: {event: left}\nsales: {lost: {event: lost}}\nexclude: ['account.is_test']\n" +
 		"properties: [{name: is_test, type: boolean, from: [{event: signed_up}], default: false}]\n" +
 		"tiers: [{name: all, threshold: 0.5, escalate_at: 0.9}]\n" +
 		"steps: [{id: one, kind: event, event: one}, {id: two, kind: event, event: two}, {id: three, kind: event, event: three}, {id: four, kind: event, event: four}]\n"
@@ -25,7 +25,9 @@ const (
 )
 
 // stage is an activation stage on JSON whose clock stands an hour after the epoch.
-func stage(t *testing.T) *Activation {
+func stage(t *testing.T) *Activation { return stageOf(t, rules) }
+
+func stageOf(t *testing.T, rules string) *Activation {
 	definition, err := checklist.Parse([]byte(rules))
 	require.NoError(t, err)
 	compiled, err := checklist.Compile(definition)

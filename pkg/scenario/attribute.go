@@ -51,13 +51,18 @@ const aStep, doneSteps, missingSteps = "a step", "done", "missing"
 var specs = []*spec{
 	{words: "account", form: text, use: ofTransitions, get: func(s subject, _ string) value { return textValue(s.AccountID) }},
 	{words: "reason", form: text, use: ofTransitions, get: func(s subject, _ string) value { return textValue(string(s.Reason)) }},
+	{words: "detail", form: text, use: ofTransitions, get: func(s subject, _ string) value { return textValue(s.Detail) }},
 	{words: "tier", form: text, use: anywhere, get: func(s subject, _ string) value { return textValue(s.Tier) }},
 	{words: "rate", form: percent, use: anywhere, get: func(s subject, _ string) value { return shareValue(s.Rate) }},
 	{words: "of", form: percent, use: anywhere, get: func(s subject, _ string) value { return shareValue(s.Threshold) }},
 	{words: "pql", not: "no pql", use: anywhere, get: func(s subject, _ string) value { return flagValue(s.Current) }},
 	{words: "converted", not: "not converted", use: ofStandings, get: func(s subject, _ string) value { return flagValue(s.view.Converted) }},
 	{words: "escalated", not: "not escalated", use: ofStandings, get: func(s subject, _ string) value { return flagValue(s.view.Escalated) }},
-	{words: "excluded", not: "not excluded", use: ofStandings, get: func(s subject, _ string) value { return flagValue(s.view.Excluded) }},
+	{words: "excluded", not: "not excluded", use: anywhere, get: func(s subject, _ string) value { return flagValue(s.Excluded) }},
+	{words: "held out", not: "not held out", use: anywhere, get: func(s subject, _ string) value { return flagValue(s.HoldOut) }},
+	{words: "silent", not: "not silent", use: ofStandings, get: func(s subject, _ string) value { return flagValue(s.view.Silent) }},
+	{words: "barred", not: "not barred", use: ofStandings, get: func(s subject, _ string) value { return flagValue(s.view.Barred) }},
+	{words: "history", form: sequence, use: ofStandings, get: history},
 	{words: "playbook", form: text, use: anywhere, get: func(s subject, _ string) value { return textValue(s.Playbook.Name) }},
 	{words: "action", form: text, use: anywhere, get: func(s subject, _ string) value { return textValue(s.Playbook.Action) }},
 	{words: "queue", form: text, use: anywhere, get: func(s subject, _ string) value { return textValue(s.Playbook.Queue) }},
@@ -104,6 +109,16 @@ func stepsMissing(s subject, _ string) value {
 		ids = append(ids, s.StepsMissing[i].Step)
 	}
 	return listValue(ids)
+}
+
+// history are the types of the newest transitions, the oldest of them first.
+func history(s subject, _ string) value {
+	const most = 5
+	var types []string
+	for _, m := range s.view.History[max(0, len(s.view.History)-most):] {
+		types = append(types, string(m.Type))
+	}
+	return listValue(types)
 }
 
 func countOf(s subject, step string) value {
@@ -304,6 +319,16 @@ func usual(s subject) []attribute {
 		names = []string{"tier", "rate", "of"}
 		if s.Playbook.Name != "" {
 			names = append(names, "playbook")
+		}
+		if s.Reason != "" {
+			names = append(names, "reason")
+		}
+		if s.HoldOut {
+			names = append(names, "held out")
+		}
+	case s.Type == account.LeadRejected, s.Type == account.LeadLost:
+		if s.Detail != "" {
+			names = []string{"detail"}
 		}
 	case s.Type == account.Disqualified:
 		names = []string{"reason", "rate"}

@@ -15,7 +15,7 @@ import (
 func someFact() account.Fact {
 	return account.Fact{
 		Type: account.Disqualified, AccountID: "the \"acme\", inc.", Tier: "small", Rate: 2.0 / 3, Threshold: 0.75, Reason: account.Excluded,
-		Segments: []string{"stuck", "big, one"}, Current: true, Late: true, SingleUser: true, ActiveUsers7d: 3, Activated: 2,
+		Segments: []string{"stuck", "big, one"}, Current: true, Late: true, SingleUser: true, Excluded: true, HoldOut: true, Detail: "too \"small\"", ActiveUsers7d: 3, Activated: 2,
 		Champion: "ana#1", UserID: "-", EventID: "e 1", Cause: account.ByTime, OccurredAt: defaultStart.UnixMilli() + 1,
 		Playbook:     account.Playbook{Name: "nudge", Action: "say hello", Queue: "sales", Owner: "", Message: "m", Reason: "tab\there"},
 		StepsDone:    []account.Evidence{{Step: "a", Count: 2.5}},
@@ -29,7 +29,7 @@ func subjects() []subject {
 	full, empty := someFact(), account.Fact{}
 	return []subject{
 		{Fact: &full}, {Fact: &empty},
-		{&full, &account.View{Fact: full, Converted: true, Excluded: true}}, {&empty, &account.View{}},
+		{&full, &account.View{Fact: full, Converted: true}}, {&empty, &account.View{}},
 	}
 }
 

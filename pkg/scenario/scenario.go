@@ -136,8 +136,12 @@ func (p *Problem) Error() string {
 
 // transitions are the types that a line can expect.
 var transitions = []account.Type{
-	account.SignedUp, account.StepDone, account.StepUndone, account.Qualified, account.Requalified, account.Escalated,
-	account.Disqualified, account.Converted, account.Churned,
+	account.SignedUp, account.Active, account.StepDone, account.StepUndone, account.Qualified, account.Requalified, account.Escalated,
+	account.NearMiss, account.Disqualified, account.Converted, account.Churned, account.ShutOut, account.LetIn,
+	account.LeadAccepted, account.LeadRejected, account.MeetingBooked, account.LeadWon, account.LeadLost,
 }
 
-func ofStep(t account.Type) bool { return t == account.StepDone || t == account.StepUndone }
+// ofStep says whether a transition is of a step, which stands behind its name.
+func ofStep(t account.Type) bool {
+	return t == account.StepDone || t == account.StepUndone || t == account.NearMiss
+}

@@ -66,6 +66,7 @@ scenario: small accounts need three of four
   +0d 09:00  acme  ana  account_created company_size=20
     => signed_up
   +1d 10:00  acme  ana  a
+    => active
     => step_done a rate 25%
   +1d 10:00  acme  -    b x2 every 1h   # the second does it
     => step_done b rate 50% at +1d 11:00
@@ -92,24 +93,24 @@ func TestWhatElseComesIsShown(t *testing.T) {
 		"    => converted\n", "    => converted\n    => churned\n",
 		"check acme  pql  count of b 2", "check acme  no pql  count of b 2",
 	).Replace(small)
-	assert.Equal(t, `   3     +0d 09:00  acme  ana  account_created company_size=20
-   4       => signed_up
+	assert.Equal(t, `   4       => signed_up
    5     +1d 10:00  acme  ana  a
-   6 -     => step_done a  rate 20%  on time # why
+   6       => active
+   7 -     => step_done a  rate 20%  on time # why
      +     => step_done a  rate 25%  on time # why
-   7     +1d 10:00  acme  -    b x2 every 1h   # the second does it
-   8       => step_done b rate 50% at +1d 11:00
-   9     check acme  rate 50%  no pql  missing d,c  need b -  progress of d 0%  # in any order
-  10     +2d 10:00  acme  u{n} c x3
-  11       => step_done c rate 75%
+   8     +1d 10:00  acme  -    b x2 every 1h   # the second does it
+   9       => step_done b rate 50% at +1d 11:00
+  10     check acme  rate 50%  no pql  missing d,c  need b -  progress of d 0%  # in any order
+  11     +2d 10:00  acme  u{n} c x3
+  12       => step_done c rate 75%
      +     => qualified tier small rate 75% of 75% playbook in-app-nudge at +2d 10:00
-  12 -   check acme  no pql  count of b 2  events of u1 1  users ana,u1,u2,u3  no single user  active users 4  property company_size 20
+  13 -   check acme  no pql  count of b 2  events of u1 1  users ana,u1,u2,u3  no single user  active users 4  property company_size 20
      +   check acme  pql  count of b 2  events of u1 1  users ana,u1,u2,u3  no single user  active users 4  property company_size 20
-  13     +3d        time passes
-  14     +3d 10:00  acme  ana  bought
-  15       => converted
-  16 -     => churned
-  17     check acme  converted  no pql  playbook -  tier small
+  14     +3d        time passes
+  15     +3d 10:00  acme  ana  bought
+  16       => converted
+  17 -     => churned
+  18     check acme  converted  no pql  playbook -  tier small
 `, diffs(t, wrong))
 	fixed := updated(t, wrong)
 	assert.Empty(t, diffs(t, fixed))
@@ -121,11 +122,13 @@ func TestUpdateWritesWhatIsMissing(t *testing.T) {
 	assert.Equal(t, `checklist: list.yaml
 scenario: bare
 	+0d acme ana a # first
+	  => active
 	  => step_done a rate 25%
 	+0d acme ana b x2
 	  => step_done b rate 50% at +0d 00:00
 	check acme  tier small  rate 50% of 75%  no pql  missing c,d # so far
 	+0d other ana a
+	      => active
 	      => step_done a rate 25%
 `, updated(t, `checklist: list.yaml
 scenario: bare
@@ -146,13 +149,14 @@ func TestOnlyWhatIsShownIsCompared(t *testing.T) {
 }
 
 func TestEachScenarioStartsFromNothing(t *testing.T) {
-	one := " +0d acme ana a @id=1\n  => step_done a\n"
+	one := " +0d acme ana a @id=1\n  => active\n  => step_done a\n"
 	assert.Empty(t, diffs(t, "checklist: x\nscenario: s\n"+one+"scenario: t\n"+one))
 }
 
 func TestLinesAreInOrderOfArrival(t *testing.T) {
 	assert.Empty(t, diffs(t, `checklist: x
 disorder: 10m
+show: step_done
 scenario: what comes within the disorder is on time, what comes beyond is late and counts all the same
   +1d 10:00  acme  ana  x @ignored
   +1d 09:50  acme  ana  a
@@ -172,11 +176,11 @@ scenario: what comes within the disorder is on time, what comes beyond is late a
 }
 
 func TestATransitionOfAnotherAccountIsNotTheLines(t *testing.T) {
-	assert.Contains(t, diffs(t, "checklist: x\nscenario: s\n +0d a{n} ana a x2\n  => step_done a account a1\n  => step_done a account a1\n"),
+	assert.Contains(t, diffs(t, "checklist: x\nshow: step_done\nscenario: s\n +0d a{n} ana a x2\n  => step_done a account a1\n  => step_done a account a1\n"),
 		"+   => step_done a account a2")
-	assert.Contains(t, diffs(t, "checklist: x\nscenario: s\n +0d acme ana a\n  => step_done a account other\n"), "+   => step_done a account acme")
-	assert.Empty(t, diffs(t, "checklist: x\nscenario: s\n +0d a{n} ana a x2\n  => step_done a\n  => step_done a account a2\n"))
-	assert.Contains(t, updated(t, "checklist: x\nscenario: s\n +0d a{n} ana a x2\n"), "=> step_done a account a2 rate 25% at +0d 00:00\n")
+	assert.Contains(t, diffs(t, "checklist: x\nshow: step_done\nscenario: s\n +0d acme ana a\n  => step_done a account other\n"), "+   => step_done a account acme")
+	assert.Empty(t, diffs(t, "checklist: x\nshow: step_done\nscenario: s\n +0d a{n} ana a x2\n  => step_done a\n  => step_done a account a2\n"))
+	assert.Contains(t, updated(t, "checklist: x\nshow: step_done\nscenario: s\n +0d a{n} ana a x2\n"), "=> step_done a account a2 rate 25% at +0d 00:00\n")
 }
 
 // live is a checklist of one step that is undone when its day is over.
@@ -195,6 +199,7 @@ func TestWhatComesOfOtherAccountsIsNotOfTheLines(t *testing.T) {
 
 func TestChecksAreAtTheLatestMoment(t *testing.T) {
 	assert.Empty(t, diffs(t, `checklist: x
+show: step_done
 scenario: s
  +1d acme ana a
   => step_done a
@@ -208,7 +213,7 @@ scenario: s
 
 func TestAMissingTransitionIsTheOnlyDifference(t *testing.T) {
 	all := []string{"   => step_done a rate 25% at +0d 00:00\n", "   => step_done a account n2\n", "   => step_done a account n3\n", "   => step_done a account n4\n"}
-	head := "checklist: x\nscenario: s\n +0d n{n} ana a x4\n"
+	head := "checklist: x\nshow: step_done\nscenario: s\n +0d n{n} ana a x4\n"
 	for i := range all {
 		var some string
 		for j, line := range all {
@@ -244,7 +249,7 @@ scenario: s
 
 func TestLinesThatEndAsOnWindowsStaySo(t *testing.T) {
 	text := "checklist: x\r\nscenario: s\r\n  +0d acme ana a\r\n"
-	assert.Equal(t, text+"    => step_done a rate 25%\r\n", updated(t, text))
+	assert.Equal(t, text+"    => active\r\n    => step_done a rate 25%\r\n", updated(t, text))
 }
 
 func TestEverythingThatIsWrongIsSaidAtOnce(t *testing.T) {
@@ -273,7 +278,7 @@ func TestAChecklistThatIsNotThere(t *testing.T) {
 
 func TestAChecklistInPlace(t *testing.T) {
 	inPlace := "checklist:\n  " + strings.ReplaceAll(strings.TrimSpace(list), "\n", "\n  ") + "\n\n# about\n"
-	assert.Empty(t, diffs(t, inPlace+"start: 2026-03-02\nscenario: s\n +0d acme ana a\n  => step_done a\n"))
+	assert.Empty(t, diffs(t, inPlace+"start: 2026-03-02\nscenario: s\n +0d acme ana a\n  => active\n  => step_done a\n"))
 	_, err := Parse("x.scenario", []byte(strings.ReplaceAll(inPlace, "within", "wthin")+"scenario: s\n +0d a b c\n"), reading)
 	assert.EqualError(t, err, "x.scenario:15: steps[3].wthin: unknown field")
 	_, err = Parse("x.scenario", []byte("# about\nchecklist:\nscenario: s\n +0d a b c\n"), reading)

@@ -84,7 +84,7 @@ func TestWhatIsRightIsNotTouched(t *testing.T) {
 
 func TestOnlyScenariosThatWereRunAreUpdated(t *testing.T) {
 	f := parsed(t, "checklist: x\nscenario: one\n +0d acme ana a\nscenario: two\n +0d acme ana a\n")
-	assert.Equal(t, "checklist: x\nscenario: one\n +0d acme ana a\nscenario: two\n +0d acme ana a\n   => step_done a rate 25%\n",
+	assert.Equal(t, "checklist: x\nscenario: one\n +0d acme ana a\nscenario: two\n +0d acme ana a\n   => active\n   => step_done a rate 25%\n",
 		string(f.Update([]*Result{f.Run(f.Scenarios[1])})))
 }
 

@@ -17,7 +17,7 @@ func plainFact(f *account.Fact) oracle.Fact {
 		StepsDone: plainDone(f.StepsDone), StepsMissing: plainMissing(f.StepsMissing),
 		EventID: f.EventID, EventName: f.EventName, UserID: f.UserID, Position: oracle.Position(f.Position),
 		Late: f.Late, Reason: string(f.Reason), OccurredAt: f.OccurredAt, SignedUpAt: f.SignedUpAt, QualifiedAt: f.QualifiedAt,
-		Current: f.Current, SingleUser: f.SingleUser,
+		Current: f.Current, SingleUser: f.SingleUser, Excluded: f.Excluded, HoldOut: f.HoldOut,
 	}
 }
 

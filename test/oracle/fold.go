@@ -3,6 +3,8 @@ package oracle
 import (
 	"slices"
 
+	"github.com/cespare/xxhash/v2"
+
 	"github.com/pqlstream/pqlstream/pkg/usage"
 )
 
@@ -26,6 +28,11 @@ type account struct {
 	signedUpAt, pqlSince int64
 	current, converted   bool
 	escalated            bool
+	active, shutOut      bool
+	barred, near         bool
+
+	barBefore float64 // the tier's threshold before the record
+	stepped   bool    // the record did a step
 
 	done                              []Done
 	reports                           int
@@ -69,7 +76,7 @@ func (o *Oracle) Fold(r Record) {
 	if a.isRepeat(ev) {
 		return
 	}
-	a.record, a.changed, a.facts = r, false, nil
+	a.record, a.changed, a.facts, a.stepped, a.barBefore = r, false, nil, false, a.tier().threshold
 	a.late = ev.OccurredAt < o.watermark(r.Partition)
 
 	a.learn(ev)
@@ -81,6 +88,11 @@ func (o *Oracle) Fold(r Record) {
 	a.advance(ev)
 	a.decide(ev)
 
+	if ev.Name == "subscription_cancelled" && a.converted {
+		a.converted, a.barred = false, true
+		a.say("churned")
+	}
+
 	if a.changed && ev.ID != "" {
 		a.remember(ev)
 	}
@@ -91,7 +103,7 @@ func (o *Oracle) Fold(r Record) {
 		return
 	}
 	o.Facts = append(o.Facts, a.facts...)
-	if a.current {
+	if a.current && !heldOut(a.id) {
 		o.Current[a.id] = a.facts[len(a.facts)-1]
 	} else {
 		delete(o.Current, a.id)
@@ -101,7 +113,7 @@ func (o *Oracle) Fold(r Record) {
 // listened says whether the checklist names an event.
 func listened(name string) bool {
 	switch name {
-	case "account_created", "subscription_started", "integration_connected", "premium_viewed", "upgrade_clicked", "invite_sent",
+	case "account_created", "subscription_started", "subscription_cancelled", "integration_connected", "premium_viewed", "upgrade_clicked", "invite_sent",
 		"project_created", "report_run", "invite_accepted", "page_viewed", "session_started", "storage_used":
 		return true
 	}
@@ -154,7 +166,7 @@ func (a *account) tell(p *told, kind usage.Kind, v usage.Value) {
 
 // noteUser counts what somebody did that counts for a step, a sign-up or a conversion.
 func (a *account) noteUser(ev *usage.Event) {
-	if ev.UserID == "" || ev.Name == "integration_connected" {
+	if ev.UserID == "" || ev.Name == "integration_connected" || ev.Name == "subscription_cancelled" {
 		return
 	}
 	u := a.users[ev.UserID]
@@ -164,6 +176,10 @@ func (a *account) noteUser(ev *usage.Event) {
 
 // advance holds the event against the steps that are not done, in the checklist's order.
 func (a *account) advance(ev *usage.Event) {
+	if !a.active && accepted(ev) {
+		a.active = true
+		a.say("active")
+	}
 	today := ev.OccurredAt / day
 	switch ev.Name {
 	case "project_created":
@@ -205,6 +221,18 @@ func (a *account) advance(ev *usage.Event) {
 		}
 		a.step("big_invites", counts, a.invites >= 100, a.invites)
 	}
+}
+
+// accepted says whether some step counts events such as this.
+func accepted(ev *usage.Event) bool {
+	switch ev.Name {
+	case "account_created", "subscription_started", "subscription_cancelled", "integration_connected":
+		return false
+	case "invite_sent":
+		seats := ev.Property("seats")
+		return seats.Kind() == usage.Long && seats.Long() > 100
+	}
+	return true
 }
 
 func (a *account) tryPlan(ev *usage.Event) {
@@ -251,6 +279,7 @@ func (a *account) step(id string, counted, reached bool, count float64) {
 	}
 	ev := a.record.Event
 	a.done = append(a.done, Done{id, ev.OccurredAt, ev.UserID, ev.ID, a.record.Source, count})
+	a.barred, a.stepped = false, true
 	a.say("step_done").Step = id
 }
 
@@ -260,26 +289,68 @@ func (a *account) isDone(id string) bool {
 
 // decide says whether the account is a PQL after the event.
 func (a *account) decide(ev *usage.Event) {
+	if out := a.excluded(); out != a.shutOut {
+		a.shutOut = out
+		a.say(map[bool]string{true: "excluded", false: "included"}[out])
+	}
 	if a.current && a.excluded() {
 		a.current = false
 		a.say("disqualified").Reason = "excluded"
 	}
 	if plan := ev.Property("plan"); ev.Name == "subscription_started" && !a.converted && plan.Kind() != usage.Null && plan != usage.StringValue("free") {
-		a.current, a.converted = false, true
+		a.current, a.converted, a.near = false, true, false
 		a.say("converted")
 	}
-	if !a.current && !a.converted && !a.excluded() && a.rate() >= a.tier().threshold {
+	if a.mayQualify() && a.rate() >= a.tier().threshold {
 		kind := "qualified"
 		if a.everPQL {
 			kind = "requalified"
 		}
-		a.current, a.everPQL, a.escalated, a.pqlSince = true, true, false, ev.OccurredAt
-		a.say(kind)
+		a.current, a.everPQL, a.escalated, a.near, a.pqlSince = true, true, false, false, ev.OccurredAt
+		f := a.say(kind)
+		if !a.stepped && a.barBefore > a.tier().threshold && a.rate() < a.barBefore {
+			f.Reason = "tier_changed"
+		}
 	}
 	if t := a.tier(); a.current && !a.escalated && t.escalateAt > 0 && a.rate() >= t.escalateAt {
 		a.escalated = true
 		a.say("escalated")
 	}
+	step := a.oneStepShort()
+	if step != "" && !a.near {
+		a.say("near_miss").Step = step
+	}
+	a.near = step != ""
+}
+
+func (a *account) mayQualify() bool {
+	return !a.current && !a.converted && !a.barred && !a.excluded()
+}
+
+// oneStepShort names the step that is missing, of several the one that has come furthest.
+func (a *account) oneStepShort() (step string) {
+	if !a.mayQualify() {
+		return ""
+	}
+	furthest, missing := -1.0, a.missing(a.record.Event.OccurredAt)
+	for _, m := range missing {
+		var weight, all float64
+		for _, s := range steps {
+			all += s.weight
+			if s.id == m.Step {
+				weight = s.weight
+			}
+		}
+		if a.rate()+weight/all >= a.tier().threshold-1e-9 && m.Progress > furthest {
+			step, furthest = m.Step, m.Progress
+		}
+	}
+	return step
+}
+
+// heldOut says whether an account is of the control group, a tenth of all.
+func heldOut(id string) bool {
+	return xxhash.Sum64String("oracle\x00"+id) < 1<<64/10
 }
 
 func (a *account) excluded() bool {
@@ -332,8 +403,9 @@ func (a *account) say(kind string) *Fact {
 		ID: factID(a.id, a.incarnation, a.ordinal), Type: kind, AccountID: a.id, Tier: t.name, Rate: a.rate(), Threshold: t.threshold,
 		EventID: ev.ID, EventName: ev.Name, UserID: ev.UserID, Position: a.record.Source, Late: a.late,
 		OccurredAt: ev.OccurredAt, SignedUpAt: a.signedUpAt, QualifiedAt: a.pqlSince, Current: a.current,
+		Excluded: a.excluded(), HoldOut: heldOut(a.id),
 	}
-	progress := kind == "signed_up" || kind == "step_done"
+	progress := kind == "signed_up" || kind == "active" || kind == "step_done"
 	switch {
 	case a.current || !progress: // a lead: with all the evidence
 		f.StepsDone, f.StepsMissing, f.SingleUser = slices.Clone(a.done), a.missing(ev.OccurredAt), a.singleUser()

@@ -34,7 +34,7 @@ type Fact struct {
 	ID           string
 	Type         string
 	AccountID    string
-	Step         string // of a step_done
+	Step         string // of a step_done or near_miss
 	Tier         string
 	Rate         float64
 	Threshold    float64
@@ -51,6 +51,8 @@ type Fact struct {
 	QualifiedAt  int64
 	Current      bool
 	SingleUser   bool
+	Excluded     bool
+	HoldOut      bool
 }
 
 // Done is a step done, and by what.
@@ -137,8 +139,10 @@ func (o *Oracle) Accounts(at int64) map[string]Summary {
 func (o *Oracle) Events() (facts []Fact) {
 	for _, f := range o.Facts {
 		switch f.Type {
-		case "qualified", "requalified", "escalated", "disqualified", "converted":
-			facts = append(facts, f)
+		case "qualified", "requalified", "escalated", "disqualified", "converted", "near_miss":
+			if !f.HoldOut {
+				facts = append(facts, f)
+			}
 		}
 	}
 	return facts

@@ -54,8 +54,8 @@ func TestOracleByHand(t *testing.T) {
 		got = append(got, f.EventID+" "+f.Type+" "+f.Step)
 	}
 	require.Equal(t, []string{
-		"2 signed_up ", "3 step_done first_project", "6 step_done heavy_week", "6 qualified ", "7 step_done saw_premium",
-		"7 disqualified ", "8 requalified ", "9 converted ",
+		"2 signed_up ", "3 active ", "3 step_done first_project", "3 near_miss heavy_week", "6 step_done heavy_week", "6 qualified ",
+		"7 step_done saw_premium", "7 excluded ", "7 disqualified ", "8 included ", "8 requalified ", "9 converted ",
 	}, got)
 	a := o.Accounts(0)["a"]
 	require.Equal(t, int64(1), a.Incarnation)

@@ -87,7 +87,7 @@ func TestTheSummaryCounts(t *testing.T) {
 	paid := lead("large", 3*day)
 	paid.Current, paid.Converted = false, true
 	other := account.View{Fact: account.Fact{Tier: "small"}, Converted: true}
-	excluded := account.View{Fact: account.Fact{Tier: "small"}, Excluded: true}
+	excluded := account.View{Fact: account.Fact{Tier: "small", Excluded: true}}
 	active := lead("large", 5*day)
 	active.ActiveUsers7d, active.AccountID = 4, "active"
 	s := summarize([]account.View{paid, lead("large", 2*day), lead("large", 9*day), active, other, excluded}, rules)
