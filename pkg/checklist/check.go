@@ -60,7 +60,7 @@ var consequences = []struct{ mistake, problem *regexp.Regexp }{
 	{regexp.MustCompile(`^signup$`), regexp.MustCompile(`^trial\.starts$`)},
 	{regexp.MustCompile(`^trial\b`), regexp.MustCompile(`^steps\[\d+\]\.(kind|day)$`)},
 	{regexp.MustCompile(`^playbooks(\[\d+\](\.name)?)?$`), regexp.MustCompile(`^tiers\[\d+\]\.playbook$`)},
-	{regexp.MustCompile(`^properties\b`), regexp.MustCompile(`\.(when|where|to|owner)$|^exclude|^properties$`)},
+	{regexp.MustCompile(`^properties\b`), regexp.MustCompile(`\.(when|where|to|owner)$|^exclude\b|^properties$`)},
 	{regexp.MustCompile(`^steps(\[\d+\](\.id)?)?$`), regexp.MustCompile(`^segments\b|\.refine\[|^steps\[\d+\]\.steps\[`)},
 }
 

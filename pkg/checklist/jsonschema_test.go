@@ -122,6 +122,12 @@ func asJSON(t *testing.T, text string) any {
 	t.Helper()
 	var read any
 	require.NoError(t, yaml.Unmarshal([]byte(text), &read))
+	return inJSON(t, read)
+}
+
+// inJSON turns what YAML was read into to what JSON is.
+func inJSON(t *testing.T, read any) any {
+	t.Helper()
 	b, err := json.Marshal(read)
 	require.NoError(t, err)
 	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(b))
