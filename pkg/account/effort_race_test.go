@@ -5,6 +5,6 @@ package account_test
 // What is looked at takes ten times as long with the race detector.
 const (
 	hostileEvents = 8_000
-	histories     = 40
+	histories     = 90
 	lives         = 12
 )
