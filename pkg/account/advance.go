@@ -46,7 +46,7 @@ func (t *turn) update(i int, role uint8) {
 		if size > 0 {
 			s.parts.remove(work, at, size)
 		}
-	} else if changed {
+	} else if changed && string(t.work) != string(set) { // some times and amounts are too close to tell apart
 		t.changed = true
 		t.keep(step.WorkKey, set, at, size)
 	}
