@@ -88,6 +88,16 @@ func (t *turn) reconsider() {
 	}
 }
 
+// reviewAll asks every judged step.
+func (t *turn) reviewAll() {
+	steps := t.engine.checklist.Steps()
+	for i := range steps {
+		if steps[i].Judged {
+			t.review(i)
+		}
+	}
+}
+
 // review asks a judged step whether it is done as its working set stands. Without one there is nothing to judge.
 func (t *turn) review(i int) {
 	s, step := t.state, &t.engine.checklist.Steps()[i]

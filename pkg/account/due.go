@@ -13,7 +13,7 @@ func (s *State) NextTimer() int64 {
 	if s.due == checklist.Never {
 		return 0
 	}
-	return max(s.due, 1)
+	return max(s.due, atOnce)
 }
 
 // Pass lets event time pass up to a moment, in ms since the Unix epoch, and does what was due on the way, in order: steps
@@ -28,16 +28,11 @@ func (f *Folder) Pass(s *State, at int64) (changed bool, facts []Fact) {
 		if due == atOnce {
 			t.at, t.watermark = at, at
 		}
-		t.judge = s.unjudged
-		if s.unjudged {
+		if t.judge = s.unjudged; t.judge {
+			s.unjudged = false
 			t.catchUp()
-		}
-		s.unjudged = false
-		steps := t.engine.checklist.Steps()
-		for i := range steps {
-			if steps[i].Judged {
-				t.review(i)
-			}
+		} else {
+			t.reviewAll()
 		}
 		ended := t.endTrial(nil)
 		t.conclude(nil, ended)

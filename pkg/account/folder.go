@@ -50,7 +50,7 @@ func (f *Folder) fold(s *State, l *checklist.Listener, ev *usage.Event, source S
 		return false, nil
 	}
 	t.state, t.ev, t.at, t.listener, t.source, t.pos = s, ev, ev.OccurredAt, l, source, pos
-	t.watermark, t.late, t.judge, t.loaded = watermark, ev.OccurredAt < watermark, s.unjudged, s.unjudged
+	t.watermark, t.late, t.judge = watermark, ev.OccurredAt < watermark, s.unjudged
 	s.unjudged = false
 	t.fold()
 	changed, facts = t.changed, t.facts

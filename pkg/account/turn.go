@@ -17,7 +17,6 @@ type turn struct {
 	watermark int64
 	late      bool
 	changed   bool
-	loaded    bool    // the state was loaded, and this is the first event since
 	judge     bool    // something that decides on qualification has changed
 	undone    bool    // a step was undone
 	finished  bool    // a step was done
@@ -41,7 +40,7 @@ func (t *turn) release() {
 		clear(t.values)
 		t.values = t.values[:0]
 	}
-	t.loaded, t.read, t.judge, t.undone, t.finished, t.moved = false, false, false, false, false, false
+	t.read, t.judge, t.undone, t.finished, t.moved = false, false, false, false, false
 	t.changed, t.late, t.barBefore = false, false, 0
 	t.input, t.moment = checklist.Input{}, checklist.Moment{}
 	t.state, t.ev, t.listener, t.source, t.pos, t.facts = nil, nil, nil, nil, Position{}, nil
@@ -50,7 +49,7 @@ func (t *turn) release() {
 // fold does what Apply says, once the event is known to be no repeated one.
 func (t *turn) fold() {
 	l := t.listener
-	if t.loaded {
+	if t.judge { // as of an account that was loaded, or is new
 		t.catchUp()
 	}
 	news := t.learn(l.Sources)
