@@ -16,9 +16,11 @@ type Input struct {
 	Sources []Source `mapstructure:"sources"`
 	// Where reading begins the very first time: earliest or latest. Later, work goes on where it was left.
 	Start Start `mapstructure:"start"`
-	// Partitions of the usage topic when it is created. All keyed topics have the same number, and it stays: growing
+	// Partitions of the usage topic, and of that of unresolved events, when they are created. All topics keyed by account have the same number, and it stays: growing
 	// it is a migration.
 	UsagePartitions int `mapstructure:"usage_partitions"`
+	// Events that name only a user, accounts that become one, erasures.
+	Identity Identity `mapstructure:"identity"`
 }
 
 // Mode is who reads the sources.
@@ -147,7 +149,7 @@ func (c *Config) ingestOnly() (paths []string) {
 			paths = append(paths, at+".fields.account_id")
 		}
 	}
-	return paths
+	return append(paths, c.needIdentity()...)
 }
 
 func (c *Config) validateInput(p *Problems) {
@@ -172,6 +174,7 @@ func (c *Config) validateInput(p *Problems) {
 	for i := range in.Sources {
 		in.Sources[i].validate(p, index("input.sources", i))
 	}
+	c.validateIdentity(p)
 }
 
 func (s *Source) validate(p *Problems, at string) {

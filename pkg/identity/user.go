@@ -1,3 +1,5 @@
+// Package identity knows who is who: which account an event belongs to that names only a user, and where to go on to from an
+// account that was merged into another. Pure: no Kafka, no clock; what it knows is what was folded into it.
 package identity
 
 import (
