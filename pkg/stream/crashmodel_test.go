@@ -193,16 +193,12 @@ func (m *model) takeOver() {
 	ctx := context.Background()
 	m.token, m.jobs = m.end, nil
 	m.end++ // the claim's commit record
-	r := &Runtime{o: Options{CacheStates: 1 << 20, CacheBytes: 1 << 30}}
 	if m.proc == nil || m.broken != cacheOutlivesTakeover {
 		m.proc = m.processor()
 	}
-	m.task = &task{r: r, proc: m.proc, wake: make(chan struct{}, 1), phase: running, dueAtOnce: 1 + m.random.IntN(4), checkpointAt: time.Unix(0, 0)}
-	m.task.table = newTable(m.task.proc, "in", 0, m.from)
+	m.task = modelTask(m.proc, "in", 0, m.from)
+	m.task.dueAtOnce = 1 + m.random.IntN(4)
 	m.task.table.disorder, m.task.table.maxValue = m.disorder(), modelLimit
-	m.task.table.deadLetter = func(r *kgo.Record, reject *Reject) (Output, error) {
-		return Output{Topic: "dead", Key: bytes.Clone(r.Key), Value: []byte(reject.Code)}, nil
-	}
 	if m.token == 0 {
 		m.task.table.evicted = &keySet{}
 	}
@@ -224,6 +220,18 @@ func (m *model) takeOver() {
 	if m.fetch < 0 {
 		m.fetch = len(m.input)
 	}
+}
+
+// modelTask is a task that runs, without brokers and mirror.
+func modelTask(proc Processor, topic string, partition int32, from checkpoint) *task {
+	r := &Runtime{o: Options{CacheStates: 1 << 20, CacheBytes: 1 << 30}, hurry: make(chan struct{}, 1)}
+	t := &task{r: r, proc: proc, wake: make(chan struct{}, 1), phase: running, dueAtOnce: 1, checkpointAt: time.Unix(0, 0)}
+	t.table = newTable(proc, topic, partition, from)
+	t.table.maxValue = defaultMaxRecord
+	t.table.deadLetter = func(r *kgo.Record, reject *Reject) (Output, error) {
+		return Output{Topic: "dead", Key: bytes.Clone(r.Key), Value: []byte(reject.Code)}, nil
+	}
+	return t
 }
 
 func (m *model) processor() Processor {

@@ -20,7 +20,7 @@ type cut struct {
 
 // wants says what a commit would be for: outputs to publish soon, or progress to record.
 func (t *table) wants() (emission, progress bool) {
-	return len(t.outputs) > 0, t.now != t.saved || t.renamed || len(t.dirty) > 0 || len(t.outputs) > 0
+	return len(t.outputs) > 0, t.now != t.saved || t.renamed || len(t.dirty) > 0 || len(t.outputs) > 0 || t.hasToTell(t.tellable())
 }
 
 // cut takes out what is to be committed. An emission holds the outputs and the states of the entities that made them,

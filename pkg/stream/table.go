@@ -65,7 +65,9 @@ type table struct {
 	saved checkpoint // the newest in the changelog, or on its way there
 
 	timers timerQueue
-	pruned int // how many there were when the queue was last rid of outdated ones
+	fired  int64 // nothing is due any more up to this watermark
+	late   int64 // records folded with an event time before the watermark
+	pruned int   // how many there were when the queue was last rid of outdated ones
 	turn   Turn
 }
 
@@ -143,10 +145,14 @@ func (t *table) fold(slot int, r *kgo.Record, route Route, reject *Reject, e *en
 		return t.park(r, reject)
 	case route.Ignore, route.Mark != nil:
 		return nil
-	case e == nil:
-		return t.run(r, nil, func(turn *Turn) error { return t.proc.Fold(slot, turn) })
-	case r.Offset < e.applied:
+	case e != nil && r.Offset < e.applied:
 		return nil
+	}
+	if route.EventTime != 0 && route.EventTime < t.watermark(t.now.eventTime) {
+		t.late++
+	}
+	if e == nil {
+		return t.run(r, nil, func(turn *Turn) error { return t.proc.Fold(slot, turn) })
 	}
 	fresh := e.state == nil
 	if fresh {
