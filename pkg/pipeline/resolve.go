@@ -238,13 +238,13 @@ func (s *resolve) letter(d *identity.Dropped, ev *usage.Event) (stream.Output, e
 }
 
 // why says why an event is held no longer, in words.
-func (s *resolve) why(w identity.Why) error {
+func (s *resolve) why(w identity.Why) string {
 	switch w {
 	case identity.TooMany:
-		return fmt.Errorf("at most %d events of one user are held (input.identity.hold_events)", s.Limits.Events)
+		return fmt.Sprintf("at most %d events of one user are held (input.identity.hold_events)", s.Limits.Events)
 	case identity.TooMuch:
-		return fmt.Errorf("the events of one user that are held take at most %d bytes", identity.MaxHeldBytes)
+		return fmt.Sprintf("the events of one user that are held take at most %d bytes", identity.MaxHeldBytes)
 	default:
-		return fmt.Errorf("it was held for %v (input.identity.hold)", time.Duration(s.Limits.Hold)*time.Millisecond)
+		return fmt.Sprintf("it was held for %v (input.identity.hold)", time.Duration(s.Limits.Hold)*time.Millisecond)
 	}
 }
