@@ -1,8 +1,6 @@
 package account
 
 import (
-	"errors"
-
 	"github.com/pqlstream/pqlstream/pkg/checklist"
 	"github.com/pqlstream/pqlstream/pkg/identity"
 	"github.com/pqlstream/pqlstream/pkg/usage"
