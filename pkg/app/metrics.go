@@ -1,6 +1,8 @@
 package app
 
 import (
+	"strconv"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/pqlstream/pqlstream/pkg/stream"
@@ -22,6 +24,7 @@ func newCounter(name, help string, value func(*stream.Stats) float64) counter {
 var counters = []counter{
 	newCounter("records_total", "Records folded, those that nothing listens to included.", func(s *stream.Stats) float64 { return float64(s.Records.Load()) }),
 	newCounter("rejected_total", "Records that became dead letters because they could not be decoded.", func(s *stream.Stats) float64 { return float64(s.Rejected.Load()) }),
+	newCounter("late_records_total", "Records folded whose event time lay before the watermark.", func(s *stream.Stats) float64 { return float64(s.Late.Load()) }),
 	newCounter("states_loaded_total", "States read from the store because they were not in memory.", func(s *stream.Stats) float64 { return float64(s.Loaded.Load()) }),
 	newCounter("emissions_total", "Transactions that published outputs and did not move the offset.", func(s *stream.Stats) float64 { return float64(s.Emissions.Load()) }),
 	newCounter("checkpoints_total", "Transactions that moved the offset.", func(s *stream.Stats) float64 { return float64(s.Checkpoints.Load()) }),
@@ -49,6 +52,14 @@ var gauges = []gauge{
 	newGauge("states_cached", "States in memory.", func(g *stream.Gauges) float64 { return float64(g.Cached) }),
 }
 
+// What there is one of for each partition: an owned one, or one of those that the owned ones are told of. So the series are as
+// many as partitions, not as pairs of them.
+var (
+	partitionLabels = []string{"stage", "topic", "partition"}
+	watermarkDesc   = prometheus.NewDesc("pqlstream_watermark_seconds", "Event time up to which no event is expected any more, of each owned partition, since the Unix epoch; none while nothing is known.", partitionLabels, nil)
+	heldBackDesc    = prometheus.NewDesc("pqlstream_partitions_held_back", "Owned partitions whose time is held back by this source partition, from which the least has been heard; only of stages that are told the time.", partitionLabels, nil)
+)
+
 var readyDesc = prometheus.NewDesc("pqlstream_ready", "1 when the process waits for nothing, otherwise 0; /readyz says what it waits for.", nil, nil)
 
 // Describe implements prometheus.Collector.
@@ -59,6 +70,8 @@ func (c *collector) Describe(out chan<- *prometheus.Desc) {
 	for _, n := range gauges {
 		out <- n.desc
 	}
+	out <- watermarkDesc
+	out <- heldBackDesc
 	out <- readyDesc
 }
 
@@ -72,10 +85,34 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 		for _, n := range gauges {
 			out <- prometheus.MustNewConstMetric(n.desc, prometheus.GaugeValue, n.value(&now), s.Stage())
 		}
+		collectTimes(out, s.Stage(), now.Times)
 	}
 	ready := 0.0
 	if len(c.app.ready.Waiting()) == 0 {
 		ready = 1
 	}
 	out <- prometheus.MustNewConstMetric(readyDesc, prometheus.GaugeValue, ready)
+}
+
+// collectTimes exports how far time has come, and what holds it back.
+func collectTimes(out chan<- prometheus.Metric, stage string, times []stream.Time) {
+	type source struct {
+		topic     string
+		partition int32
+	}
+	held := map[source]int{}
+	gauge := func(desc *prometheus.Desc, value float64, topic string, partition int32) {
+		out <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, stage, topic, strconv.Itoa(int(partition)))
+	}
+	for _, t := range times {
+		if t.Watermark > 0 {
+			gauge(watermarkDesc, float64(t.Watermark)/1000, t.Topic, t.Partition)
+		}
+		if t.HeldByTopic != "" {
+			held[source{t.HeldByTopic, t.HeldByPartition}]++
+		}
+	}
+	for s, n := range held {
+		gauge(heldBackDesc, float64(n), s.topic, s.partition)
+	}
 }

@@ -222,7 +222,7 @@ func (w *wiring) ingest() (stream.Options, error) {
 		return o, err
 	}
 	in := &pipeline.Ingest{
-		Inputs:          map[string]*codec.Input{},
+		Inputs:          map[string]pipeline.Input{},
 		Usage:           w.names.Usage,
 		Partitions:      w.partitions[w.names.Usage],
 		Started:         now(),
@@ -234,9 +234,11 @@ func (w *wiring) ingest() (stream.Options, error) {
 	}
 	for i := range c.Input.Sources {
 		s := &c.Input.Sources[i]
-		if in.Inputs[s.Topic], err = w.input(s); err != nil {
+		input, err := w.input(s)
+		if err != nil {
 			return o, err
 		}
+		in.Inputs[s.Topic] = pipeline.Input{Input: input, Event: s.Event, Keyed: s.Fields.Keyed()}
 		o.Inputs = append(o.Inputs, stream.Input{Topic: s.Topic, Changelog: c.IngestChangelog(s)})
 	}
 	for _, s := range o.Inputs {
@@ -262,7 +264,16 @@ func (w *wiring) input(s *config.Source) (*codec.Input, error) {
 	for _, e := range f.ExtraProperties {
 		fields[usage.PropertyField(e.Name)] = e.Path
 	}
-	mapping, err := usage.ParseMapping(fields)
+	var given []string
+	if s.Event != "" {
+		fields[usage.FieldEvent] = ""
+		given = append(given, usage.FieldEvent, usage.FieldOccurredAt)
+	}
+	if s.Fields.Keyed() {
+		fields[usage.FieldAccountID] = ""
+		given = append(given, usage.FieldAccountID)
+	}
+	mapping, err := usage.ParseMapping(fields, given...)
 	if err != nil {
 		return nil, fmt.Errorf("source %s: %w", s.Topic, err)
 	}

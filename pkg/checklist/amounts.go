@@ -108,15 +108,29 @@ func (w *window) add(set Work, bucket int32, n float64, enough func(sum float64)
 	if !isNew {
 		return set, true, holds
 	}
+	set, oldest := w.forgetAmounts(set)
+	return set, int64(bucket) >= oldest, holds
+}
+
+// forgetAmounts cuts off what forget would, and returns the oldest bucket that can stay.
+func (w *window) forgetAmounts(set Work) (kept Work, oldest int64) {
 	r := amountReader{set: set}
 	r.next()
-	oldest := r.bucket - int64(w.width-1) - int64(w.memory)
+	oldest = r.bucket - int64(w.width-1) - int64(w.memory)
 	for r.next() {
 		if r.bucket < oldest {
-			return set[:r.begin], int64(bucket) >= oldest, holds
+			return set[:r.begin], oldest
 		}
 	}
-	return set, true, holds
+	return set, oldest
+}
+
+// merge adds another set's amounts.
+func (w *window) merge(set *Work, other Work) {
+	for r := (amountReader{set: other}); r.next(); {
+		*set, _ = addAmount(*set, int32(r.bucket), r.sum)
+	}
+	*set, _ = w.forgetAmounts(*set)
 }
 
 // holdsAround says whether a window that holds a bucket has enough.

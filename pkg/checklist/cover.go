@@ -50,6 +50,14 @@ func (c cover) add(from, to int64) cover {
 	return slices.Replace(c, i, j, with...)
 }
 
+// union adds the times of another.
+func (c cover) union(other cover) cover {
+	for ; len(other) > 1; other = other[2:] {
+		c = c.add(other[0], other[1])
+	}
+	return c
+}
+
 // since leaves out the times before one, and the oldest stretches that are too many: those of a span that has been shorter.
 func (c cover) since(t int64) cover {
 	i := c.below(t + 1)

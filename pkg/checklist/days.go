@@ -139,6 +139,23 @@ func addToDay(days []dayCount, day int32) []dayCount {
 	return days
 }
 
+// mergeDays puts the buckets of two sets into the first.
+func mergeDays(set, other Work, counted bool) Work {
+	days, _ := appendDays(nil, set, counted)
+	others, _ := appendDays(nil, other, counted)
+	days = append(days, others...)
+	slices.SortFunc(days, func(a, b dayCount) int { return int(a.day) - int(b.day) })
+	merged := days[:0]
+	for _, d := range days {
+		if last := len(merged) - 1; last >= 0 && merged[last].day == d.day {
+			merged[last].n += min(d.n, math.MaxUint32-merged[last].n)
+		} else {
+			merged = append(merged, d)
+		}
+	}
+	return encodeDays(set[:0], merged, counted)
+}
+
 // holds says whether a window that reaches to or beyond the watermark holds enough, and from which watermark on none does.
 func (w *window) holds(set Work, counted bool, watermark int64, enough func(events uint64, active int) bool) (holds bool, end int64) {
 	now, r := int64(w.bucket(watermark)), dayReader{rest: set, counted: counted}

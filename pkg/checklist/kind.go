@@ -40,6 +40,10 @@ type rule interface {
 	update(w *Work, in *Input) (changed, done bool)
 	// valid says whether bytes are a working set of the rule: as its update leaves them.
 	valid(w Work) bool
+	// merge makes a working set what it would be if the events of another had been folded into it, too. Neither is empty, both
+	// are valid, and the other stays as it is. What is too much for a set it leaves out as update does; what an earlier update
+	// has left out of either can't come back.
+	merge(w *Work, other Work)
 	// count is what the step has counted, in its own unit, as far as it counts still at a moment: what has left its window
 	// by then, or decayed, does not. The working set is valid.
 	count(w Work, m *Moment) float64
@@ -57,6 +61,20 @@ type judged interface {
 	// comes: Never when it won't. It is a function of the working set and the moment alone, and the working set does not
 	// depend on the order in which events within the allowed disorder came.
 	judge(w Work, m *Moment) (done bool, next int64)
+}
+
+// held is a rule that tells from more than its count whether a working set holds enough.
+type held interface {
+	rule
+	// reached says whether it does, in anything that reaches to or beyond a moment: a window, or a day's score.
+	reached(w Work, m *Moment) bool
+}
+
+// personal is a rule that knows what a working set holds of a user.
+type personal interface {
+	rule
+	// forget takes that out. It is exact when nothing of the user is left.
+	forget(w *Work, user string) (changed, exact bool)
 }
 
 // traits are a rule's constants.

@@ -73,6 +73,32 @@ func (r *absentRule) update(w *Work, in *Input) (changed, done bool) {
 	return keep(w, s.append(out[:0])), false
 }
 
+// merge takes what is pending in both, without what one of the other's stretches makes vain.
+func (r *absentRule) merge(w *Work, other Work) {
+	var room, others absentRoom
+	s, _ := readAbsent(*w, &room)
+	o, ok := readAbsent(other, &others)
+	if !ok {
+		return
+	}
+	s.pending = slices.Compact(slices.Sorted(slices.Values(slices.Concat(s.pending, o.pending))))
+	s.newest, s.inVain = max(s.newest, o.newest), s.inVain.union(o.inVain)
+	s.pending = slices.DeleteFunc(s.pending, func(t int64) bool { return s.inVain.holds(t) || r.ended(s.inVain, t) })
+	since := s.newest - r.late
+	s.inVain, s.pending = s.inVain.since(since), remembered(s.pending, since)
+	*w = s.append((*w)[:0])
+}
+
+// ended says whether what must not come did so in time at the end of a stretch, which may have begun earlier than is known.
+func (r *absentRule) ended(inVain cover, after int64) bool {
+	for i := 1; i < len(inVain); i += 2 {
+		if after < inVain[i] && (r.live || after > inVain[i]-r.span) {
+			return true
+		}
+	}
+	return false
+}
+
 // came takes in that what must not come did.
 func (r *absentRule) came(s absentWork, at int64) (inVain cover, pending []int64) {
 	from := at - r.span + 1 // one at the very end of the time is none: the step may be done by then

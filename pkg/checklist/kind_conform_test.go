@@ -163,6 +163,7 @@ func bounded(t *testing.T, step *Step) {
 		}
 		require.LessOrEqual(t, workBound+len(w), max(step.rule.traits().bound, workBound))
 		require.True(t, step.Valid(w), "%q", w)
+		require.False(t, !step.Live && step.Reached(w, beforeAll), "%q was not done", w)
 	}
 }
 

@@ -44,6 +44,11 @@ func (r *countRule) valid(w Work) bool {
 	return len(w) == 0 || size == len(w) && v > 0 && v <= maxCount
 }
 
+func (r *countRule) merge(w *Work, other Work) {
+	both := min(r.count(*w, nil)+r.count(other, nil), maxCount)
+	*w = binary.AppendUvarint((*w)[:0], uint64(both))
+}
+
 func (r *countRule) count(w Work, _ *Moment) float64 {
 	v, _ := uvarint(w)
 	return float64(min(v, maxCount))
@@ -89,6 +94,20 @@ func (r *windowedCountRule) valid(w Work) bool {
 	return ok
 }
 
+func (r *windowedCountRule) merge(w *Work, other Work) {
+	*w = r.within.forget(mergeDays(*w, other, true), true)
+}
+
+// holds says whether a window that reaches to or beyond a moment has enough, and from which watermark on none does.
+func (r *windowedCountRule) holds(w Work, m *Moment) (holds bool, end int64) {
+	return r.within.holds(w, true, m.Watermark, func(events uint64, _ int) bool { return float64(events) >= r.target })
+}
+
+func (r *windowedCountRule) reached(w Work, m *Moment) bool {
+	holds, _ := r.holds(w, m)
+	return holds
+}
+
 func (r *windowedCountRule) count(w Work, m *Moment) float64 {
 	events, _ := r.within.latest(w, true, m)
 	return float64(events)
@@ -106,9 +125,7 @@ func (r *windowedCountRule) traits() traits {
 // liveCountRule keeps what windowedCountRule does, also while the step is done.
 type liveCountRule struct{ windowedCountRule }
 
-func (r *liveCountRule) judge(w Work, m *Moment) (done bool, next int64) {
-	return r.within.holds(w, true, m.Watermark, func(events uint64, _ int) bool { return float64(events) >= r.target })
-}
+func (r *liveCountRule) judge(w Work, m *Moment) (done bool, next int64) { return r.holds(w, m) }
 
 func (r *liveCountRule) traits() traits {
 	t := r.windowedCountRule.traits()

@@ -70,6 +70,25 @@ func (r *daysRule) valid(w Work) bool {
 	return ok
 }
 
+func (r *daysRule) merge(w *Work, other Work) {
+	if *w = mergeDays(*w, other, false); r.within != nil {
+		*w = r.within.forget(*w, false)
+	}
+}
+
+// holds says whether a window that reaches to or beyond a moment has enough days, and from which watermark on none does.
+func (r *daysRule) holds(w Work, m *Moment) (holds bool, end int64) {
+	return r.within.holds(w, false, m.Watermark, func(_ uint64, active int) bool { return float64(active) >= r.target })
+}
+
+func (r *daysRule) reached(w Work, m *Moment) bool {
+	if r.within == nil {
+		return r.count(w, m) >= r.target
+	}
+	holds, _ := r.holds(w, m)
+	return holds
+}
+
 func (r *daysRule) count(w Work, m *Moment) float64 {
 	if r.within != nil {
 		_, active := r.within.latest(w, false, m)
@@ -96,9 +115,7 @@ func (r *daysRule) traits() traits {
 // liveDaysRule keeps what daysRule does, also while the step is done.
 type liveDaysRule struct{ daysRule }
 
-func (r *liveDaysRule) judge(w Work, m *Moment) (done bool, next int64) {
-	return r.within.holds(w, false, m.Watermark, func(_ uint64, active int) bool { return float64(active) >= r.target })
-}
+func (r *liveDaysRule) judge(w Work, m *Moment) (done bool, next int64) { return r.holds(w, m) }
 
 func (r *liveDaysRule) traits() traits {
 	t := r.daysRule.traits()

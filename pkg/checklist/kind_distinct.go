@@ -98,6 +98,39 @@ func (r *distinctRule) valid(w Work) bool {
 	return true
 }
 
+func (r *distinctRule) merge(w *Work, other Work) {
+	a, b, out := *w, other, make(Work, 0, len(*w)+len(other))
+	for len(a) > 0 && len(b) > 0 {
+		one, two := a[:1+int(a[0])], b[:1+int(b[0])]
+		c := bytes.Compare(one[1:], two[1:])
+		if c <= 0 {
+			out, a = append(out, one...), a[len(one):]
+		}
+		if c > 0 {
+			out = append(out, two...)
+		}
+		if c >= 0 {
+			b = b[len(two):]
+		}
+	}
+	*w = append(append(out, a...), b...)
+}
+
+// forget is exact where the values are users.
+func (r *distinctRule) forget(w *Work, user string) (changed, exact bool) {
+	if r.of.property != "" {
+		return false, false
+	}
+	value := shortened(user)
+	for i, next := 0, 0; i < len(*w); i = next {
+		if next = i + 1 + int((*w)[i]); string((*w)[i+1:next]) == value {
+			*w = append((*w)[:i], (*w)[next:]...)
+			return true, true
+		}
+	}
+	return false, true
+}
+
 func (r *distinctRule) count(w Work, _ *Moment) (n float64) {
 	for ; len(w) > 0; n++ {
 		w = w[min(1+int(w[0]), len(w)):]
@@ -191,6 +224,40 @@ func (r *windowedDistinctRule) crowded(w Work, from, before int) (begins int, do
 	return 0, false
 }
 
+// holds says whether a window that reaches to or beyond a moment has enough values, and from which watermark on none does.
+func (r *windowedDistinctRule) holds(w Work, m *Moment) (holds bool, end int64) {
+	newest, _, ok := sightings(w).open()
+	// Such a window begins less than its width before.
+	before := newest - (int(r.within.bucket(m.Watermark)) - r.within.width)
+	if !ok || before <= 0 {
+		return false, Never
+	}
+	begins, holds := r.crowded(w, 0, before)
+	if !holds {
+		return false, Never
+	}
+	return true, r.within.ends(int32(newest - begins))
+}
+
+func (r *windowedDistinctRule) reached(w Work, m *Moment) bool {
+	holds, _ := r.holds(w, m)
+	return holds
+}
+
+func (r *windowedDistinctRule) merge(w *Work, other Work) {
+	(*sightings)(w).merge(sightings(other), r.span)
+	if r.most > 0 {
+		(*sightings)(w).keepNewest(r.most)
+	}
+}
+
+func (r *windowedDistinctRule) forget(w *Work, user string) (changed, exact bool) {
+	if r.of.property != "" {
+		return false, false
+	}
+	return (*sightings)(w).remove(shortened(user)), true
+}
+
 func (r *windowedDistinctRule) valid(w Work) bool { return sightings(w).valid() }
 
 func (r *windowedDistinctRule) count(w Work, m *Moment) (n float64) {
@@ -235,19 +302,7 @@ func newLiveDistinct(d distinctRule, within *window) *liveDistinctRule {
 	return &liveDistinctRule{r}
 }
 
-func (r *liveDistinctRule) judge(w Work, m *Moment) (done bool, next int64) {
-	newest, _, ok := sightings(w).open()
-	// A window that reaches to the watermark begins less than its width before.
-	before := newest - (int(r.within.bucket(m.Watermark)) - r.within.width)
-	if !ok || before <= 0 {
-		return false, Never
-	}
-	begins, done := r.crowded(w, 0, before)
-	if !done {
-		return false, Never
-	}
-	return true, r.within.ends(int32(newest - begins))
-}
+func (r *liveDistinctRule) judge(w Work, m *Moment) (done bool, next int64) { return r.holds(w, m) }
 
 func (r *liveDistinctRule) traits() traits {
 	t := r.windowedDistinctRule.traits()

@@ -17,6 +17,8 @@ func (r *eventRule) update(*Work, *Input) (changed, done bool) { return true, tr
 
 func (r *eventRule) valid(w Work) bool { return len(w) == 0 }
 
+func (r *eventRule) merge(*Work, Work) {}
+
 func (r *eventRule) count(Work, *Moment) float64 { return 0 }
 
 func (r *eventRule) appendNeed(b []byte, _ float64) []byte { return append(b, r.missing...) }

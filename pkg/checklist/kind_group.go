@@ -105,6 +105,8 @@ func (r *groupRule) update(*Work, *Input) (changed, done bool) { return false, f
 
 func (r *groupRule) valid(w Work) bool { return len(w) == 0 }
 
+func (r *groupRule) merge(*Work, Work) {}
+
 func (r *groupRule) count(Work, *Moment) float64 { return 0 }
 
 func (r *groupRule) appendNeed(b []byte, have float64) []byte {

@@ -37,6 +37,29 @@ func (r *addedRule) valid(w Work) bool {
 	return validAmounts(w) && (r.within != nil || len(w) == 0 || len(w) == 1+8 && w[0] == 0)
 }
 
+func (r *addedRule) merge(w *Work, other Work) {
+	if r.within == nil {
+		*w, _ = addAmount(*w, 0, all(other))
+		return
+	}
+	r.within.merge(w, other)
+}
+
+// holds says whether there is enough, in a window that reaches to or beyond a moment, and from which watermark on there is not.
+func (r *addedRule) holds(w Work, m *Moment) (holds bool, end int64) {
+	per := r.to.per(m.Account)
+	enough := func(sum float64) bool { return r.reaches(sum * per) }
+	if r.within == nil {
+		return enough(all(w)), Never
+	}
+	return r.within.sumsHold(w, m.Watermark, enough)
+}
+
+func (r *addedRule) reached(w Work, m *Moment) bool {
+	holds, _ := r.holds(w, m)
+	return holds
+}
+
 func (r *addedRule) count(w Work, m *Moment) float64 {
 	if r.within == nil {
 		return min(all(w)*r.to.per(m.Account), math.MaxFloat64)
@@ -59,13 +82,7 @@ type judgedAddedRule struct{ addedRule }
 func (r *judgedAddedRule) update(w *Work, in *Input) (changed, done bool) { return r.add(w, in, nil) }
 
 func (r *judgedAddedRule) judge(w Work, m *Moment) (done bool, next int64) {
-	per := r.to.per(m.Account)
-	enough := func(sum float64) bool { return r.reaches(sum * per) }
-	if r.within == nil {
-		return enough(all(w)), Never
-	}
-	done, next = r.within.sumsHold(w, m.Watermark, enough)
-	if !r.live {
+	if done, next = r.holds(w, m); !r.live {
 		next = Never
 	}
 	return done, next

@@ -1,6 +1,7 @@
 package checklist
 
 import (
+	"cmp"
 	"encoding/binary"
 	"math"
 	"slices"
@@ -150,6 +151,14 @@ func (r *levelRule) valid(w Work) bool {
 	var room [maxLevels]level
 	_, rest, ok := appendLevels(room[:0], w, r.keeps)
 	return ok && len(rest) == 0 && (len(w) == 0 || w[0] > 0)
+}
+
+func (r *levelRule) merge(w *Work, other Work) {
+	levels, _, _ := appendLevels(nil, *w, r.keeps)
+	levels, _, _ = appendLevels(levels, other, r.keeps)
+	slices.SortFunc(levels, func(a, b level) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(b.value, a.value)) })
+	levels = slices.CompactFunc(levels, func(a, b level) bool { return a.at == b.at })
+	*w = encodeLevels((*w)[:0], levels[max(0, len(levels)-r.keeps):])
 }
 
 func (r *levelRule) count(w Work, m *Moment) float64 {

@@ -171,6 +171,14 @@ func (r *scoreRule) valid(w Work) bool {
 	return some
 }
 
+func (r *scoreRule) merge(w *Work, other Work) {
+	for at := 0; at < min(len(*w), len(other)); at += 8 {
+		appendDouble((*w)[at:at], plus(double((*w)[at:]), double(other[at:])))
+	}
+}
+
+func (r *scoreRule) reached(w Work, m *Moment) bool { return r.reaches(r.count(w, m)) }
+
 func (r *scoreRule) count(w Work, _ *Moment) (score float64) {
 	for g := 0; len(w) >= 8 && g < len(r.caps); g++ {
 		score = plus(score, min(double(w), r.caps[g]))

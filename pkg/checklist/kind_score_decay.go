@@ -115,6 +115,32 @@ func (r *decayingScoreRule) update(w *Work, in *Input) (changed, done bool) {
 	return true, r.lastDay(&s, max(at, 0)) >= 0
 }
 
+func (r *decayingScoreRule) merge(w *Work, other Work) {
+	var s, o scored
+	if !r.read(&s, *w) || !r.read(&o, other) {
+		return
+	}
+	newest := max(s.newest, o.newest)
+	r.advance(&s, newest-s.newest)
+	r.advance(&o, newest-o.newest)
+	for g := range r.caps {
+		for i, points := range &o.groups[g] {
+			s.groups[g][i] = plus(s.groups[g][i], points)
+		}
+	}
+	*w = r.encode((*w)[:0], &s)
+}
+
+func (r *decayingScoreRule) reached(w Work, m *Moment) bool {
+	var s scored
+	if !r.read(&s, w) {
+		return false
+	}
+	days := int(r.calendar.day(m.Watermark)) - s.newest
+	r.advance(&s, max(days, 0))
+	return r.lastDay(&s, max(min(days, 0)+scoredDays, 0)) >= 0
+}
+
 // advance makes a later day the newest.
 func (r *decayingScoreRule) advance(s *scored, days int) {
 	for g := range r.caps {

@@ -2,6 +2,7 @@ package checklist
 
 import (
 	"encoding/binary"
+	"slices"
 )
 
 var sequenceKind = Kind{
@@ -71,6 +72,50 @@ func (r *sequenceRule) update(w *Work, in *Input) (changed, done bool) {
 	s.opens, s.closes = s.opens.since(s.newest-r.late), s.closes.since(s.newest-r.late)
 	var out [sequenceMost]byte
 	return keep(w, s.append(out[:0])) || done, done
+}
+
+// merge takes the stretches of both together. If some first of one and some then of the other complete the step, the set is
+// only what says so.
+func (r *sequenceRule) merge(w *Work, other Work) {
+	var room, others sequenceRoom
+	s, _ := readSequence(*w, &room)
+	o, ok := readSequence(other, &others)
+	if !ok {
+		return
+	}
+	done := s.met() || o.met()
+	s.newest, s.opens, s.closes = max(s.newest, o.newest), s.opens.union(o.opens), s.closes.union(o.closes)
+	if done || r.meets(&s) {
+		s.opens, s.closes = cover{s.newest, s.newest + 1}, nil
+	}
+	s.opens, s.closes = s.opens.since(s.newest-r.late), s.closes.since(s.newest-r.late)
+	*w = s.append((*w)[:0])
+}
+
+// meets says whether some then has followed some first in time. Of a stretch it knows the last event only, which is enough: if
+// the last first is earlier than the last then, it lies behind where closes began for the sake of the then that followed;
+// otherwise the last then lies behind where opens began. That is so for stretches of the rule's length.
+func (r *sequenceRule) meets(s *sequenceWork) bool {
+	for i := 1; i < len(s.closes); i += 2 {
+		if s.opens.holds(s.closes[i]) {
+			return true
+		}
+	}
+	for i := 1; i < len(s.opens); i += 2 {
+		if lastFirst := s.opens[i] - 1 - r.within; s.closes.holds(lastFirst) {
+			return true
+		}
+	}
+	return false
+}
+
+// met says whether merging has completed the step: no update leaves a stretch that begins with the newest event and is so short.
+func (s *sequenceWork) met() bool { return slices.Equal(s.opens, cover{s.newest, s.newest + 1}) }
+
+func (r *sequenceRule) reached(w Work, _ *Moment) bool {
+	var room sequenceRoom
+	s, ok := readSequence(w, &room)
+	return ok && s.met()
 }
 
 // sequenceMost is the most bytes of a working set. Stretches of opens are at least within long and end at most that much

@@ -62,6 +62,12 @@ func (r *sumRule) valid(w Work) bool {
 	return len(w) == 0 || len(w) == 8 && sum > 0 && sum <= math.MaxFloat64
 }
 
+func (r *sumRule) merge(w *Work, other Work) {
+	*w = appendDouble((*w)[:0], plus(r.count(*w, nil), r.count(other, nil)))
+}
+
+func (r *sumRule) reached(w Work, m *Moment) bool { return r.enough(r.count(w, m)) }
+
 func (r *sumRule) count(w Work, _ *Moment) float64 {
 	if len(w) != 8 {
 		return 0
@@ -101,6 +107,13 @@ func (r *windowedSumRule) update(w *Work, in *Input) (changed, done bool) {
 }
 
 func (r *windowedSumRule) valid(w Work) bool { return validAmounts(w) }
+
+func (r *windowedSumRule) merge(w *Work, other Work) { r.within.merge(w, other) }
+
+func (r *windowedSumRule) reached(w Work, m *Moment) bool {
+	holds, _ := r.within.sumsHold(w, m.Watermark, r.enough)
+	return holds
+}
 
 func (r *windowedSumRule) count(w Work, m *Moment) float64 { return r.within.latestSum(w, m) }
 

@@ -130,6 +130,21 @@ func (r *trialRule) update(w *Work, in *Input) (changed, done bool) {
 	return true, false
 }
 
+func (r *trialRule) merge(w *Work, other Work) {
+	s, _ := readTrial(*w)
+	o, _ := readTrial(other)
+	if o.begun && !(s.begun && s.beganAt <= o.beganAt) {
+		s.begun, s.beganAt = true, o.beganAt
+	}
+	if o.ended && !(s.ended && s.endedAt >= o.endedAt) {
+		s.ended, s.endedAt = true, o.endedAt
+	}
+	*w = s.append((*w)[:0])
+}
+
+// forget has nothing to do: the times are the account's.
+func (r *trialRule) forget(*Work, string) (changed, exact bool) { return false, true }
+
 func (s *trialWork) append(w Work) Work {
 	w = append(w, 0)
 	if s.begun {

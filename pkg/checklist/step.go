@@ -76,8 +76,14 @@ func (s *Step) Count(w Work, m *Moment, done bool) float64 {
 	return s.rule.count(w, m)
 }
 
-// Reached says whether a working set holds as much as the step asks for, as of a moment.
-func (s *Step) Reached(w Work, m *Moment) bool { return s.rule.count(w, m) >= s.target }
+// Reached says whether a working set holds as much as the step asks for, in any window, or on any day of a score, that
+// reaches to or beyond a moment; a moment before all events leaves nothing out. What takes time, or stays for a time, says Judge.
+func (s *Step) Reached(w Work, m *Moment) bool {
+	if r, is := s.rule.(held); is {
+		return r.reached(w, m)
+	}
+	return s.rule.count(w, m) >= s.target
+}
 
 // Oversized says whether a working set is larger than the step's can be, as one of a definition that asked for more.
 func (s *Step) Oversized(w Work) bool { return workBound+len(w) > max(s.traits.bound, workBound) }

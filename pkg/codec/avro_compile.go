@@ -3,6 +3,7 @@ package codec
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/twmb/avro"
@@ -296,7 +297,7 @@ func (c *compiler) propertiesUnion(n scoped, path string) (program, *usage.Error
 func (c *compiler) checkRequired() *usage.Error {
 	for _, f := range []field{fieldAccountID, fieldEvent, fieldOccurredAt} {
 		t := target{field: f}
-		if !c.found[t] {
+		if !c.found[t] && !slices.Contains(c.plan.given, fieldNames[f]) {
 			return c.unmappable(fieldNames[f], fmt.Errorf("%s has no field %s", c.name, c.plan.paths[t]))
 		}
 	}

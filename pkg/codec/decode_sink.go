@@ -81,10 +81,11 @@ type plan struct {
 	root    *want
 	paths   map[target]usage.Path
 	singles []string // keys of the properties mapped one by one
+	given   []string // required fields that a record may lack
 }
 
 func newPlan(m usage.Mapping) *plan {
-	p := &plan{root: &want{}, paths: map[target]usage.Path{}}
+	p := &plan{root: &want{}, paths: map[target]usage.Path{}, given: m.Given}
 	p.add(m.EventID, target{field: fieldEventID})
 	p.add(m.AccountID, target{field: fieldAccountID})
 	p.add(m.UserID, target{field: fieldUserID})

@@ -13,7 +13,8 @@ import (
 
 // Config is everything that a process can be told.
 type Config struct {
-	// Which stages this process runs: ingest, activation or both. Other processes of the deployment may run others.
+	// Which stages this process runs, of ingest, resolve and activation. Other processes of the deployment may run others.
+	// resolve is for input.identity.users_without_account.
 	Stages []Stage `mapstructure:"stages"`
 	// What the names of all topics, groups and keys of the deployment begin with. Two deployments on one cluster
 	// need two prefixes.
@@ -48,6 +49,7 @@ type Stage string
 // The stages.
 const (
 	Ingest     Stage = "ingest"     // source topics of any key to pql.usage, keyed by account
+	Resolve    Stage = "resolve"    // events that name only a user to their accounts
 	Activation Stage = "activation" // events keyed by account to PQL events
 )
 
@@ -64,7 +66,10 @@ func Default() *Config {
 			FetchMaxWait:   250 * time.Millisecond,
 		},
 		Redis: Redis{Buckets: 64},
-		Input: Input{Mode: ModeAuto, Start: Earliest, UsagePartitions: 8},
+		Input: Input{
+			Mode: ModeAuto, Start: Earliest, UsagePartitions: 8,
+			Identity: Identity{UsersWithoutAccount: RejectUsers, Hold: 72 * time.Hour, HoldEvents: 100},
+		},
 		Output: Output{
 			Format:      Avro,
 			Escalations: true,
@@ -89,6 +94,9 @@ func Default() *Config {
 // Runs says whether the process runs a stage.
 func (c *Config) Runs(s Stage) bool { return slices.Contains(c.Stages, s) }
 
+// KeepsStates says whether the process runs a stage that keeps states, and so needs Redis.
+func (c *Config) KeepsStates() bool { return c.Runs(Resolve) || c.Runs(Activation) }
+
 // Validate returns everything that is wrong with the settings as Problems, nil when nothing is. It changes nothing and
 // looks at nothing but the settings.
 func (c *Config) Validate() error {
@@ -108,7 +116,7 @@ func (c *Config) validate(p *Problems) {
 		p.add("checklist", "the activation stage needs a checklist; name its file")
 	}
 	c.Kafka.validate(p, "kafka")
-	c.Redis.validate(p, "redis", c.Runs(Activation))
+	c.Redis.validate(p, "redis", c.KeepsStates())
 	c.validateRegistry(p)
 	c.validateInput(p)
 	c.validateTopicNames(p)
@@ -121,12 +129,12 @@ func (c *Config) validate(p *Problems) {
 
 func (c *Config) validateStages(p *Problems) {
 	if len(c.Stages) == 0 {
-		p.add("stages", "none given; choose from ingest, activation")
+		p.add("stages", "none given; choose from ingest, resolve, activation")
 	}
 	seen := map[Stage]bool{}
 	for i, s := range c.Stages {
 		at := index("stages", i)
-		oneOf(p, at, s, Ingest, Activation)
+		oneOf(p, at, s, Ingest, Resolve, Activation)
 		if seen[s] {
 			p.add(at, "%s is listed twice", s)
 		}

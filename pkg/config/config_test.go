@@ -98,6 +98,7 @@ log: {level: debug, format: json}
 	assert.Equal(t, Topics{
 		Usage: "leads.usage", Events: "leads.out", Current: "leads.current", Lifecycle: "leads.lifecycle",
 		DeadLetters: "leads.dead-letters", ActivationChangelog: "leads.activation.changelog",
+		Unresolved: "leads.unresolved", ResolveChangelog: "leads.resolve.changelog",
 	}, c.TopicNames())
 	assert.Equal(t, "leads.ingest.usage.changelog", c.IngestChangelog(&c.Input.Sources[0]))
 	assert.Equal(t, "leads.clicks", c.IngestChangelog(&c.Input.Sources[1]))

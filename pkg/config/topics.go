@@ -6,6 +6,8 @@ import "fmt"
 type Topics struct {
 	// Usage events keyed by account, what ingest writes and activation reads; empty: `<prefix>.usage`.
 	Usage string `mapstructure:"usage"`
+	// Events that name only a user, and what is told of users' accounts, which resolve reads; empty: `<prefix>.unresolved`.
+	Unresolved string `mapstructure:"unresolved"`
 	// PQL events: qualified, requalified, escalated, disqualified, converted; empty: `<prefix>.events`.
 	Events string `mapstructure:"events"`
 	// One row for each account that is a PQL now; empty: `<prefix>.current`.
@@ -17,12 +19,16 @@ type Topics struct {
 	// The states of accounts; empty: `<prefix>.activation.changelog`. The changelogs of ingest are set with their
 	// sources.
 	ActivationChangelog string `mapstructure:"activation_changelog"`
+	// What is known of users; empty: `<prefix>.resolve.changelog`.
+	ResolveChangelog string `mapstructure:"resolve_changelog"`
 }
 
 // Groups names the consumer groups of the deployment. What is empty gets its default from the prefix.
 type Groups struct {
 	// The group of the ingest stage; empty: `<prefix>.ingest`.
 	Ingest string `mapstructure:"ingest"`
+	// The group of the resolve stage; empty: `<prefix>.resolve`.
+	Resolve string `mapstructure:"resolve"`
 	// The group of the activation stage; empty: `<prefix>.activation`.
 	Activation string `mapstructure:"activation"`
 }
@@ -31,11 +37,13 @@ type Groups struct {
 func (c *Config) TopicNames() Topics {
 	t := c.Topics
 	orDefault(&t.Usage, c.Prefix+".usage")
+	orDefault(&t.Unresolved, c.Prefix+".unresolved")
 	orDefault(&t.Events, c.Prefix+".events")
 	orDefault(&t.Current, c.Prefix+".current")
 	orDefault(&t.Lifecycle, c.Prefix+".lifecycle")
 	orDefault(&t.DeadLetters, c.Prefix+".dead-letters")
 	orDefault(&t.ActivationChangelog, c.Prefix+".activation.changelog")
+	orDefault(&t.ResolveChangelog, c.Prefix+".resolve.changelog")
 	return t
 }
 
@@ -57,10 +65,7 @@ func (c *Config) ActivationInput() string {
 
 // Group returns the name of a stage's consumer group.
 func (c *Config) Group(s Stage) string {
-	name := c.Groups.Activation
-	if s == Ingest {
-		name = c.Groups.Ingest
-	}
+	name := map[Stage]string{Ingest: c.Groups.Ingest, Resolve: c.Groups.Resolve, Activation: c.Groups.Activation}[s]
 	orDefault(&name, c.Prefix+"."+string(s))
 	return name
 }
@@ -88,6 +93,8 @@ func (c *Config) validateTopicNames(p *Problems) {
 		{"topics.lifecycle", set.Lifecycle, names.Lifecycle},
 		{"topics.dead_letters", set.DeadLetters, names.DeadLetters},
 		{"topics.activation_changelog", set.ActivationChangelog, names.ActivationChangelog},
+		{"topics.unresolved", set.Unresolved, names.Unresolved},
+		{"topics.resolve_changelog", set.ResolveChangelog, names.ResolveChangelog},
 	} {
 		if own.set != "" { // a default is as good as the prefix, which is checked by itself
 			p.topicName(own.path, own.set)
@@ -118,10 +125,12 @@ func (c *Config) validateIngestChangelogs(p *Problems, claim func(path, name str
 }
 
 func (c *Config) validateGroups(p *Problems) {
-	if ingest, activation := c.Group(Ingest), c.Group(Activation); ingest == activation {
-		p.add("groups.ingest", "%q is the name of groups.activation already", ingest)
-	}
-	for _, s := range []Stage{Ingest, Activation} {
+	usedBy := map[string]Stage{}
+	for _, s := range []Stage{Activation, Ingest, Resolve} {
+		if first, used := usedBy[c.Group(s)]; used {
+			p.add(fmt.Sprintf("groups.%s", s), "%q is the name of groups.%s already", c.Group(s), first)
+		}
+		usedBy[c.Group(s)] = s
 		if n := len(c.Group(s)); n > maxTopicName {
 			p.add(fmt.Sprintf("groups.%s", s), "%d bytes, at most %d are possible", n, maxTopicName)
 		}

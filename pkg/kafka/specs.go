@@ -22,8 +22,12 @@ const TombstoneRetention = 7 * 24 * time.Hour
 
 const day = 24 * time.Hour
 
-// Specs lists the deployment's own topics. The partition counts are those of the source topics and, once it exists, of
-// the usage topic and that of dead letters.
+// UnresolvedRetention is for how long events that name only a user can be read again: as long something is kept of a user
+// about whom all else was erased.
+const UnresolvedRetention = 30 * day
+
+// Specs lists the deployment's own topics. The partition counts are those of the source topics and, once they exist, of
+// the usage topic, that of unresolved events and that of dead letters.
 func Specs(c *config.Config, partitions map[string]int32) []Spec {
 	names := c.TopicNames()
 	input := c.ActivationInput()
@@ -38,6 +42,13 @@ func Specs(c *config.Config, partitions map[string]int32) []Spec {
 			specs = append(specs, Spec{c.IngestChangelog(s), partitions[s.Topic], s.Topic, changelog()})
 		}
 		specs = append(specs, Spec{Name: names.Usage, Partitions: count, Configs: retained(30 * day)})
+	}
+	if c.ResolvesUsers() {
+		users := cmp.Or(partitions[names.Unresolved], int32(c.Input.UsagePartitions))
+		specs = append(specs,
+			Spec{Name: names.Unresolved, Partitions: users, Configs: retained(UnresolvedRetention)},
+			Spec{names.ResolveChangelog, users, names.Unresolved, changelog()},
+		)
 	}
 	specs = append(specs,
 		Spec{names.ActivationChangelog, count, input, changelog()},

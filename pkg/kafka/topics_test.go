@@ -78,6 +78,19 @@ func TestSpecsOfADeploymentWithIngest(t *testing.T) {
 	assert.EqualValues(t, 4, Specs(c, sources)[3].Partitions, "a usage topic that exists decides, not the setting")
 }
 
+func TestSpecsOfADeploymentThatResolvesUsers(t *testing.T) {
+	c := settings(both, "clicks")
+	c.Input.Identity.UsersWithoutAccount = config.ResolveUsers
+	assert.Equal(t, []string{
+		"pql.ingest.clicks.changelog 2 compact  clicks",
+		"pql.usage 4 delete 2592000000 ",
+		"pql.unresolved 8 delete 2592000000 ",
+		"pql.resolve.changelog 8 compact  pql.unresolved",
+		"pql.activation.changelog 4 compact  pql.usage",
+	}, lines(Specs(c, map[string]int32{"clicks": 2, "pql.usage": 4}))[:5])
+	assert.EqualValues(t, 3, Specs(c, map[string]int32{"clicks": 2, "pql.unresolved": 3})[3].Partitions)
+}
+
 func TestCreatedTopicsPassTheCheck(t *testing.T) {
 	for name, stages := range map[string][]config.Stage{"direct": direct, "ingest": both} {
 		t.Run(name, func(t *testing.T) {

@@ -89,4 +89,8 @@ type Mirror interface {
 type Reader interface {
 	// Get returns the value of a key, nil when there is none. ErrMismatch: not ready, being rebuilt. ErrForeign.
 	Get(ctx context.Context, p Partition, key string) ([]byte, error)
+	// Each calls visit with all entries of a mirror, some at a time and without their timers, until it returns an error.
+	// One that changes meanwhile comes as it was at some moment, maybe more than once; one that is there all the time is
+	// never left out. It reads everything: it is not for what is to answer fast. ErrMismatch, ErrForeign.
+	Each(ctx context.Context, p Partition, visit func([]Entry) error) error
 }

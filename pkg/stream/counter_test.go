@@ -21,6 +21,8 @@ import (
 //	pad      makes the state larger by the record's size
 //	timer    sets a timer 100 ms on  unowned  publishes without an entity
 //	ignore   does nothing but move the time
+//	stub     makes the state one that goes when its timer fires, 50 ms on; one of an odd count says so
+//	erase    makes the state go at once
 type counter struct {
 	every int
 	limit int64             // bytes that a state may take; 0: the runtime's default
@@ -39,11 +41,17 @@ type count struct {
 	due         int64
 	digest      int64 // of the watermarks seen
 	padding     int64
+	stub        int64 // 1: it goes when its timer fires
+	told        int64 // the count that a gatherer has told
+}
+
+func (c *count) fields() []*int64 {
+	return []*int64{&c.incarnation, &c.n, &c.due, &c.digest, &c.padding, &c.stub, &c.told}
 }
 
 func (c *count) AppendBinary(b []byte) ([]byte, error) {
-	for _, v := range []int64{c.incarnation, c.n, c.due, c.digest, c.padding} {
-		b = binary.AppendVarint(b, v)
+	for _, v := range c.fields() {
+		b = binary.AppendVarint(b, *v)
 	}
 	return append(b, make([]byte, c.padding)...), nil
 }
@@ -58,7 +66,7 @@ func (c *counter) NewState(_ string, incarnation int64) State {
 
 func (c *counter) LoadState(_ string, value []byte) (State, error) {
 	var s count
-	for _, v := range []*int64{&s.incarnation, &s.n, &s.due, &s.digest, &s.padding} {
+	for _, v := range s.fields() {
 		x, n := binary.Varint(value)
 		if n <= 0 {
 			return nil, errors.New("short state")
@@ -111,6 +119,8 @@ func (c *counter) Fold(i int, t *Turn) error {
 		return &Reject{Code: "refused", Err: errors.New("as told")}
 	case "timer":
 		s.due = in.time + 100
+	case "stub":
+		s.due, s.stub = in.time+50, 1
 	case "big":
 		s.padding = 2 * cmp.Or(c.limit, defaultMaxRecord)
 	case "pad":
@@ -119,6 +129,9 @@ func (c *counter) Fold(i int, t *Turn) error {
 	s.n++
 	s.digest = digestOf(s.digest, t.Watermark)
 	t.Changed()
+	if in.command == "erase" {
+		t.Delete()
+	}
 	if s.n%int64(c.every) == 0 {
 		t.Emit(Output{Topic: "out", Partition: t.Partition, Key: bytes.Clone(t.Record.Key), Value: fmt.Appendf(nil, "n=%d incarnation=%d digest=%d", s.n, s.incarnation, s.digest)})
 	}
@@ -129,8 +142,46 @@ func (c *counter) Fire(t *Turn, due int64) error {
 	s := t.State.(*count)
 	s.due = 0
 	t.Changed()
+	if s.stub == 1 {
+		t.Delete()
+		if s.n%2 == 0 {
+			return nil
+		}
+	}
 	t.Emit(Output{Topic: "out", Partition: t.Partition, Key: []byte("timer"), Value: fmt.Appendf(nil, "due=%d n=%d incarnation=%d digest=%d", due, s.n, s.incarnation, s.digest)})
 	return nil
 }
 
 func digestOf(digest, watermark int64) int64 { return (digest*31 + watermark) % 1_000_000_007 }
+
+// gatherer is a counter that also tells, once a checkpoint, how many records each key has had since the last one.
+type gatherer struct {
+	counter
+	folds  map[string]int64
+	states map[string]*count // of those that have one
+}
+
+func newGatherer() *gatherer {
+	return &gatherer{counter: counter{every: 3, limit: modelLimit}, folds: map[string]int64{}, states: map[string]*count{}}
+}
+
+func (g *gatherer) Fold(i int, t *Turn) error {
+	err := g.counter.Fold(i, t)
+	if err != nil || t.State == nil {
+		return err
+	}
+	key := string(t.Record.Key)
+	g.folds[key]++
+	g.states[key] = t.State.(*count)
+	return nil
+}
+
+// Flush also notes in the states what it has told; where one has gone, that goes nowhere.
+func (g *gatherer) Flush(_ int64, emit func(Output)) {
+	for key, n := range g.folds {
+		emit(Output{Topic: "told", Key: []byte(key), Value: strconv.AppendInt(nil, n, 10)})
+		g.states[key].told = g.states[key].n
+	}
+	clear(g.folds)
+	clear(g.states)
+}

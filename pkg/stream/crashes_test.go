@@ -27,6 +27,10 @@ func TestCrashModelNoticesBrokenRules(t *testing.T) {
 		unconfirmedTakenForAborted: "unconfirmed taken for aborted",
 		uncommittedEvicted:         "uncommitted states evicted",
 		takeoverWithoutDelta:       "takeover without the delta",
+		tombstoneInEmission:        "tombstone in an emission",
+		staleMirrorKept:            "mirror that misses cleaned tombstones",
+		gatheredBesideEmissions:    "gathered beside emissions",
+		cacheOutlivesTakeover:      "a cache that outlives a takeover",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -27,6 +30,10 @@ const (
 	unconfirmedTakenForAborted        // after a commit of unknown outcome the cache is rolled back and used
 	uncommittedEvicted                // the cache drops what is not in the mirror yet
 	takeoverWithoutDelta              // the mirror is used as it stands
+	tombstoneInEmission               // an emission takes a tombstone along
+	staleMirrorKept                   // the mirror is brought forward by a delta that misses cleaned tombstones
+	gatheredBesideEmissions           // a processor that gathers has emissions as well
+	cacheOutlivesTakeover             // a takeover goes on with the processor that there was
 )
 
 // model is one partition's life without brokers: a real task with its table, cache and mirror, a log of input records,
@@ -42,6 +49,9 @@ type model struct {
 	from    checkpoint // of its newest commit record
 	out     []string   // committed outputs
 	dead    []string
+	told    map[string]int64 // what a gatherer has published, by key
+	gathers bool             // the processor is a gatherer
+	proc    Processor
 	fetch   int // index of the next input record
 	tick    tick
 	ticked  bool // a commit that is confirmed holds what the tick did
@@ -62,7 +72,8 @@ const modelLimit = 300
 var modelPartition = state.Partition{Stage: "model", Topic: "in"}
 
 func newModel(seed uint64, b broken) *model {
-	m := &model{random: rand.New(rand.NewPCG(seed, 1)), broken: b, store: memstate.New()}
+	m := &model{random: rand.New(rand.NewPCG(seed, 1)), broken: b, store: memstate.New(), told: map[string]int64{}}
+	m.gathers = m.random.IntN(3) == 0
 	m.input = m.records()
 	m.tick = tick{before: m.random.IntN(2 * len(m.input))} // half of them never
 	for _, r := range m.input[:min(m.tick.before, len(m.input))] {
@@ -95,6 +106,13 @@ func (m *model) records() (rs []*kgo.Record) {
 			key, command = fmt.Sprint("big", i), ",big"
 		case 11, 12:
 			command = ",pad,------------------------------------------------------------"
+		case 13, 14:
+			command = ",stub"
+		case 15:
+			command = ",erase"
+		}
+		if m.gathers && (strings.HasPrefix(command, ",pad") || command == ",big") {
+			command = "" // what a fold is taken back of a gatherer does not hear of
 		}
 		rs = append(rs, &kgo.Record{Topic: "in", Offset: offset, Key: []byte(key), Value: fmt.Appendf(nil, "%d%s", at, command)})
 	}
@@ -123,11 +141,33 @@ func (m *model) run() error {
 				m.takeOver() // a crash, or another owner
 			}
 		}
+		m.failed(m.task.table.miscounted())
 	}
 	for m.trouble == nil && !m.finish() {
 		m.fold(len(m.input))
 	}
 	return m.compare()
+}
+
+// miscounted says where the sizes that a table keeps differ from those of its entities.
+func (t *table) miscounted() error {
+	size, written, dirty := 0, 0, 0
+	for _, e := range t.entities {
+		if e.size > 0 {
+			size += e.size + entitySize + len(e.key)
+		}
+		if e.dirty {
+			written += e.size
+			dirty++
+		}
+		if e.state == nil && (e.size != 0 || e.timer != 0 || e.applied != 0) {
+			return fmt.Errorf("%s has no state, but size %d, timer %d, applied %d", e.key, e.size, e.timer, e.applied)
+		}
+	}
+	if size != t.size || written != t.written || dirty != len(t.dirty) {
+		return fmt.Errorf("the states take %d bytes and %d of %d dirty ones, the table says %d and %d of %d", size, written, dirty, t.size, t.written, len(t.dirty))
+	}
+	return nil
 }
 
 // clock is what the wall clock says when the input has been read, far behind all timers; in every other model it is not
@@ -153,21 +193,21 @@ func (m *model) takeOver() {
 	ctx := context.Background()
 	m.token, m.jobs = m.end, nil
 	m.end++ // the claim's commit record
-	r := &Runtime{o: Options{CacheStates: 1 << 20, CacheBytes: 1 << 30}}
-	m.task = &task{r: r, proc: &counter{every: 3, limit: modelLimit}, wake: make(chan struct{}, 1), phase: running, dueAtOnce: 1 + m.random.IntN(4), checkpointAt: time.Unix(0, 0)}
-	m.task.table = newTable(m.task.proc, "in", 0, m.from)
-	m.task.table.disorder, m.task.table.maxValue = m.disorder(), modelLimit
-	m.task.table.deadLetter = func(r *kgo.Record, reject *Reject) (Output, error) {
-		return Output{Topic: "dead", Key: bytes.Clone(r.Key), Value: []byte(reject.Code)}, nil
+	if m.proc == nil || m.broken != cacheOutlivesTakeover {
+		m.proc = m.processor()
 	}
+	m.task = modelTask(m.proc, "in", 0, m.from)
+	m.task.dueAtOnce = 1 + m.random.IntN(4)
+	m.task.table.disorder, m.task.table.maxValue = m.disorder(), modelLimit
 	if m.token == 0 {
 		m.task.table.evicted = &keySet{}
 	}
 	mirror := m.store.Open(modelPartition, m.token)
 	status, err := mirror.Claim(ctx)
+	stale := m.random.IntN(4) == 0 && m.clean() && m.broken != staleMirrorKept
 	switch {
 	case err != nil:
-	case !status.Exists || m.random.IntN(10) == 0: // some are lost
+	case !status.Exists || stale || m.random.IntN(10) == 0: // some are lost
 		err = mirror.Rebuild(ctx, m.end, func(yield func([]state.Entry, error) bool) { yield(m.since(0), nil) })
 	case m.broken == takeoverWithoutDelta:
 		err = mirror.Apply(ctx, state.Chunk{From: status.Position, To: m.end})
@@ -182,13 +222,42 @@ func (m *model) takeOver() {
 	}
 }
 
+// modelTask is a task that runs, without brokers and mirror.
+func modelTask(proc Processor, topic string, partition int32, from checkpoint) *task {
+	r := &Runtime{o: Options{CacheStates: 1 << 20, CacheBytes: 1 << 30}, hurry: make(chan struct{}, 1)}
+	t := &task{r: r, proc: proc, wake: make(chan struct{}, 1), phase: running, dueAtOnce: 1, checkpointAt: time.Unix(0, 0)}
+	t.table = newTable(proc, topic, partition, from)
+	t.table.maxValue = defaultMaxRecord
+	t.table.deadLetter = func(r *kgo.Record, reject *Reject) (Output, error) {
+		return Output{Topic: "dead", Key: bytes.Clone(r.Key), Value: []byte(reject.Code)}, nil
+	}
+	return t
+}
+
+func (m *model) processor() Processor {
+	if m.gathers {
+		return newGatherer()
+	}
+	return &counter{every: 3, limit: modelLimit}
+}
+
+// clean compacts the changelog and takes its tombstones out: so much time has passed.
+func (m *model) clean() bool {
+	newest := map[string]int64{}
+	for _, l := range m.log {
+		newest[l.entry.Key] = l.offset
+	}
+	m.log = slices.DeleteFunc(m.log, func(l logEntry) bool { return l.entry.Value == nil || l.offset < newest[l.entry.Key] })
+	return true
+}
+
 // since returns the changelog's entries from a position on.
 func (m *model) since(position int64) (entries []state.Entry) {
 	for _, l := range m.log {
 		if l.offset < position {
 			continue
 		}
-		if m.broken == replayIgnoresApplied {
+		if m.broken == replayIgnoresApplied && l.entry.Value != nil {
 			_, encoded, _ := Unwrap(l.entry.Value)
 			l.entry.Value = append(appendEnvelope(nil, 0), encoded...)
 		}
@@ -234,9 +303,16 @@ func (m *model) commit(full bool) {
 	if m.broken == unownedOutputWithoutOffset {
 		t.unowned = false
 	}
+	if m.broken == tombstoneInEmission && !m.task.urgent && !slices.ContainsFunc(t.outputs, unownedOutput) {
+		t.unowned = false
+	}
+	if m.broken == gatheredBesideEmissions && !full && !t.unowned {
+		t.flusher = nil
+	}
 	before, now := t.saved, t.now
 	p, err := m.task.cut(time.Time{}, full, &room{})
-	if m.failed(err); p == nil || err != nil {
+	if t.flusher, _ = t.proc.(Flusher); err != nil || p == nil {
+		m.failed(err)
 		return
 	}
 	emission := p.checkpoint == before && before != now
@@ -260,13 +336,19 @@ func (m *model) commit(full bool) {
 	}
 }
 
+func unownedOutput(o Output) bool { return o.Topic == "dead" || string(o.Key) == "unowned" }
+
 // append commits a part: outputs, states and commit record, whole.
 func (m *model) append(p *part) {
 	for _, o := range p.outputs {
 		s := fmt.Sprintf("%s=%s", o.Key, o.Value)
-		if o.Topic == "dead" {
+		switch o.Topic {
+		case "dead":
 			m.dead = append(m.dead, s)
-		} else {
+		case "told":
+			n, _ := strconv.ParseInt(string(o.Value), 10, 64)
+			m.told[string(o.Key)] += n
+		default:
 			m.out = append(m.out, s)
 		}
 	}
@@ -326,6 +408,10 @@ func (m *model) compare() error {
 	want.pass(m.clock(), m.disorder())
 	states := map[string]count{}
 	for _, l := range m.log {
+		if l.entry.Value == nil {
+			delete(states, l.entry.Key)
+			continue
+		}
 		_, encoded, err := Unwrap(l.entry.Value)
 		if err != nil {
 			return err
@@ -342,6 +428,22 @@ func (m *model) compare() error {
 	}{{"outputs", byEntity(want.out), byEntity(m.out)}, {"dead letters", want.dead, m.dead}, {"states", describe(want.states), describe(states)}} {
 		if !slices.Equal(c.want, c.got) {
 			return fmt.Errorf("%s are\n%q, should be\n%q", c.what, c.got, c.want)
+		}
+	}
+	return m.compareGathered(want.folds, states)
+}
+
+// compareGathered says how what a gatherer has told differs from the truth.
+func (m *model) compareGathered(want map[string]int64, states map[string]count) error {
+	if !m.gathers {
+		return nil
+	}
+	if !maps.Equal(want, m.told) {
+		return fmt.Errorf("told is %v, should be %v", m.told, want)
+	}
+	for key, s := range states {
+		if s.told != s.n {
+			return fmt.Errorf("the state of %s says that %d of %d records were told", key, s.told, s.n)
 		}
 	}
 	return nil

@@ -20,37 +20,25 @@ type cut struct {
 
 // wants says what a commit would be for: outputs to publish soon, or progress to record.
 func (t *table) wants() (emission, progress bool) {
-	return len(t.outputs) > 0, t.now != t.saved || t.renamed || len(t.dirty) > 0 || len(t.outputs) > 0
+	return len(t.outputs) > 0, t.now != t.saved || t.renamed || len(t.dirty) > 0 || len(t.outputs) > 0 || t.hasToTell(t.tellable())
 }
 
 // cut takes out what is to be committed. An emission holds the outputs and the states of the entities that made them,
 // and repeats the checkpoint that is saved already, watermark included: after a crash the records since are folded
 // again, and must see what they saw. A checkpoint holds every dirty entity and moves on.
 func (t *table) cut(full bool) (*cut, error) {
-	full = full || t.unowned
+	full = full || t.unowned || t.flusher != nil
 	list := t.emitted
 	if full {
-		t.tell()
+		t.flush()
+		t.tell() // behind what it is about
 		t.renamed = false
 		list = t.dirty
 		t.saved = t.now
 	}
 	c := &cut{outputs: t.outputs, checkpoint: t.saved, full: full, entries: make([]state.Entry, 0, len(list)), owners: make([]*entity, 0, len(list))}
-	var buf []byte
-	for i, e := range list {
-		if cap(buf)-len(buf) < t.encoded { // what grows step by step is copied as often
-			buf = make([]byte, 0, min((len(list)-i)*t.encoded, encodeBytes)+t.encoded)
-		}
-		at := len(buf)
-		var err error
-		if buf, err = e.state.AppendBinary(appendEnvelope(buf, e.applied)); err != nil {
-			return nil, fmt.Errorf("encoding the state of %q: %w", e.key, err)
-		}
-		t.encoded = max(t.encoded-t.encoded/64, (len(buf)-at)*5/4)
-		c.entries = append(c.entries, state.Entry{Key: e.key, Value: buf[at:len(buf):len(buf)], Timer: e.timer})
-		c.owners = append(c.owners, e)
-		e.dirty, e.emitted = false, false
-		e.unmirrored++
+	if err := t.encode(c, list); err != nil {
+		return nil, err
 	}
 	if full {
 		t.dirty = t.dirty[:0]
@@ -62,6 +50,43 @@ func (t *table) cut(full bool) (*cut, error) {
 		t.written += e.size
 	}
 	return c, nil
+}
+
+// encode puts entities into a cut: their states, or tombstones.
+func (t *table) encode(c *cut, list []*entity) (err error) {
+	var buf []byte
+	for i, e := range list {
+		entry := state.Entry{Key: e.key, Timer: e.timer}
+		if e.state != nil {
+			if cap(buf)-len(buf) < t.encoded { // what grows step by step is copied as often
+				buf = make([]byte, 0, min((len(list)-i)*t.encoded, encodeBytes)+t.encoded)
+			}
+			at := len(buf)
+			if buf, err = e.state.AppendBinary(appendEnvelope(buf, e.applied)); err != nil {
+				return fmt.Errorf("encoding the state of %q: %w", e.key, err)
+			}
+			t.encoded = max(t.encoded-t.encoded/64, (len(buf)-at)*5/4)
+			entry.Value = buf[at:len(buf):len(buf)]
+		}
+		c.entries = append(c.entries, entry)
+		c.owners = append(c.owners, e)
+		e.dirty, e.emitted = false, false
+		e.unmirrored++
+	}
+	return nil
+}
+
+// flush has the processor publish what it has gathered, and measures the states that it may have changed.
+func (t *table) flush() {
+	if t.flusher == nil {
+		return
+	}
+	t.flusher.Flush(t.watermark(t.now.eventTime), func(o Output) { t.add(o) })
+	for _, e := range t.dirty {
+		if e.state != nil {
+			t.measure(e)
+		}
+	}
 }
 
 func stillDirty(list []*entity) []*entity {

@@ -33,6 +33,9 @@ func (t *task) fireDue(ctx context.Context) error {
 			return err
 		}
 		if fired == 0 && known == watermark {
+			t.mu.Lock()
+			t.table.fired = watermark
+			t.mu.Unlock()
 			return nil
 		}
 	}

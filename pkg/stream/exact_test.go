@@ -44,7 +44,11 @@ func list(records []*kgo.Record) (l []string) {
 func (w *world) changelogStates(partition int32) map[string]count {
 	states := map[string]count{}
 	for _, r := range w.recordsOf("log", partition) {
-		if !isCommitKey(r.Key) {
+		switch {
+		case isCommitKey(r.Key):
+		case r.Value == nil:
+			delete(states, string(r.Key))
+		default:
 			states[string(r.Key)] = w.stateOf(r.Value)
 		}
 	}

@@ -39,6 +39,7 @@ func (t *task) fold(ctx context.Context, records []*kgo.Record) error {
 func (t *task) foldSlots(records []*kgo.Record) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	late := t.table.late
 	for i, r := range records {
 		s := &t.slots[i]
 		if err := t.table.fold(i, r, s.route, s.reject, s.entity); err != nil {
@@ -51,6 +52,7 @@ func (t *task) foldSlots(records []*kgo.Record) error {
 		}
 	}
 	t.r.stats.Records.Add(int64(len(records)))
+	t.r.stats.Late.Add(t.table.late - late)
 	return nil
 }
 

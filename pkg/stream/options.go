@@ -24,7 +24,7 @@ type Options struct {
 	Group  string  // consumer group
 	Inputs []Input // at least one
 
-	// NewProcessor makes the processor of one task.
+	// NewProcessor makes the processor of one task, a new one each time that the task takes its partition over.
 	NewProcessor func(topic string, partition int32) Processor
 	// DeadLetter makes the record that preserves one that can't be processed.
 	DeadLetter func(*kgo.Record, *Reject) (Output, error)

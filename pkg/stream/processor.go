@@ -12,7 +12,10 @@ import (
 // A Processor must be deterministic: nothing but the entity's state, the record and the Turn's watermark may decide
 // what Fold does, since after a crash records are folded again and what comes out then is published as the first time.
 //
-// A Processor may also implement TimerProcessor and TimeTeller.
+// It may keep caches: a takeover begins with a new one, so that what it has gathered never outlives a commit that was
+// not confirmed.
+//
+// A Processor may also implement TimerProcessor, Flusher and TimeTeller.
 type Processor interface {
 	// Decode reads a record into a slot, which a later Fold names. Records come in batches; slots count from 0 and
 	// are reused by the next batch. What Decode keeps may alias the record.
@@ -35,6 +38,20 @@ type TimerProcessor interface {
 	// Fire is called when the watermark has passed the entity's next timer, before any later record of the entity is
 	// folded. It sets the timer anew, to a later time, or stops it. The order among entities means nothing.
 	Fire(t *Turn, due int64) error
+}
+
+// Flusher is a Processor that gathers while it folds, and publishes what it has gathered once a checkpoint.
+//
+// A task with a Flusher makes no emissions: all its commits are checkpoints. A state that an emission had written would
+// be ahead of what has been flushed; after a crash its records are skipped, and what was gathered of them was never told.
+type Flusher interface {
+	Processor
+	// Flush is called once for each checkpoint, before the changed states are encoded. What it emits goes out with
+	// exactly that checkpoint, behind all that was folded until then. It may change states for which Changed was called
+	// since the last Flush, no others, and must not let them grow by much: nothing is left to park. What a fold that
+	// made its state too large did to the state is taken back without a word, so nothing may be gathered of it that the
+	// state does not confirm.
+	Flush(watermark int64, emit func(Output))
 }
 
 // State is what a Processor keeps for one entity.
@@ -95,14 +112,27 @@ type Turn struct {
 	State     State
 
 	changed bool
+	deleted bool
+	taken   bool // by the table, into the entity's state
 	outputs []Output
 }
 
 // Changed says that the state is not what it was. Without it the state is not written, unless an output is.
 func (t *Turn) Changed() { t.changed = true }
 
+// Delete makes the entity go: a tombstone in the changelog, nothing in the mirror. A later record of it starts from
+// nothing, with an incarnation of its own. What the call emits goes out with the tombstone.
+//
+// With the state goes what it says of the records that are in it. So the tombstone is part of a checkpoint behind the
+// present offset, and no record of the entity below that offset is folded again. An entity must not be deleted that can
+// be given the same events again otherwise, as by the stage before: what it had published would be published again.
+func (t *Turn) Delete() { t.changed, t.deleted = true, true }
+
 // Emit publishes a record, once and only together with the state that led to it.
 func (t *Turn) Emit(o Output) { t.outputs = append(t.outputs, o) }
 
 // Result returns what the call has done so far: for tests of processors, which need no runtime to fold a record.
 func (t *Turn) Result() (changed bool, outputs []Output) { return t.changed, t.outputs }
+
+// Deleted says whether the call has deleted the entity: for tests of processors.
+func (t *Turn) Deleted() bool { return t.deleted }

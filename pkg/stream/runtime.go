@@ -64,6 +64,7 @@ type assignment map[topicPartition]*task
 type Stats struct {
 	Records     atomic.Int64 // folded, skipped ones included
 	Rejected    atomic.Int64 // records that could not be decoded
+	Late        atomic.Int64 // records folded with an event time before the watermark
 	Loaded      atomic.Int64 // states read from the store
 	Emissions   atomic.Int64 // commits that did not move the offset
 	Checkpoints atomic.Int64 // commits that did

@@ -11,7 +11,7 @@ import (
 // way there, not yet in the mirror) or clean; only a clean one may be evicted.
 type entity struct {
 	key        string
-	state      State
+	state      State // nil: it has none; dirty as well, it had one and a tombstone is to be written
 	applied    int64 // input offset after the last record folded in: a record below it is skipped
 	timer      int64 // as the state's NextTimer said last
 	size       int
@@ -37,6 +37,7 @@ type checkpoint struct {
 type table struct {
 	proc       Processor
 	timed      TimerProcessor // nil when the processor has no timers
+	flusher    Flusher        // nil when the processor gathers nothing
 	teller     TimeTeller     // nil when no later stage asks what time it is
 	told       bool           // time is what the stage before says
 	deadLetter func(*kgo.Record, *Reject) (Output, error)
@@ -52,7 +53,7 @@ type table struct {
 	dirty   []*entity
 	emitted []*entity
 	outputs []Output
-	unowned bool // an output that no entity owns is among them, or time has moved without a record: only a checkpoint can follow
+	unowned bool // an output that no entity owns is among them, or that of one that is gone, or time has moved without a record: only a checkpoint can follow
 	written int  // bytes that the dirty states take, as estimated
 	output  int  // bytes that the outputs take
 	encoded int  // bytes that an encoded state takes, about the most of late
@@ -64,7 +65,9 @@ type table struct {
 	saved checkpoint // the newest in the changelog, or on its way there
 
 	timers timerQueue
-	pruned int // how many there were when the queue was last rid of outdated ones
+	fired  int64 // nothing is due any more up to this watermark
+	late   int64 // records folded with an event time before the watermark
+	pruned int   // how many there were when the queue was last rid of outdated ones
 	turn   Turn
 }
 
@@ -76,6 +79,7 @@ func newTable(proc Processor, topic string, partition int32, from checkpoint) *t
 		saved:    from,
 	}
 	t.timed, _ = proc.(TimerProcessor)
+	t.flusher, _ = proc.(Flusher)
 	t.teller, _ = proc.(TimeTeller)
 	t.turn.Topic, t.turn.Partition = topic, partition
 	return t
@@ -141,19 +145,26 @@ func (t *table) fold(slot int, r *kgo.Record, route Route, reject *Reject, e *en
 		return t.park(r, reject)
 	case route.Ignore, route.Mark != nil:
 		return nil
-	case e == nil:
-		return t.run(r, nil, func(turn *Turn) error { return t.proc.Fold(slot, turn) })
-	case r.Offset < e.applied:
+	case e != nil && r.Offset < e.applied:
 		return nil
+	}
+	if route.EventTime != 0 && route.EventTime < t.watermark(t.now.eventTime) {
+		t.late++
+	}
+	if e == nil {
+		return t.run(r, nil, func(turn *Turn) error { return t.proc.Fold(slot, turn) })
 	}
 	fresh := e.state == nil
 	if fresh {
 		e.state = t.proc.NewState(e.key, r.Offset)
 	}
 	err := t.run(r, e, func(turn *Turn) error { return t.proc.Fold(slot, turn) })
-	e.applied = t.now.next
-	if fresh && !e.dirty {
+	switch {
+	case e.state == nil: // deleted
+	case fresh && !t.turn.taken:
 		t.forget(e) // its incarnation is the record that first changes it: evicted or not, crashed or not
+	default:
+		e.applied = t.now.next
 	}
 	return err
 }
@@ -161,6 +172,9 @@ func (t *table) fold(slot int, r *kgo.Record, route Route, reject *Reject, e *en
 // forget makes an entity one that has no state.
 func (t *table) forget(e *entity) {
 	t.release(e)
+	if e.dirty {
+		t.written -= e.size
+	}
 	e.state, e.size, e.applied, e.timer = nil, 0, 0, 0
 }
 
@@ -171,7 +185,7 @@ func (t *table) skip(next int64) { t.now.next = max(t.now.next, next) }
 func (t *table) run(r *kgo.Record, e *entity, call func(*Turn) error) error {
 	turn := &t.turn
 	turn.Record, turn.Offset, turn.Watermark = r, t.now.next, t.watermark(t.now.eventTime)
-	turn.State, turn.changed, turn.outputs = nil, false, turn.outputs[:0]
+	turn.State, turn.changed, turn.deleted, turn.taken, turn.outputs = nil, false, false, false, turn.outputs[:0]
 	var backup []byte
 	if r != nil {
 		turn.Offset = r.Offset
@@ -205,11 +219,14 @@ func (t *table) take(r *kgo.Record, e *entity, backup []byte) error {
 	if !turn.changed && len(turn.outputs) == 0 {
 		return nil
 	}
-	if tooLarge, err := t.tooLarge(e); err != nil {
+	if turn.deleted {
+		t.forget(e)
+	} else if tooLarge, err := t.tooLarge(e); err != nil {
 		return err
 	} else if tooLarge && r != nil {
 		return t.revert(r, e, backup)
 	}
+	turn.taken = true
 	if !e.dirty {
 		e.dirty = true
 		t.dirty = append(t.dirty, e)
@@ -222,6 +239,8 @@ func (t *table) take(r *kgo.Record, e *entity, backup []byte) error {
 			t.emitted = append(t.emitted, e)
 		}
 	}
+	// An emission would leave the records since the checkpoint to be folded again, into nothing.
+	t.unowned = t.unowned || turn.deleted && e.emitted
 	return nil
 }
 

@@ -55,8 +55,8 @@ type task struct {
 	changelog topicInfo
 	partition int32
 	identity  identity
-	member    string // the group member's id that the partition was assigned to
-	proc      Processor
+	member    string    // the group member's id that the partition was assigned to
+	proc      Processor // of this ownership
 	cancel    context.CancelFunc
 
 	// committed is the changelog position after the newest commit record that is confirmed; leftOut is how many commits
@@ -167,6 +167,7 @@ func (t *task) reset() {
 	t.r.txn.Lock()
 	defer t.r.txn.Unlock()
 	t.r.fetcher.remove(t) // so that nothing of what was asked for reaches the next ownership
+	t.proc = t.r.o.NewProcessor(t.input.name, t.partition)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.phase, t.table, t.mirror, t.claim, t.failure = restoring, nil, nil, nil, nil

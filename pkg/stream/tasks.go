@@ -43,7 +43,6 @@ func (r *Runtime) add(tp topicPartition, member string) {
 		input:     r.inputs[tp.topic],
 		changelog: r.logs[tp.topic],
 		partition: tp.partition,
-		proc:      r.o.NewProcessor(tp.topic, tp.partition),
 		cancel:    cancel,
 		wake:      make(chan struct{}, 1),
 		member:    member,

@@ -14,7 +14,7 @@ type Mark struct {
 	Partition int32    `json:"partition"`
 	Watermark int64    `json:"watermark"` // no earlier event is expected from there; ms since the Unix epoch
 	AsOf      int64    `json:"as_of"`     // when the process that tells it was started, ms since the Unix epoch: the newest one's sources are the ones
-	Sources   []Source `json:"sources"`   // what the stage reads: one that is no longer here holds nobody back
+	Sources   []Source `json:"sources"`   // what is read before the reader: one that is no longer here holds nobody back; its own input counts for nothing
 }
 
 // Source is one topic that a stage reads.
@@ -23,11 +23,12 @@ type Source struct {
 	Partitions int32  `json:"partitions"`
 }
 
-// TimeTeller is a Processor of a first stage whose outputs a later stage reads.
+// TimeTeller is a Processor whose outputs a later stage reads. It may itself be of a stage that is told: what it tells on is
+// then what it has been told, once everything is out that this led to.
 type TimeTeller interface {
 	Processor
 	// Tell returns the records that tell a watermark to every partition of the outputs' topic. The runtime appends them to the outputs of what was
-	// folded up to it.
+	// folded, fired and flushed up to it.
 	Tell(watermark int64) []Output
 }
 
@@ -42,11 +43,15 @@ type sourceTopic struct {
 	Watermarks []int64 `json:"watermarks"` // by partition; 0: it has not been heard of
 }
 
-// with returns the times with what a mark says. Marks of sources that are not known count for nothing.
-func (s *sourceTimes) with(m *Mark) *sourceTimes {
+// with returns the times with what a mark in a topic says. Marks of sources that are not known count for nothing, and
+// nobody tells of the topic itself.
+func (s *sourceTimes) with(m *Mark, topic string) *sourceTimes {
 	next := &sourceTimes{AsOf: m.AsOf}
 	if s == nil || m.AsOf > s.AsOf {
 		for _, source := range m.Sources {
+			if source.Topic == topic {
+				continue
+			}
 			next.Topics = append(next.Topics, sourceTopic{source.Topic, s.of(source)})
 		}
 	} else {
@@ -79,15 +84,20 @@ func (s *sourceTimes) of(source Source) []int64 {
 
 // watermark is the least of all partitions'; 0 while there is one that has not been heard of.
 func (s *sourceTimes) watermark() int64 {
-	least, found := int64(0), false
+	least, _ := s.least()
+	return least
+}
+
+// least is the least watermark and whose it is, of several the first's.
+func (s *sourceTimes) least() (watermark int64, whose topicPartition) {
 	for _, t := range s.Topics {
-		for _, w := range t.Watermarks {
-			if !found || w < least {
-				least, found = w, true
+		for i, w := range t.Watermarks {
+			if whose.topic == "" || w < watermark {
+				watermark, whose = w, topicPartition{t.Topic, int32(i)}
 			}
 		}
 	}
-	return least
+	return watermark, whose
 }
 
 // observe moves time on by what a record says about it.
@@ -96,7 +106,7 @@ func (t *table) observe(route *Route) {
 	case !t.told:
 		t.now.eventTime = max(t.now.eventTime, route.EventTime)
 	case route.Mark != nil:
-		t.now.sources = t.now.sources.with(route.Mark)
+		t.now.sources = t.now.sources.with(route.Mark, t.turn.Topic)
 		t.now.eventTime = max(t.now.eventTime, t.now.sources.watermark())
 	}
 }
@@ -162,9 +172,19 @@ func (t *table) hasToTell(watermark int64) bool {
 	return t.teller != nil && watermark >= t.toldLast+tellEvery
 }
 
+// tellable is the watermark that the next stage may be told: not before everything that is due by then has fired, whose outputs
+// may be of an earlier time.
+func (t *table) tellable() int64 {
+	w := t.watermark(t.now.eventTime)
+	if t.timed != nil {
+		w = min(w, t.fired)
+	}
+	return w
+}
+
 // tell appends what the next stage should know of time to the outputs of a checkpoint.
 func (t *table) tell() {
-	if w := t.watermark(t.now.eventTime); t.hasToTell(w) {
+	if w := t.tellable(); t.hasToTell(w) {
 		t.toldLast = w
 		t.add(t.teller.Tell(w)...)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"testing"
 	"time"
 
@@ -163,6 +164,37 @@ func TestAttack19OnlyTheVeryEndLetsTimePass(t *testing.T) {
 	}
 }
 
+// tellingGatherer gathers, and tells a later stage.
+type tellingGatherer struct{ *gatherer }
+
+func (tellingGatherer) Tell(watermark int64) []Output {
+	return []Output{{Topic: "mark", Value: fmt.Append(nil, watermark)}}
+}
+
+// What is flushed is of events up to the time that is told: the mark lies behind it. A takeover tells again what it may have
+// told, once what was due has fired, and comes to a checkpoint by itself for that.
+func TestMarksLieBehindWhatIsFlushed(t *testing.T) {
+	table := newTable(tellingGatherer{newGatherer()}, "in", 0, checkpoint{next: 7, eventTime: 50_000})
+	_, progress := table.wants()
+	assert.False(t, progress, "what was due has not fired yet")
+	table.maxValue, table.fired = defaultMaxRecord, 50_000
+	_, progress = table.wants()
+	assert.True(t, progress)
+
+	r := &kgo.Record{Topic: "in", Offset: 7, Key: []byte("a"), Value: []byte("60000")}
+	route, err := table.proc.Decode(0, r)
+	require.NoError(t, err)
+	require.NoError(t, table.fold(0, r, route, nil, table.put("a")))
+	table.fired = 60_000
+	c, err := table.cut(false)
+	require.NoError(t, err)
+	require.Len(t, c.outputs, 2)
+	assert.Equal(t, Output{Topic: "told", Key: []byte("a"), Value: []byte("1")}, c.outputs[0])
+	assert.Equal(t, Output{Topic: "mark", Value: []byte("60000")}, c.outputs[1])
+	emission, progress := table.wants()
+	assert.False(t, emission || progress)
+}
+
 // tellingCounter tells a later stage.
 type tellingCounter struct{ counter }
 
@@ -175,6 +207,7 @@ func TestCheckpointsTellTheTime(t *testing.T) {
 	proc := &tellingCounter{counter: counter{every: 1}}
 	table := newTable(proc, "in", 0, checkpoint{})
 	table.disorder, table.maxValue = 1000, defaultMaxRecord
+	table.fired = math.MaxInt64 // nothing is due
 	told := func(at int64, full bool) (topics []string) {
 		r := &kgo.Record{Topic: "in", Offset: table.now.next, Key: []byte("a"), Value: fmt.Append(nil, at)}
 		route, err := proc.Decode(0, r)

@@ -51,6 +51,9 @@ func (t *table) fire(e *entity, offset int64) error {
 		if err := t.run(nil, e, func(turn *Turn) error { return t.timed.Fire(turn, due) }); err != nil {
 			return fmt.Errorf("firing the timer of %q: %w", e.key, err)
 		}
+		if e.state == nil {
+			return nil // deleted
+		}
 		e.applied = max(e.applied, offset)
 		if e.timer != 0 && e.timer <= due || !t.turn.changed {
 			return fmt.Errorf("the timer of %q that was due at %d is still set after it has fired", e.key, due)

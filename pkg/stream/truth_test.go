@@ -17,12 +17,13 @@ type truth struct {
 	out    []string
 	dead   []string
 	states map[string]count
-	moved  int64 // highest event time
-	limit  int64 // bytes that an encoded state may take
+	folds  map[string]int64 // records of each key, those of states that have gone included
+	moved  int64            // highest event time
+	limit  int64            // bytes that an encoded state may take
 }
 
 func truthOf(records []*kgo.Record, every, disorder, limit int64, clock ...tick) truth {
-	f := truth{states: map[string]count{}, limit: limit}
+	f := truth{states: map[string]count{}, folds: map[string]int64{}, limit: limit}
 	for i, r := range records {
 		for _, t := range clock {
 			if t.moved && t.before == i {
@@ -77,9 +78,17 @@ func (f *truth) fire(watermark int64) {
 	})
 	for _, key := range due {
 		s := f.states[key]
+		if s.stub == 1 {
+			delete(f.states, key)
+			if s.n%2 == 0 {
+				continue
+			}
+		}
 		f.out = append(f.out, fmt.Sprintf("timer=due=%d n=%d incarnation=%d digest=%d", s.due, s.n, s.incarnation, s.digest))
-		s.due = 0
-		f.states[key] = s
+		if s.stub == 0 {
+			s.due = 0
+			f.states[key] = s
+		}
 	}
 }
 
@@ -95,24 +104,29 @@ func (f *truth) fold(r *kgo.Record, in counterRecord, watermark, every int64) {
 		s.padding += int64(len(r.Value))
 	case "timer":
 		s.due = in.time + 100
+	case "stub":
+		s.due, s.stub = in.time+50, 1
 	}
 	s.n++
 	s.digest = (s.digest*31 + watermark) % 1_000_000_007
-	if encoded, _ := s.AppendBinary(nil); int64(len(encoded)) > f.limit {
+	if encoded, _ := s.AppendBinary(nil); int64(len(encoded)) > f.limit && in.command != "erase" {
 		f.dead = append(f.dead, fmt.Sprintf("%s=state_too_large", r.Key))
 		return
 	}
 	if s.n%every == 0 {
 		f.out = append(f.out, fmt.Sprintf("%s=n=%d incarnation=%d digest=%d", r.Key, s.n, s.incarnation, s.digest))
 	}
-	f.states[string(r.Key)] = s
+	f.folds[string(r.Key)]++
+	if f.states[string(r.Key)] = s; in.command == "erase" {
+		delete(f.states, string(r.Key))
+	}
 }
 
 // describe lists states for comparison.
 func describe(states map[string]count) (list []string) {
 	for _, key := range slices.Sorted(maps.Keys(states)) {
 		s := states[key]
-		list = append(list, fmt.Sprintf("%s: n=%d incarnation=%d due=%d digest=%d padding=%d", key, s.n, s.incarnation, s.due, s.digest, s.padding))
+		list = append(list, fmt.Sprintf("%s: n=%d incarnation=%d due=%d digest=%d padding=%d stub=%d", key, s.n, s.incarnation, s.due, s.digest, s.padding, s.stub))
 	}
 	return list
 }

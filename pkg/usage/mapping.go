@@ -33,6 +33,7 @@ type Mapping struct {
 	Properties Path           // of a map, object or record, each entry of which is a property
 	Single     []PropertyPath // further properties; they win over those of the same key under Properties
 	ReceivedAt Path           // only our own canonical topic has it
+	Given      []string       // of the required fields, those that the reader knows where the record says nothing: a path may be missing, or lead nowhere
 }
 
 // PropertyPath says where one property comes from.
@@ -69,10 +70,11 @@ func CanonicalMapping() Mapping {
 //	properties: traits
 //	properties.plan: context.plan   # one more property, plan
 //
-// Fields that are not mentioned are mapped as in DefaultMapping. Its error joins everything that is wrong, each
-// prefixed with the field.
-func ParseMapping(fields map[string]string) (Mapping, error) {
+// Fields that are not mentioned are mapped as in DefaultMapping; given is the mapping's. Its error joins everything that
+// is wrong, each prefixed with the field.
+func ParseMapping(fields map[string]string, given ...string) (Mapping, error) {
 	m := DefaultMapping()
+	m.Given = given
 	var errs []error
 	for _, field := range slices.Sorted(maps.Keys(fields)) {
 		if err := m.set(field, fields[field]); err != nil {
@@ -152,7 +154,7 @@ func (m *Mapping) Validate() error {
 		}
 	}
 	for _, field := range []string{FieldAccountID, FieldEvent, FieldOccurredAt} {
-		if len(*m.path(field)) == 0 {
+		if len(*m.path(field)) == 0 && !slices.Contains(m.Given, field) {
 			fail(field, "needs a path")
 		}
 	}

@@ -77,3 +77,14 @@ func TestMappingValidate(t *testing.T) {
 	m.Single = make([]PropertyPath, MaxProperties+1)
 	require.ErrorContains(t, m.Validate(), "257 single properties are mapped, at most 256 are allowed")
 }
+
+// What the reader knows by itself needs no path, all else does.
+func TestGivenFieldsNeedNoPath(t *testing.T) {
+	fields := map[string]string{"account_id": "", "event": "", "occurred_at": ""}
+	_, err := ParseMapping(fields, FieldEvent, FieldAccountID)
+	require.EqualError(t, err, "occurred_at: needs a path")
+	m, err := ParseMapping(fields, FieldEvent, FieldAccountID, FieldOccurredAt)
+	require.NoError(t, err)
+	require.Empty(t, m.AccountID)
+	require.Equal(t, Path{"properties"}, m.Properties)
+}

@@ -89,6 +89,36 @@ func (s *Store) Get(ctx context.Context, p state.Partition, key string) ([]byte,
 	return bytes.Clone(c.values[bucketOf(key)][key]), nil
 }
 
+// Each implements state.Reader: all as of one moment.
+func (s *Store) Each(ctx context.Context, p state.Partition, visit func([]state.Entry) error) error {
+	entries, err := s.all(ctx, p)
+	if err != nil {
+		return fmt.Errorf("reading all of %s: %w", describe(p), err)
+	}
+	return visit(entries)
+}
+
+func (s *Store) all(ctx context.Context, p state.Partition) (entries []state.Entry, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.reachable(ctx); err != nil {
+		return nil, err
+	}
+	c := s.mirrors[nameOf(p)]
+	if c != nil && c.identity != p.Identity {
+		return nil, state.ErrForeign
+	}
+	if c == nil || !c.ready || !c.whole() {
+		return nil, state.ErrMismatch
+	}
+	for _, b := range c.values {
+		for key, value := range b {
+			entries = append(entries, state.Entry{Key: key, Value: bytes.Clone(value)})
+		}
+	}
+	return entries, nil
+}
+
 // reachable says whether a call reaches the store at all.
 func (s *Store) reachable(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {

@@ -99,7 +99,7 @@ func TestBehaviourWithRestrictedUser(t *testing.T) {
 	admin := startRedis(t)
 	rules := []any{"ACL", "SETUSER", "mirror", "on", ">secret", "resetkeys", "~{pqlstream:*", "-@all", "+info",
 		"+eval", "+evalsha", "+watch", "+unwatch", "+multi", "+exec", "+time", "+unlink",
-		"+hget", "+hmget", "+hset", "+hdel", "+zadd", "+zrem", "+zcard", "+zscore", "+zrangebyscore"}
+		"+hget", "+hmget", "+hscan", "+hset", "+hdel", "+zadd", "+zrem", "+zcard", "+zscore", "+zrangebyscore"}
 	require.NoError(t, admin.Do(t.Context(), rules...).Err())
 	o := options(admin.Options().Addr)
 	o.Username, o.Password = "mirror", "secret"

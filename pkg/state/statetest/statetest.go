@@ -40,6 +40,7 @@ func Run(t *testing.T, newHarness func(t *testing.T) Harness) {
 		{"DeletedAndEmptyAreDifferent", deleted},
 		{"OfAKeyThatComesTwiceTheLaterCounts", lastCounts},
 		{"TimersAreDueInOrder", timers},
+		{"AllEntriesCanBeRead", each},
 		{"KeysAndValuesAreBytes", bytesOfEveryKind},
 		{"BuffersStayTheCallers", buffers},
 		{"PartitionsAreApart", apart},
