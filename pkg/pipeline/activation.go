@@ -235,6 +235,8 @@ func (a *activation) publish(t *stream.Turn, f *account.Fact, last bool) {
 	switch {
 	case last && f.Current:
 		emit(a.Current, value)
+	case f.Type == account.Erased: // whatever is still there
+		emit(a.Current, nil)
 	case f.QualifiedAt != 0 && slices.Contains(leaving, f.Type): // one that never was a PQL has no row
 		emit(a.Current, nil)
 	}
@@ -243,7 +245,7 @@ func (a *activation) publish(t *stream.Turn, f *account.Fact, last bool) {
 var schemaHeader = kgo.RecordHeader{Key: codec.HeaderSchema, Value: []byte("pql_event")}
 
 // leaving are the types of facts by which an account is no longer a PQL.
-var leaving = []account.Type{account.Disqualified, account.Converted}
+var leaving = []account.Type{account.Disqualified, account.Converted, account.Merged}
 
 // leads says whether facts of a type are for those who act on leads.
 func (a *Activation) leads(t account.Type) bool {
