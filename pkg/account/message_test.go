@@ -51,7 +51,9 @@ func deploy(t *testing.T, definition string, partitions int) *deployment {
 	return d
 }
 
-func (d *deployment) of(id string) *partition { return d.partitions[int(id[len(id)-1])%len(d.partitions)] }
+func (d *deployment) of(id string) *partition {
+	return d.partitions[int(id[len(id)-1])%len(d.partitions)]
+}
 
 func (d *deployment) send(m *account.Message) { p := d.of(m.To); p.log = append(p.log, m) }
 
