@@ -1,6 +1,8 @@
 package account
 
 import (
+	"slices"
+
 	"github.com/pqlstream/pqlstream/pkg/checklist"
 	"github.com/pqlstream/pqlstream/pkg/usage"
 )
@@ -46,23 +48,34 @@ func (f *Folder) EraseUser(s *State, user string, c *Control) (changed bool, fac
 	if user = clip(user); user == "" || s.has(aliased|erased) {
 		return false, nil
 	}
+	if !f.knows(s, user) {
+		return false, nil
+	}
 	t := &f.turn
 	t.begin(s, c, ByErasure)
+	t.catchUpOnce()
 	t.forget(user)
-	if t.changed {
-		t.emit(kindUserErased, -1)
-		t.catchUpOnce()
-		t.reviewAll()
-		t.judge = true
-		t.conclude(nil, false)
-		t.tellChange()
-		if t.engine.timed {
-			s.due = t.engine.nextDue(s, t.properties(), &t.moment)
-		}
+	t.emit(kindUserErased, -1)
+	t.reviewAll()
+	t.judge = true
+	t.conclude(nil, false)
+	t.tellChange()
+	if t.engine.timed {
+		s.due = t.engine.nextDue(s, t.properties(), &t.moment)
 	}
-	changed, facts = t.changed, t.facts
+	facts = t.facts
 	t.release()
-	return changed, facts
+	return true, facts
+}
+
+// knows says whether there is anything to forget of a user. It tries that with a copy.
+func (f *Folder) knows(s *State, user string) bool {
+	t, try := &f.turn, *s
+	try.parts.b = slices.Clone(s.parts.b)
+	t.begin(&try, &Control{}, ByErasure)
+	t.forget(user)
+	defer t.release()
+	return t.changed
 }
 
 // forget takes all that is known to be a user's out of the state, without drawing anything from it.
@@ -141,6 +154,10 @@ func (t *turn) forgetWork(step *checklist.Step, user string) (changed, exact boo
 	if changed, exact = step.Forget(&t.work, user); !changed {
 		return false, exact || !step.Credits()
 	}
-	t.keep(step.WorkKey, set, at, size)
+	if len(t.work) == 0 {
+		s.parts.remove(work, at, size)
+	} else {
+		t.keep(step.WorkKey, set, at, size)
+	}
 	return true, exact
 }
