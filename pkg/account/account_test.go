@@ -152,7 +152,7 @@ func TestLife(t *testing.T) {
 		{"a lower bar qualifies", "account_created a c enriched?company_size=500",
 			"signed_up active step_done(a) step_done(c) qualified!tier_changed escalated"},
 		{"a higher bar takes nothing away", "account_created?company_size=500 a c enriched?company_size=5",
-			"signed_up active step_done(a) step_done(c) qualified escalated"},
+			"signed_up active step_done(a) step_done(c) qualified escalated segment_changed"},
 		{"an old value that comes late is not news", "enriched?company_size=5@50 account_created?company_size=500@10 a c",
 			"signed_up active step_done(a) step_done(c)"},
 		{"what reads as no number tells nothing", "account_created?company_size=500 enriched?company_size=huge a c",

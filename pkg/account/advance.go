@@ -74,7 +74,7 @@ func (t *turn) settle(i int, done bool) {
 		t.moment = checklist.Moment{Watermark: math.MinInt64, Account: t.properties()}
 		t.finish(i, step.Count(t.work, &t.moment, true))
 	case !done && step.Live && t.state.stepDone(i):
-		t.undo(i)
+		t.undo(i, t.catching && !t.everDone(step))
 	}
 }
 
@@ -122,6 +122,8 @@ func (t *turn) review(i int) {
 // Under the definition that they were made under nothing changes.
 func (t *turn) catchUp() {
 	s, steps := t.state, t.engine.checklist.Steps()
+	t.catching = true
+	defer func() { t.catching = false }()
 	for i := range steps {
 		step := &steps[i]
 		switch {
@@ -157,7 +159,7 @@ func (t *turn) group() {
 		case have >= need && !t.state.stepDone(i):
 			t.finish(i, float64(have))
 		case have < need && all[i].Live && t.state.stepDone(i):
-			t.undo(i)
+			t.undo(i, !t.undone) // it has lost no member, unless by the definition
 		}
 	}
 }
@@ -179,25 +181,54 @@ func (t *turn) finish(step int, count float64) {
 	t.moved = true
 	s.setDone(step)
 	e := entry{kind: kindStepDone, at: t.at, key: t.engine.checklist.Steps()[step].Key, count: count}
-	if e.timed = t.ev == nil; !e.timed {
+	switch {
+	case t.ev != nil:
 		pos := t.position()
 		e.user, e.event = s.userPlace(t.ev.UserID), parseEventID(clip(t.ev.ID))
 		e.topic, e.partition, e.offset = s.topic(pos.Topic), pos.Partition, pos.Offset
+	case t.control != nil:
+		pos := &t.control.Position
+		e.event, e.topic, e.partition, e.offset = parseEventID(clip(t.control.EventID)), s.topic(pos.Topic), pos.Partition, pos.Offset
+	default:
+		e.timed = true
 	}
 	t.item = appendEntry(t.item[:0], &e, e.at-s.lastAt())
 	s.parts.add(log, t.item)
-	s.flags &^= barred
+	t.follow(step)
+}
+
+// follow draws what follows from a step done.
+func (t *turn) follow(step int) {
+	t.state.flags &^= barred
 	t.judge, t.finished = true, true
 	t.emit(kindStepDone, step)
 }
 
-// undo takes back that a step is done: the evidence goes, that it was undone is remembered.
-func (t *turn) undo(step int) {
+// undo takes back that a step is done: the evidence goes, that it was undone is remembered. It may be the definition that
+// undoes it.
+func (t *turn) undo(step int, byDefinition bool) {
 	s, key := t.state, t.engine.checklist.Steps()[step].Key
 	s.takeBack(step, key)
 	s.remember(&entry{kind: kindStepUndone, at: t.at, key: key})
-	t.judge, t.undone, t.moved = true, true, true
+	t.judge, t.moved = true, true
+	if !byDefinition {
+		t.undone = true
+		t.emit(kindStepUndone, step)
+		return
+	}
+	t.dropped = true
+	before := t.cause
+	t.cause = ByDefinition
 	t.emit(kindStepUndone, step)
+	t.cause = before
+}
+
+// everDone says whether a live step is done as of any time by its working set, t.work: if not, one that is done was so by
+// another definition.
+func (t *turn) everDone(step *checklist.Step) bool {
+	t.moment = checklist.Moment{Watermark: math.MinInt64, Account: t.properties()}
+	done, next := step.Judge(t.work, &t.moment)
+	return done || next != checklist.Never
 }
 
 // takeBack forgets that a step is done, and the evidence for it.

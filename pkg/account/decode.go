@@ -22,15 +22,16 @@ func (e *Engine) Load(accountID string, b []byte) (*State, error) {
 	if v := r.long(); !r.bad && v != layout {
 		return nil, fmt.Errorf("loading account %s: its state has layout %d, this version reads %d", accountID, v, layout)
 	}
-	s := &State{id: accountID, standing: e.standingOn(accountID, e.start), due: checklist.Never, unjudged: true}
+	s := &State{id: accountID, standing: e.standingOn(accountID, e.start), due: checklist.Never, flags: unjudged}
 	s.incarnation = r.long()
 	s.ordinal = uint32(r.below(math.MaxUint32 + 1))
-	s.flags = flags(r.below(int64(allFlags) + 1))
+	s.flags |= flags(r.below(int64(allFlags) + 1))
 	s.lastHour = int32(r.below(1 << 31))
+	s.toldLast = uint32(r.below(math.MaxUint32 + 1))
 	if !r.bad {
 		s.parts.b = append([]byte(nil), r.b[r.at:]...)
 	}
-	if !s.parts.delimit() || !e.adopt(s) {
+	if !s.parts.delimit() || !e.accept(s) {
 		return nil, fmt.Errorf("loading account %s: %w", accountID, errMalformed)
 	}
 	return s, nil
@@ -122,6 +123,18 @@ func (r *reader) entry(users, topics int64) {
 		r.long()
 		r.number()
 	}
+}
+
+// accept takes a loaded state in, and says whether it can be one.
+func (e *Engine) accept(s *State) bool {
+	rest, good := s.isRest()
+	if !rest {
+		return good && e.adopt(s)
+	}
+	if good && s.has(erased) {
+		s.due = int64(s.lastHour) * hourMillis
+	}
+	return good
 }
 
 // adopt brings a loaded state under the engine's definition, and says whether it can be one of its.

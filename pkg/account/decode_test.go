@@ -48,39 +48,39 @@ func TestOtherwiseEncodedStatesAreErrors(t *testing.T) {
 	s.fold("account_created?company_size=60 b")
 	good, err := s.state.AppendBinary(nil)
 	require.NoError(t, err)
-	head := []byte{8, 200, 1, 4, 0x82, 1, 0} // layout, incarnation 100, ordinal, flags, last hour
+	head := []byte{10, 200, 1, 4, 0x82, 1, 0} // layout, incarnation 100, ordinal, flags, last hour
 	require.Equal(t, head, good[:len(head)])
 	for name, b := range map[string][]byte{
-		"a longer number":               append([]byte{8, 200, 1, 4, 0x82, 1, 0x80, 0}, good[7:]...),
-		"an ordinal below 0":            append([]byte{8, 200, 1, 1, 2, 0}, good[7:]...),
-		"an unknown flag":               append([]byte{8, 200, 1, 4, 0x80, 64, 0}, good[7:]...),
-		"an hour before the epoch":      append([]byte{8, 200, 1, 4, 0x82, 1, 1}, good[7:]...),
-		"an hour too far":               append([]byte{8, 200, 1, 4, 0x82, 1, 0x80, 0x80, 0x80, 0x80, 16}, good[7:]...),
-		"a block with its size":         {8, 200, 1, 2, 2, 0, 0, 1, 10, 8, 'n', 'a', 'm', 'e', 0, 0, 0, 0, 0, 0},
-		"two blocks":                    {8, 200, 1, 2, 2, 0, 0, 2, 2, 'a', 2, 2, 'b', 0, 0, 0, 0, 0, 0},
-		"a longer end":                  {8, 200, 1, 2, 2, 0, 0, 2, 2, 'a', 0x80, 0, 0, 0, 0, 0, 0},
-		"events below 0":                {8, 200, 1, 2, 2, 0, 0, 0, 2, 2, 'a', 1, 0, 0, 0, 0, 0, 0, 0, 0},
-		"a step undone as a transition": {8, 200, 1, 2, 2, 0, 0, 0, 0, 0, 2, 0, 16, 0, 0, 0, 0},
-		"a role too long":               append(append([]byte{8, 200, 1, 2, 2, 0, 0, 0, 2, 2, 'a', 0, 0, 66}, make([]byte, 33)...), 0, 0, 0, 0, 0, 0),
-		"merits of no step":             {8, 200, 1, 2, 2, 0, 0, 0, 2, 2, 'a', 0, 0, 0, 2, 1, 0, 0, 0, 0, 0},
-		"a step done as a transition":   {8, 200, 1, 2, 2, 0, 0, 0, 0, 0, 2, 0, 2, 0, 0, 0, 0},
-		"an unknown transition":         {8, 200, 1, 2, 2, 0, 0, 0, 0, 0, 2, 0, 36, 0, 0, 0, 0},
-		"an unknown user":               {8, 200, 1, 2, 2, 0, 0, 2, 0, 0, 0, 0, 2, 2, 0, 1, 2, 3, 4, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
-		"ids out of order":              {8, 200, 1, 2, 2, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 1, 0},
+		"a longer number":               append([]byte{10, 200, 1, 4, 0x82, 1, 0x80, 0}, good[7:]...),
+		"an ordinal below 0":            append([]byte{10, 200, 1, 1, 2, 0}, good[7:]...),
+		"an unknown flag":               append([]byte{10, 200, 1, 4, 0x80, 0x80, 4, 0}, good[7:]...),
+		"an hour before the epoch":      append([]byte{10, 200, 1, 4, 0x82, 1, 1}, good[7:]...),
+		"an hour too far":               append([]byte{10, 200, 1, 4, 0x82, 1, 0x80, 0x80, 0x80, 0x80, 16}, good[7:]...),
+		"a block with its size":         {10, 200, 1, 2, 2, 0, 0, 0, 1, 10, 8, 'n', 'a', 'm', 'e', 0, 0, 0, 0, 0, 0},
+		"two blocks":                    {10, 200, 1, 2, 2, 0, 0, 0, 2, 2, 'a', 2, 2, 'b', 0, 0, 0, 0, 0, 0},
+		"a longer end":                  {10, 200, 1, 2, 2, 0, 0, 0, 2, 2, 'a', 0x80, 0, 0, 0, 0, 0, 0},
+		"events below 0":                {10, 200, 1, 2, 2, 0, 0, 0, 0, 2, 2, 'a', 1, 0, 0, 0, 0, 0, 0, 0, 0},
+		"a step undone as a transition": {10, 200, 1, 2, 2, 0, 0, 0, 0, 0, 0, 2, 0, 16, 0, 0, 0, 0},
+		"a role too long":               append(append([]byte{10, 200, 1, 2, 2, 0, 0, 0, 0, 2, 2, 'a', 0, 0, 66}, make([]byte, 33)...), 0, 0, 0, 0, 0, 0),
+		"merits of no step":             {10, 200, 1, 2, 2, 0, 0, 0, 0, 2, 2, 'a', 0, 0, 0, 2, 1, 0, 0, 0, 0, 0},
+		"a step done as a transition":   {10, 200, 1, 2, 2, 0, 0, 0, 0, 0, 0, 2, 0, 2, 0, 0, 0, 0},
+		"an unknown transition":         {10, 200, 1, 2, 2, 0, 0, 0, 0, 0, 0, 2, 0, 46, 0, 0, 0, 0},
+		"an unknown user":               {10, 200, 1, 2, 2, 0, 0, 0, 2, 0, 0, 0, 0, 2, 2, 0, 1, 2, 3, 4, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+		"ids out of order":              {10, 200, 1, 2, 2, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 1, 0},
 	} {
 		_, err := e.Load("acme", b)
 		assert.ErrorContains(t, err, "malformed account state", name)
 	}
 	for name, b := range map[string][]byte{
-		"as it was": good, "nothing": {8, 200, 1, 2, 2, 0, 0, 0, 0, 0, 0, 0, 0},
-		"ids in order":               {8, 200, 1, 2, 2, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 1, 0},
-		"a transition":               {8, 200, 1, 2, 2, 0, 0, 0, 0, 0, 2, 0, 4, 0, 0, 0, 0},
-		"a user":                     {8, 200, 1, 2, 2, 0, 0, 0, 2, 2, 'a', 0, 0, 0, 0, 0, 0, 0, 0, 0},
-		"merits":                     {8, 200, 1, 2, 2, 0, 0, 0, 2, 2, 'a', 0, 0, 0, 2, 1, 0, 2, 1, 2, 3, 4, 0, 0, 0, 0},
-		"a step that time did":       {8, 200, 1, 2, 2, 0, 0, 0, 0, 0, 2, 4, 0, 1, 2, 3, 4, 0, 2, 0, 0, 0},
-		"a step undone":              {8, 200, 1, 2, 2, 0, 0, 0, 0, 0, 2, 6, 0, 1, 2, 3, 4, 0, 0, 0},
-		"a topic":                    {8, 200, 1, 2, 2, 0, 0, 2, 2, 'a', 0, 0, 0, 0, 0, 0},
-		"a step that is not its own": {8, 200, 1, 2, 2, 0, 0, 0, 0, 0, 0, 2, 1, 2, 3, 4, 2, 9, 0, 0},
+		"as it was": good, "nothing": {10, 200, 1, 2, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+		"ids in order":               {10, 200, 1, 2, 2, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 1, 0},
+		"a transition":               {10, 200, 1, 2, 2, 0, 0, 0, 0, 0, 0, 2, 0, 4, 0, 0, 0, 0},
+		"a user":                     {10, 200, 1, 2, 2, 0, 0, 0, 0, 2, 2, 'a', 0, 0, 0, 0, 0, 0, 0, 0, 0},
+		"merits":                     {10, 200, 1, 2, 2, 0, 0, 0, 0, 2, 2, 'a', 0, 0, 0, 2, 1, 0, 2, 1, 2, 3, 4, 0, 0, 0, 0},
+		"a step that time did":       {10, 200, 1, 2, 2, 0, 0, 0, 0, 0, 0, 2, 4, 0, 1, 2, 3, 4, 0, 2, 0, 0, 0},
+		"a step undone":              {10, 200, 1, 2, 2, 0, 0, 0, 0, 0, 0, 2, 6, 0, 1, 2, 3, 4, 0, 0, 0},
+		"a topic":                    {10, 200, 1, 2, 2, 0, 0, 0, 2, 2, 'a', 0, 0, 0, 0, 0, 0},
+		"a step that is not its own": {10, 200, 1, 2, 2, 0, 0, 0, 0, 0, 0, 0, 2, 1, 2, 3, 4, 2, 9, 0, 0},
 	} {
 		_, err := e.Load("acme", b)
 		assert.NoError(t, err, name)
@@ -104,7 +104,7 @@ func TestStatesWithMoreThanThereCanBeAreRefused(t *testing.T) {
 		"working sets":  {5, 101, func(i int) []byte { return append(unknown(i), 0) }},
 	} {
 		load := func(items int) error {
-			b := []byte{8, 200, 1, 2, 2, 0}
+			b := []byte{10, 200, 1, 2, 2, 0, 0}
 			for place := range 7 {
 				switch {
 				case place == part.place:
@@ -128,7 +128,7 @@ func TestStatesWithMoreThanThereCanBeAreRefused(t *testing.T) {
 
 // TestMostOfAStateCanBeOfTheIDsRemembered which have no limit but the definition's, that may change.
 func TestMostOfAStateCanBeOfTheIDsRemembered(t *testing.T) {
-	b := append([]byte{8, 200, 1, 2, 2, 0, 0, 0, 0, 0, 0, 0}, binary.AppendVarint(nil, 60_000)...)
+	b := append([]byte{10, 200, 1, 2, 2, 0, 0, 0, 0, 0, 0, 0, 0}, binary.AppendVarint(nil, 60_000)...)
 	b = append(append(b, bytes.Repeat([]byte{1}, 60_000*14)...), 0)
 	e := engine(t, life)
 	s, err := e.Load("acme", b)

@@ -17,6 +17,14 @@ import (
 // anything to a terminal.
 func (v *View) Describe() string {
 	d := &description{}
+	switch {
+	case v.MergedInto != "":
+		d.line("Account %s was merged into account %s: all that is known lies there.", v.AccountID, v.MergedInto)
+		return d.String()
+	case v.Erased:
+		d.line("Account %s was erased: nothing is known of it.", v.AccountID)
+		return d.String()
+	}
 	d.line("%s", v.verdict())
 	if way := v.way(); way != "" {
 		d.line("%s", way)
@@ -27,6 +35,9 @@ func (v *View) Describe() string {
 		d.line("Its sign-up was not seen.")
 	}
 	d.line("Checklist %s, version %d.%s", v.Checklist.Name, v.Checklist.Version, prefixed(" Segments: ", strings.Join(v.Segments, ", ")))
+	if v.PartlyErased {
+		d.line("A user was erased: what cannot be taken apart, such as a count, still holds what that user did.")
+	}
 	d.done(v)
 	d.missing(v)
 	d.playbook(v)

@@ -19,17 +19,22 @@ func (s *State) NextTimer() int64 {
 // Pass lets event time pass up to a moment, in ms since the Unix epoch, and does what was due on the way, in order: steps
 // that waited for it are done, live ones undone, with what follows. What happens so occurs at the moment that it was due.
 //
+// Of a stub nothing is done, though it has a timer: see Expired.
+//
 // A stage calls it before it folds an event at a watermark that has passed NextTimer.
 func (f *Folder) Pass(s *State, at int64) (changed bool, facts []Fact) {
 	t := &f.turn
+	if s.has(erased) {
+		return false, nil // what is due is that it is forgotten
+	}
 	for s.due <= at {
 		due := s.due
 		t.state, t.at, t.watermark, t.facts = s, due, due, facts
 		if due == atOnce {
 			t.at, t.watermark = at, at
 		}
-		if t.judge = s.unjudged; t.judge {
-			s.unjudged = false
+		if t.judge = s.has(unjudged); t.judge {
+			s.flags &^= unjudged
 			t.catchUp()
 		} else {
 			t.reviewAll()
@@ -37,6 +42,7 @@ func (f *Folder) Pass(s *State, at int64) (changed bool, facts []Fact) {
 		ended := t.endTrial(nil)
 		t.conclude(nil, ended)
 		t.silence()
+		t.tellChange()
 		if s.lastHour == 0 {
 			t.liven() // time has made it a PQL
 		}

@@ -23,10 +23,15 @@ func (t *turn) emit(kind uint8, step int) {
 	t.changed = true
 	s.ordinal++
 	if !e.wanted[kind] && !(e.pqls && s.has(wasQualified)) {
+		if e.telling {
+			s.toldLast = t.whereabouts(nil, false)
+		}
 		return
 	}
 	var f Fact
-	if told := kind == kindSignedUp || kind == kindActive || kind == kindStepDone || kind == kindStepUndone; told && !s.has(qualified) {
+	if t.bare {
+		f = e.bareFact(s, kind)
+	} else if toldBefore[kind] && !s.has(qualified) {
 		f = e.progressOf(s, t.at)
 	} else {
 		f = e.standingOf(s, t.at)
@@ -38,15 +43,30 @@ func (t *turn) emit(kind uint8, step int) {
 	if step >= 0 {
 		f.Step = e.checklist.Steps()[step].ID
 	}
-	f.Reason, f.Detail = t.reason, t.detail
+	f.Reason, f.Detail, f.Related = t.reason, t.detail, t.related
 	t.attribute(&f)
 	t.facts = append(t.facts, f)
+	if e.telling {
+		s.toldLast = t.whereabouts(f.Segments, true)
+	}
 }
 
-// attribute says what made a fact: the event, or time.
+// toldBefore are the transitions of which facts leave out what facts before have told, unless the account is a PQL.
+var toldBefore = [len(types)]bool{kindSignedUp: true, kindActive: true, kindStepDone: true, kindStepUndone: true, kindSegmentChanged: true}
+
+// attribute says what made a fact: an event, a control, time or the definition.
 func (t *turn) attribute(f *Fact) {
 	f.OccurredAt, f.Cause = t.at, ByTime
-	if t.ev == nil {
+	switch {
+	case t.cause == ByDefinition:
+		f.Cause = ByDefinition
+		return
+	case t.control != nil:
+		f.Cause, f.Late = t.cause, t.late
+		f.EventID, f.EventName, f.Position = own(t.control.EventID), own(t.control.EventName), t.control.Position
+		f.Position.Topic = own(f.Position.Topic)
+		return
+	case t.ev == nil:
 		return
 	}
 	f.Cause, f.Late = ByEvent, t.late
@@ -93,6 +113,7 @@ func (e *Engine) outline(s *State, at int64, account []usage.Value, activity []U
 	f := Fact{
 		AccountID: s.id, Tier: tier.Name, Rate: e.rate(s), Threshold: tier.Threshold, Checklist: e.ref,
 		Properties: e.told(account), Current: s.has(qualified), Excluded: s.standing.excluded, HoldOut: e.checklist.HeldOut(s.id),
+		PartlyErased: s.has(partlyErased),
 	}
 	f.SignedUpAt, f.QualifiedAt = s.times()
 	var b *checklist.Behaviour

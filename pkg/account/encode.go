@@ -9,7 +9,7 @@ import (
 )
 
 // layout is the version of the encoding that AppendBinary writes and Load reads.
-const layout = 4
+const layout = 5
 
 // AppendBinary appends the encoded state: the fields of schemas/account_state.avsc from the third on, in Avro's binary
 // encoding. The two before are the runtime's.
@@ -17,8 +17,9 @@ func (s *State) AppendBinary(b []byte) ([]byte, error) {
 	b = appendLong(b, layout)
 	b = appendLong(b, s.incarnation)
 	b = appendLong(b, int64(s.ordinal))
-	b = appendLong(b, int64(s.flags))
+	b = appendLong(b, int64(s.flags&allFlags))
 	b = appendLong(b, int64(s.lastHour))
+	b = appendLong(b, int64(s.toldLast))
 	return append(b, s.parts.b...), nil
 }
 

@@ -17,20 +17,22 @@ import (
 // Engine makes and reads the states of accounts by the rules of a checklist; its Folders fold usage events into them. It is
 // safe for concurrent use; a State is not.
 type Engine struct {
-	checklist *checklist.Checklist
-	ref       ChecklistRef
-	horizon   int64   // for how long event ids are remembered, ms
-	limit     int     // how many of them; 0: none
-	users     int     // users tracked; 0: none
-	segmented bool    // there are segments
-	merit     float64 // weight of the steps that users can take part in
-	rank      []uint8 // of each step among their keys
-	ranked    []int   // the steps by rank
-	stepKeys  []byte  // their keys, by rank
-	start     standing
-	wanted    [len(types)]bool // types of facts, of any account
-	timed     bool             // time alone can change accounts
-	pqls      bool             // facts of accounts that are or were a PQL are wanted, whatever their type
+	checklist  *checklist.Checklist
+	ref        ChecklistRef
+	horizon    int64   // for how long event ids are remembered, ms
+	limit      int     // how many of them; 0: none
+	users      int     // users tracked; 0: none
+	segmented  bool    // there are segments
+	telling    bool    // accounts differ in their tier, segments or dimensions
+	dimensions []int   // the properties that accounts are told apart by
+	merit      float64 // weight of the steps that users can take part in
+	rank       []uint8 // of each step among their keys
+	ranked     []int   // the steps by rank
+	stepKeys   []byte  // their keys, by rank
+	start      standing
+	wanted     [len(types)]bool // types of facts, of any account
+	timed      bool             // time alone can change accounts
+	pqls       bool             // facts of accounts that are or were a PQL are wanted, whatever their type
 }
 
 // standing is what an account's properties decide.
@@ -47,6 +49,7 @@ func NewEngine(c *checklist.Checklist) *Engine {
 		ref:       ChecklistRef{Name: c.Name(), Version: c.Version(), Hash: c.Hash()},
 		horizon:   horizon, limit: limit, users: c.Users(), timed: c.Timed(), segmented: len(c.SegmentNames()) > 0,
 	}
+	e.findDimensions()
 	for i := range e.wanted {
 		e.wanted[i] = true
 	}
@@ -81,12 +84,12 @@ func (e *Engine) standing(properties []usage.Value) standing {
 // New returns the state of an account that nothing is known of. The incarnation is the input offset of its first
 // record. The state keeps accountID.
 func (e *Engine) New(accountID string, incarnation int64) *State {
-	return &State{id: accountID, incarnation: incarnation, parts: newParts(), standing: e.standingOn(accountID, e.start), due: checklist.Never, unjudged: true}
+	return &State{id: accountID, incarnation: incarnation, parts: newParts(), standing: e.standingOn(accountID, e.start), due: checklist.Never, flags: unjudged}
 }
 
 // idle says whether an event can't change the state any more: many are for steps that are done.
 func (e *Engine) idle(s *State, l *checklist.Listener, ev *usage.Event) bool {
-	if len(l.Sources) > 0 || e.users > 0 && ev.UserID != "" || s.unjudged || s.has(silent) ||
+	if len(l.Sources) > 0 || e.users > 0 && ev.UserID != "" || s.has(unjudged|silent) ||
 		l.Signup != nil && !s.has(signedUp) || l.Converted != nil && !s.has(converted) || l.Churned != nil && s.has(converted) ||
 		len(l.Sales) > 0 || len(l.TrialEnd) > 0 && !s.has(trialOver) || e.livens(s, l, ev.OccurredAt) {
 		return false

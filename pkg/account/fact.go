@@ -26,6 +26,12 @@ const (
 	MeetingBooked Type = "meeting_booked"
 	LeadWon       Type = "sales_won"
 	LeadLost      Type = "sales_lost"
+	Merged        Type = "merged"      // into the account that Related names: it is no account of its own any more
+	Absorbed      Type = "absorbed"    // the account that Related names has become part of this one
+	Erased        Type = "erased"      // nothing is known of it any more
+	UserErased    Type = "user_erased" // one of its users is not known any more
+
+	SegmentChanged Type = "segment_changed" // tier, segments or dimensions are not what facts have told, and nothing else tells it
 )
 
 // Reason says why an account left the qualified state.
@@ -39,6 +45,10 @@ const (
 	ReasonTierChanged Reason = "tier_changed" // the tier's threshold is above the rate
 	ReasonInactive    Reason = "inactive"     // nothing has happened for too long
 	ReasonTrialEnded  Reason = "trial_ended"  // and the account has not converted
+	ReasonMerged      Reason = "merged"       // it was merged into another account
+	ReasonErased      Reason = "erased"       // nothing is known of it any more
+
+	ReasonDefinitionChanged Reason = "definition_changed" // steps are undone by another definition, and the rate has fallen below the threshold
 )
 
 // Cause says what made a transition.
@@ -48,6 +58,10 @@ type Cause string
 const (
 	ByEvent Cause = "event"
 	ByTime  Cause = "timer" // time passed: the watermark reached OccurredAt
+
+	ByDefinition Cause = "definition" // the definition is another than the account was folded by
+	ByMerge      Cause = "merge"      // accounts were merged: the event is the one that said so
+	ByErasure    Cause = "erasure"    // an account or a user was erased: the event is the one that said so
 )
 
 // Fact is one transition of an account with the evidence for it: what pql.events, pql.current and pql.lifecycle carry
@@ -66,6 +80,7 @@ type Fact struct {
 	StepsDone     []Evidence // of a SignedUp or StepDone of an account that is no PQL, only the step done now
 	StepsMissing  []Missing
 	Cause         Cause
+	Related       string // of a Merged or Absorbed, the other account
 	EventID       string // the event's that made the transition; with EventName, UserID and Position empty if none did
 	EventName     string
 	UserID        string // the user's whose event made the transition
@@ -81,6 +96,7 @@ type Fact struct {
 	Detail        string         // what sales gives as the reason of a LeadRejected or LeadLost
 	HoldOut       bool           // the account belongs to the control group: nobody is to deal with it
 	Excluded      bool           // the account can't qualify
+	PartlyErased  bool           // a step done or a count still holds what an erased user did
 	OccurredAt    int64          // ms since the Unix epoch, UTC: event time
 	SignedUpAt    int64          // 0 when the sign-up was not seen
 	QualifiedAt   int64          // event time of the newest qualification, 0 before the first

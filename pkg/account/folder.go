@@ -42,6 +42,9 @@ func (f *Folder) fold(s *State, l *checklist.Listener, ev *usage.Event, source S
 	changed bool, facts []Fact,
 ) {
 	t, e := &f.turn, f.turn.engine
+	if s.has(aliased | erased) {
+		return f.foldAnew(s, l, ev, source, pos, watermark)
+	}
 	if e.idle(s, l, ev) {
 		return false, nil
 	}
@@ -50,8 +53,8 @@ func (f *Folder) fold(s *State, l *checklist.Listener, ev *usage.Event, source S
 		return false, nil
 	}
 	t.state, t.ev, t.at, t.listener, t.source, t.pos = s, ev, ev.OccurredAt, l, source, pos
-	t.watermark, t.late, t.judge = watermark, ev.OccurredAt < watermark, s.unjudged
-	s.unjudged = false
+	t.watermark, t.late, t.judge = watermark, ev.OccurredAt < watermark, s.has(unjudged)
+	s.flags &^= unjudged
 	t.fold()
 	changed, facts = t.changed, t.facts
 	if t.moved && e.timed {

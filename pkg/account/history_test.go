@@ -90,7 +90,7 @@ func TestHarderLiveStepsAreUndone(t *testing.T) {
 		require.True(t, s.state.Current(), c.before)
 		s.under(c.after)
 		assert.Positive(t, s.state.NextTimer())
-		assert.Equal(t, "step_undone(a) disqualified!step_undone", s.fold("wait@70"), c.after)
+		assert.Equal(t, "step_undone(a) disqualified!definition_changed", s.fold("wait@70"), c.after)
 		assert.Equal(t, 70*hour, s.last().OccurredAt, "when it was noticed")
 		assert.Zero(t, s.state.NextTimer())
 	}

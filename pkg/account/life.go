@@ -18,10 +18,16 @@ func (e *Engine) standingOn(id string, s standing) standing {
 // bySales says whether events are sales' own and no step's: that they come is not the account's doing.
 func bySales(l *checklist.Listener) bool { return l != nil && len(l.Sales) > 0 && len(l.Steps) == 0 }
 
+// descriptive says whether events do nothing but tell account properties, as those that a nightly job sends of all accounts:
+// that they come is not the account's doing either.
+func descriptive(l *checklist.Listener) bool {
+	return l != nil && len(l.Sources) > 0 && len(l.Steps) == 0 && l.Signup == nil && l.Converted == nil && l.Churned == nil && len(l.TrialEnd) == 0
+}
+
 // livens says whether an event puts off the moment at which the account has been silent for too long. That is known to
-// the hour, so that not every event is one.
+// the hour, so that not every event is one. One that has just made the account a PQL does, whatever it is.
 func (e *Engine) livens(s *State, l *checklist.Listener, at int64) bool {
-	return s.has(qualified) && e.checklist.Inactivity() > 0 && hourAfter(at) > s.lastHour && !bySales(l)
+	return s.has(qualified) && e.checklist.Inactivity() > 0 && hourAfter(at) > s.lastHour && !bySales(l) && (s.lastHour == 0 || !descriptive(l))
 }
 
 // liven notes that a PQL is not silent. One that has just become it may have done something newer than what made it one,
@@ -55,7 +61,7 @@ func (s *State) newest() (at int64) {
 // silent for too long since.
 func (t *turn) wake() {
 	s, limit := t.state, t.engine.checklist.Inactivity()
-	if !s.has(silent) || bySales(t.listener) || limit > 0 && silentFrom(hourAfter(t.at), limit) <= t.watermark {
+	if !s.has(silent) || bySales(t.listener) || descriptive(t.listener) || limit > 0 && silentFrom(hourAfter(t.at), limit) <= t.watermark {
 		return
 	}
 	s.flags &^= silent

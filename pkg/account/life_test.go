@@ -57,16 +57,21 @@ func TestWhatBecomesOfAnAccount(t *testing.T) {
 		{"an event that no step accepts is no activity", never14, "enriched?size=5 met", "meeting_booked"},
 
 		{"silent for too long", threeDays, "a@10 b@11 wait@83 wait@84", pql + " disqualified!inactive"},
-		{"whatever is heard counts", threeDays, "a@10 b@11 enriched?size=2@50 wait@122 a@123 wait@195 wait@196", pql + " disqualified!inactive"},
+		{"whatever is heard counts", threeDays, "a@10 b@11 c@50 wait@122 a@123 wait@195 wait@196", pql + " disqualified!inactive"},
 		{"an event of a step that is done counts", threeDays, "a@10 b@11 a@50 wait@122", pql},
 		{"what is not heard does not", threeDays, "a@10 b@11 viewed@50 wait@84", pql + " disqualified!inactive"},
 		{"what sales says does not", threeDays, "a@10 b@11 met@50 wait@84", pql + " meeting_booked disqualified!inactive"},
+		{"what only tells properties does not", threeDays, "a@10 b@11 enriched?size=2@50 wait@84", pql + " disqualified!inactive"},
+		{"what tells a property as well as doing a step does", threeDays, "a@10 b@11 b?size=2@50 wait@84 wait@122 wait@123", pql + " disqualified!inactive"},
+		{"who qualifies by a property has all the time", threeDays, "enriched?size=200@9 a@10 b@11 enriched?size=2@60 wait@132 wait@133",
+			"active step_done(a) step_done(b) qualified!tier_changed disqualified!inactive"},
 		{"14 days if nothing else is said", "", "a@10 b@11 wait@347 wait@348", pql + " disqualified!inactive"},
 		{"never", never14, "a@10 b@11 wait@9000", pql},
 		{"who is no PQL is not silent", threeDays, "a@10 wait@900", "active step_done(a)"},
-		{"the next event decides", threeDays, "a@10 b@11 wait@84 enriched?size=3@100", pql + " disqualified!inactive requalified"},
+		{"the next event decides", threeDays, "a@10 b@11 wait@84 c@100", pql + " disqualified!inactive requalified"},
 		{"and it is silent again", threeDays, "a@10 b@11 wait@84 a@100 wait@172 wait@173", pql + " disqualified!inactive requalified disqualified!inactive"},
-		{"unless the bar has risen", threeDays, "a@10 b@11 wait@84 enriched?size=300@100 a", pql + " disqualified!inactive"},
+		{"unless the bar has risen", threeDays, "a@10 b@11 wait@84 enriched?size=300@100 a", pql + " disqualified!inactive segment_changed"},
+		{"or what tells properties only comes", threeDays, "a@10 b@11 wait@84 enriched?size=3@100 a", pql + " disqualified!inactive requalified"},
 		{"or sales alone speaks", threeDays, "a@10 b@11 wait@84 met@100 met", pql + " disqualified!inactive meeting_booked meeting_booked"},
 		{"a late event has not ended the silence", threeDays, "a@10 b@11 wait@200 a@20 b@21 a@201", pql + " disqualified!inactive requalified"},
 		{"a late event that is not too old has", threeDays, "a@10 b@11 wait@100 a@60", pql + " disqualified!inactive requalified"},
@@ -105,10 +110,10 @@ func TestWhatBecomesOfAnAccount(t *testing.T) {
 		{"who has not converted does not churn", never14, "a b cancelled", pql},
 		{"won back who never was a PQL", never14, "bought cancelled a b", "converted churned active step_done(a) step_done(b) qualified"},
 
-		{"a higher bar takes nothing away", never14, "a b enriched?size=100", pql},
+		{"a higher bar takes nothing away", never14, "a b enriched?size=100", pql + " segment_changed"},
 		{"unless the checklist demotes", never14 + "demote: true\n", "a b enriched?size=100 enriched?size=1",
 			pql + " disqualified!tier_changed requalified!tier_changed"},
-		{"a higher bar that is reached takes nothing away", never14 + "demote: true\n", "a b c c c enriched?size=100", pql + " step_done(c)"},
+		{"a higher bar that is reached takes nothing away", never14 + "demote: true\n", "a b c c c enriched?size=100", pql + " step_done(c) segment_changed"},
 		{"a lower bar qualifies", never14, "enriched?size=100 a b enriched?size=9", "active step_done(a) step_done(b) qualified!tier_changed"},
 		{"a step in the same turn does", never14, "enriched?size=100 a b?size=9", "active step_done(a) step_done(b) qualified"},
 		{"an exclusion that ends does, not the bar", never14, "enriched?size=100&test=true a b c c c enriched?size=9&test=false",
@@ -224,10 +229,10 @@ func TestANewBoundOfSilence(t *testing.T) {
 // TestOnlyAHigherBarDemotes holds where a PQL is below its bar already, as the checklist did not demote before.
 func TestOnlyAHigherBarDemotes(t *testing.T) {
 	s := begin(t, lifelong)
-	assert.Equal(t, "active step_done(a) step_done(b) qualified", s.fold("a b enriched?size=100"))
+	assert.Equal(t, "active step_done(a) step_done(b) qualified segment_changed", s.fold("a b enriched?size=100"))
 	s.engine = engine(t, strings.Replace(lifelong, "{name: small,", "{name: medium, when: account.size >= 50, threshold: 0.6}, {name: small,", 1)+"demote: true\n")
 	s.state = reload(t, s.engine, s.state)
-	assert.Empty(t, s.fold("enriched?size=60"), "the bar has come down, if not far enough")
+	assert.Equal(t, "segment_changed", s.fold("enriched?size=60"), "the bar has come down, if not far enough")
 	assert.Equal(t, "disqualified!tier_changed", s.fold("enriched?size=100"))
 }
 
@@ -326,7 +331,7 @@ func TestLivingOnDoesNotAllocate(t *testing.T) {
 func TestATrialsEndIsEncodedOnce(t *testing.T) {
 	e := engine(t, lifelong+endsTrial)
 	set := append(binary.BigEndian.AppendUint32(nil, e.Checklist().TrialEnd().WorkKey), 4, 1, 2)
-	head := []byte{8, 200, 1, 2, 2, 0, 0, 0, 0, 0, 0} // no properties, topics, users, merits and log
+	head := []byte{10, 200, 1, 2, 2, 0, 0, 0, 0, 0, 0, 0} // no properties, topics, users, merits and log
 	state := func(n int) []byte {
 		b := append(append([]byte(nil), head...), byte(2*n))
 		return append(append(b, bytes.Repeat(set, n)...), 0, 0)

@@ -29,7 +29,7 @@ type entry struct {
 
 // types are those of transitions, in the order of the encoding: only append.
 var types = [...]Type{SignedUp, StepDone, Qualified, Requalified, Escalated, Disqualified, Converted, Churned, StepUndone, Active, NearMiss,
-	ShutOut, LetIn, LeadAccepted, LeadRejected, MeetingBooked, LeadWon, LeadLost}
+	ShutOut, LetIn, LeadAccepted, LeadRejected, MeetingBooked, LeadWon, LeadLost, Merged, Absorbed, Erased, UserErased, SegmentChanged}
 
 // Places in types.
 const (
@@ -47,6 +47,15 @@ const (
 	kindShutOut
 	kindLetIn
 	kindFeedback // and those that follow, in the order of checklist.Feedback
+)
+
+// Places in types after feedback.
+const (
+	kindMerged = kindFeedback + uint8(checklist.Lost) + 1 + iota
+	kindAbsorbed
+	kindErased
+	kindUserErased
+	kindSegmentChanged
 )
 
 // logReader walks through a log, the oldest entry first.

@@ -17,10 +17,10 @@ type State struct {
 	due         int64     // when time alone changes the account next; checklist.Never: never
 	isDone      [2]uint64 // a bit for each step of the checklist
 	ordinal     uint32    // of the newest fact
-	lastHour    int32     // while it is a PQL, the hour (since the Unix epoch) after the one of its newest event; 0 before
+	lastHour    int32     // while it is a PQL, the hour (since the Unix epoch) after the one of its newest event; 0 before; of a stub when it goes
+	toldLast    uint32    // hash of the tier, segments and dimensions that facts told last; 0: none has, or there are none
 	standing    standing
 	flags       flags
-	unjudged    bool // it is new or was loaded, maybe under another definition than it was folded by, and no event came since
 }
 
 type flags uint16
@@ -38,7 +38,11 @@ const (
 	near         // has been told to be one step short
 	shutOut      // has been told to be excluded
 	trialOver
-	allFlags = trialOver<<1 - 1
+	partlyErased // a step done or a count still holds what an erased user did
+	aliased      // it was merged into another account: that is all there is, beside incarnation and ordinal
+	erased       // a stub is left: incarnation, ordinal and when it goes, so that no id of a fact comes again
+	allFlags     = erased<<1 - 1
+	unjudged     = erased << 1 // not encoded: it is new or was loaded, maybe under another definition than it was folded by, and no event came since
 )
 
 func (s *State) has(f flags) bool { return s.flags&f != 0 }

@@ -59,14 +59,19 @@ func (t *turn) learn(sources []checklist.Source) (news bool) {
 		t.tell(declared.Key, v, at, known.size)
 	}
 	if news {
-		before := t.tier()
-		t.state.standing = t.engine.standingOn(t.state.id, t.engine.standing(t.properties()))
-		if t.tier() != before {
-			t.barBefore = before.Threshold
-		}
-		t.judge, t.moved = true, true
+		t.restand()
 	}
 	return news
+}
+
+// restand finds the standing anew, as properties have changed.
+func (t *turn) restand() {
+	before := t.tier()
+	t.state.standing = t.engine.standingOn(t.state.id, t.engine.standing(t.properties()))
+	if t.tier() != before {
+		t.barBefore = before.Threshold
+	}
+	t.judge, t.moved = true, true
 }
 
 // tell puts a property in the place of an item, of size 0 when there was none.

@@ -10,7 +10,10 @@ type turn struct {
 	engine    *Engine
 	state     *State
 	at        int64        // event time, ms: the event's, or the moment
-	ev        *usage.Event // nil: time does it
+	ev        *usage.Event // nil: no event does it
+	control   *Control     // nil: no control does it
+	cause     Cause        // of the transition that is being made, if it is not that of the event or of time
+	related   string       // the same
 	listener  *checklist.Listener
 	source    Source // nil: pos it is
 	pos       Position
@@ -18,8 +21,12 @@ type turn struct {
 	late      bool
 	changed   bool
 	judge     bool    // something that decides on qualification has changed
-	undone    bool    // a step was undone
+	undone    bool    // a step was undone, by whatever has happened
+	dropped   bool    // a step was undone that another definition asks more for
+	bare      bool    // facts tell nothing of the account but its id
+	catching  bool    // what is decided now is decided anew for another definition
 	finished  bool    // a step was done
+	news      bool    // an account property has changed
 	barBefore float64 // the tier's threshold before the event; 0: it is the same still
 	reason    Reason  // of the transition that is being made
 	detail    string  // the same
@@ -32,6 +39,7 @@ type turn struct {
 	input  checklist.Input
 	moment checklist.Moment
 	item   []byte // an item of a part, while it is being made
+	apart  []byte // what tells accounts apart, while that is looked at
 }
 
 // release lets go of the event and the state, but not of the room.
@@ -40,8 +48,8 @@ func (t *turn) release() {
 		clear(t.values)
 		t.values = t.values[:0]
 	}
-	t.read, t.judge, t.undone, t.finished, t.moved = false, false, false, false, false
-	t.changed, t.late, t.barBefore = false, false, 0
+	t.read, t.judge, t.undone, t.dropped, t.finished, t.news, t.moved = false, false, false, false, false, false, false
+	t.changed, t.late, t.barBefore, t.cause, t.control = false, false, 0, "", nil
 	t.input, t.moment = checklist.Input{}, checklist.Moment{}
 	t.state, t.ev, t.listener, t.source, t.pos, t.facts = nil, nil, nil, nil, Position{}, nil
 }
@@ -52,18 +60,19 @@ func (t *turn) fold() {
 	if t.judge { // as of an account that was loaded, or is new
 		t.catchUp()
 	}
-	news := t.learn(l.Sources)
+	t.news = t.learn(l.Sources)
 	user, have := t.noteUser()
 	t.wake()
 	t.signUp(l.Signup)
 	t.advance(l.Steps, user, have)
-	if news {
+	if t.news {
 		t.reconsider()
 	}
 	ended := t.endTrial(l.TrialEnd)
 	t.conclude(l.Converted, ended)
 	t.churn(l.Churned)
 	t.hear(l.Sales)
+	t.tellChange()
 	t.liven()
 }
 
@@ -124,6 +133,10 @@ func (t *turn) disqualify() {
 		t.leave(Excluded)
 	case below && t.undone:
 		t.leave(ReasonStepUndone)
+	case below && t.dropped:
+		t.cause = ByDefinition
+		t.leave(ReasonDefinitionChanged)
+		t.cause = ""
 	case below && t.barBefore > 0 && t.barBefore < bar && t.engine.checklist.Demotes():
 		t.leave(ReasonTierChanged)
 	}

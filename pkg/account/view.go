@@ -21,6 +21,8 @@ type View struct {
 	Nearest     []string           // the shortest way to the threshold: the fewest steps missing that suffice, none made of others; none if it is reached
 	Completes   []string           // the steps made of others that weigh something and are done with those
 	Refines     string             // the tier's playbook, where a refinement of another name has taken its place
+	MergedInto  string             // the account that it was merged into, of which all else tells; empty: none
+	Erased      bool               // it was erased, and nothing has happened since
 	LoneUser    bool               // one user carries an account of a tier of large accounts
 	History     []Moment           // the last 50 transitions, the oldest first
 }
@@ -37,7 +39,7 @@ func (e *Engine) View(s *State, at int64) View {
 	v := View{
 		Fact: e.standingOf(s, at), Incarnation: s.incarnation, Ordinal: int64(s.ordinal),
 		Converted: s.has(converted), Escalated: s.has(escalated), Silent: s.has(silent), Barred: s.has(barred),
-		Weights: map[string]float64{}, TierBy: e.tierBy(s), History: e.history(s),
+		MergedInto: s.Alias(), Erased: s.has(erased), Weights: map[string]float64{}, TierBy: e.tierBy(s), History: e.history(s),
 	}
 	v.OccurredAt = at
 	for i := range e.checklist.Steps() {

@@ -252,6 +252,7 @@ func (w *wiring) activation() (stream.Options, error) {
 		a.Partitions = w.partitions[w.names.ActivationChangelog]
 	} else {
 		a.Input, err = codec.NewInput(w.format(), usage.CanonicalMapping(), w.own)
+		a.Usage, a.Retention = w.topic(w.names.Usage), kafka.UsageRetention.Milliseconds()
 	}
 	if err != nil {
 		return stream.Options{}, err

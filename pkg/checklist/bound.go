@@ -17,7 +17,7 @@ const (
 	momentBound   = 2 + varintBound + 4 // with the step of one undone
 	evidenceBound = 1 + varintBound + 4 + indexBound + 1 + textBound + indexBound + 5 + varintBound + numberBound +
 		2*textBound + 2 // the user and the topic
-	headBound     = 1 + 5*varintBound + 7*arrayBound
+	headBound     = 1 + 7*varintBound + 7*arrayBound
 	propertyBound = 4 + varintBound + 1 + textBound
 	userBound     = textBound + 2*varintBound + (2 + MaxRole) + (1 + MaxSteps/8 + 1)
 	stepKeyBound  = 4 // what a bit of a user's steps stands for

@@ -61,6 +61,9 @@ type Source struct {
 	Path     string // key of the event's property
 }
 
+// MaxTierKey is the largest key of a tier: states hold one each, so it is short.
+const MaxTierKey = 1<<13 - 1
+
 // Tier is one class of accounts with its bar.
 type Tier struct {
 	Name       string
@@ -68,6 +71,7 @@ type Tier struct {
 	EscalateAt float64  // activation rate that escalates; 0: none
 	Playbook   Playbook // as written; what it is for an account says Advise
 	Large      bool     // its accounts are large: see markLarge
+	Key        uint32   // identifies the tier among the checklist's in encoded states: from 1 to MaxTierKey
 
 	when   Condition
 	advice *playbook // nil: none

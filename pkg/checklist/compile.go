@@ -135,14 +135,17 @@ func (c *compiler) compileTiers() {
 		c.add("properties", "the preset's tiers need the account property company_size of type long")
 		return
 	}
-	seen := map[string]bool{}
+	seen, keys := map[string]bool{}, keysOf{}
 	for i := range tiers {
 		c.compileTier(fmt.Sprintf("tiers[%d]", i), &tiers[i], i == len(tiers)-1, seen, playbooks)
+		c.takeKey(keys, tierKey(tiers[i].Name), fmt.Sprintf("tiers[%d].name", i), tiers[i].Name)
 	}
 	if len(tiers) > 0 {
 		markLarge(c.out.tiers, c.def.Preset)
 	}
 }
+
+func tierKey(name string) uint32 { return 1 + key("tier", name)%MaxTierKey }
 
 func (c *compiler) declared(name, typ string) bool {
 	return slices.ContainsFunc(c.def.Properties, func(p PropertyDef) bool { return p.Name == name && p.Type == typ })
@@ -150,7 +153,7 @@ func (c *compiler) declared(name, typ string) bool {
 
 func (c *compiler) compileTier(path string, d *TierDef, last bool, seen map[string]bool, playbooks map[string]*playbook) {
 	c.checkName(path+".name", d.Name, seen)
-	t := Tier{Name: d.Name, when: always}
+	t := Tier{Name: d.Name, when: always, Key: tierKey(d.Name)}
 	m := tierMeaning{Name: d.Name}
 	switch {
 	case d.When != nil:

@@ -100,6 +100,8 @@ type PropertyDef struct {
 	Type    string      `yaml:"type"` // string, long, double or boolean
 	From    []SourceDef `yaml:"from"`
 	Default any         `yaml:"default"` // holds until an event tells; left out: missing
+
+	Dimension bool `yaml:"dimension" json:",omitempty"` // a fact tells when it changes
 }
 
 // SourceDef says which property of which events tells an account property.

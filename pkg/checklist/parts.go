@@ -62,7 +62,7 @@ var parts = []Part{
 			"and qualifies again once another step is done"},
 	}},
 	{Name: "inactivity", of: reflect.TypeFor[SilenceDef](), Doc: "How long an account may be silent. Any event that the checklist names counts, " +
-		"except what only sales says. The account is no PQL any more within an hour after that. " +
+		"except what only sales says and what only tells account properties. The account is no PQL any more within an hour after that. " +
 		"Its next event has it judged anew, unless that comes so late that the account has been silent for too long since.", Fields: []Field{
 		{Name: "days", Required: true, Doc: fmt.Sprintf("days of 24 hours, a whole number from 0 to %d; 0: for ever", maxWithin)},
 	}},
@@ -83,7 +83,9 @@ var parts = []Part{
 		eventField, whereField,
 		{Name: "reason", Default: "no reason is known", Doc: "the events' property that tells the reason; facts carry at most 256 bytes of it"},
 	}},
-	{Name: "segment", of: reflect.TypeFor[SegmentDef](), Doc: "A named set of accounts: those that an expression is true of when a fact is made.", Fields: []Field{
+	{Name: "segment", of: reflect.TypeFor[SegmentDef](), Doc: "A named set of accounts: those that an expression is true of when a fact is made. " +
+		"When an event tells an account property, a step is done or undone, or time decides something, and the account's tier, segments or properties with `dimension` are other than " +
+		"facts have told, a fact `segment_changed` tells it. What else an expression reads, such as `users` or `active_users`, is looked at only then.", Fields: []Field{
 		{Name: "name", Required: true, Doc: "the segment's name"},
 		{Name: "when", Required: true, Doc: "an expression over `account` and behaviour"},
 	}},
@@ -103,6 +105,8 @@ var parts = []Part{
 		{Name: "type", Required: true, Doc: "`string`, `long`, `double` or `boolean`; what an event tells is read as that, or not taken"},
 		{Name: "from", Required: true, Doc: "the events that tell it"},
 		{Name: "default", Default: "it is missing", Doc: "what holds until an event tells"},
+		{Name: "dimension", Default: "`false`", Doc: "`true`: accounts are told apart by it, as by their tier and segments: a fact `segment_changed` tells when " +
+			"it changes and no other fact does"},
 	}},
 	{Name: "source", of: reflect.TypeFor[SourceDef](), Doc: "Events that tell an account property.", Fields: []Field{
 		{Name: "event", Required: true, Doc: "the event's name, or `*`: any event that has the property"},

@@ -15,6 +15,8 @@ type Property struct {
 	Key     uint32      // identifies name and type in encoded states
 	Kind    usage.Kind  // Bool, Long, Double or String
 	Default usage.Value // null: none
+
+	Dimension bool // accounts are told apart by it: a fact tells when it changes
 }
 
 // Take converts an event's value to the property's type, ok is false when it has no place there: a null, a text over
@@ -49,7 +51,7 @@ func (c *compiler) compileProperties() {
 	for i := range c.def.Properties {
 		d, path := &c.def.Properties[i], fmt.Sprintf("properties[%d]", i)
 		c.checkName(path+".name", d.Name, seen)
-		p := Property{Name: d.Name, Kind: propertyKinds[d.Type], Key: key("property", d.Name, d.Type)}
+		p := Property{Name: d.Name, Kind: propertyKinds[d.Type], Key: key("property", d.Name, d.Type), Dimension: d.Dimension}
 		if p.Kind == usage.Null {
 			c.add(path+".type", "%q is none of string, long, double, boolean", d.Type)
 		} else if d.Default != nil {

@@ -60,7 +60,9 @@ func (enc *FactEncoder) AppendFact(b []byte, f *account.Fact, d Detection) []byt
 	b = appendBool(b, f.Excluded)
 	b = appendCut(b, f.Detail, maxIDBytes)
 	b = appendMillisOrNull(b, f.SignedUpAt)
-	return appendMillisOrNull(b, f.QualifiedAt)
+	b = appendMillisOrNull(b, f.QualifiedAt)
+	b = appendCut(b, f.Related, maxIDBytes)
+	return appendBool(b, f.PartlyErased)
 }
 
 // appendStanding writes the fields up to checklist: what the account is now.

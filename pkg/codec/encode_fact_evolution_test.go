@@ -52,6 +52,7 @@ func TestFactsOfBothAgesAreRead(t *testing.T) {
 // withoutNews leaves out what the earlier schema has not, except for a cause.
 func withoutNews(w wireFact, cause string) wireFact {
 	w.Cause, w.Activated, w.Champion, w.Excluded, w.Detail = cause, 0, "", false, ""
+	w.Related, w.PartlyErased = "", false
 	w.Playbook.Owner, w.Playbook.Message = "", ""
 	w.Users = append([]wireUser(nil), w.Users...)
 	for i := range w.Users {

@@ -13,6 +13,8 @@ func appendFactJSON(b []byte, f *account.Fact, d Detection) []byte {
 	o.id("detail", f.Detail)
 	o.millisOrNull("signed_up_at", f.SignedUpAt)
 	o.millisOrNull("qualified_at", f.QualifiedAt)
+	o.id("related", f.Related)
+	o.bool("partly_erased", f.PartlyErased)
 	return o.end()
 }
 

@@ -46,6 +46,7 @@ func testFact() *account.Fact {
 		},
 		Cause: account.ByEvent, ActiveUsers7d: 2, Activated: 3, Champion: "bob", SingleUser: true, Late: true,
 		Reason: account.Excluded, Detail: "too small", HoldOut: true, Excluded: true, OccurredAt: testTime, SignedUpAt: testTime - 86_400_000, QualifiedAt: testTime, Current: true,
+		Related: "acme-old", PartlyErased: true,
 	}
 }
 
@@ -95,6 +96,7 @@ func nativeFact(f *account.Fact, d Detection) map[string]any {
 		"single_user": f.SingleUser, "late": f.Late,
 		"replay": d.Replay, "backfill": d.Backfill, "hold_out": f.HoldOut, "excluded": f.Excluded, "detail": f.Detail,
 		"signed_up_at": nativeMillisOrNull(f.SignedUpAt), "qualified_at": nativeMillisOrNull(f.QualifiedAt),
+		"related": f.Related, "partly_erased": f.PartlyErased,
 	}
 }
 
@@ -229,6 +231,7 @@ func randomFact(r *rand.Rand, text string, number float64, at int64) (*account.F
 		Playbook: account.Playbook{Name: str(), Action: str(), Queue: str(), Owner: str(), Message: str(), Reason: str()},
 		Reason:   account.Reason(str()), Detail: str(), HoldOut: flag(), Excluded: flag(), Cause: account.Cause(str()), Activated: r.IntN(1000), Champion: str(),
 		OccurredAt: at, SignedUpAt: at - int64(r.IntN(2)), QualifiedAt: at * int64(r.IntN(2)), Current: flag(),
+		Related: str(), PartlyErased: flag(),
 	}
 	for i := range r.IntN(MaxFactProperties) {
 		v := []usage.Value{{}, usage.BoolValue(flag()), usage.LongValue(int64(r.Uint64())), usage.DoubleValue(num()), usage.StringValue(str())}
@@ -261,7 +264,7 @@ func TestLargestFactFitsIntoARecord(t *testing.T) {
 		Checklist: account.ChecklistRef{Name: text, Version: -1 << 31, Hash: text}, Step: text, EventID: text, EventName: text,
 		UserID: text, Position: huge, Playbook: account.Playbook{Name: text, Action: text, Queue: text, Owner: text, Message: text, Reason: text},
 		Cause: account.Cause(text), ActiveUsers7d: -1 << 31, Activated: -1 << 31, Champion: text, Reason: account.Reason(text), Detail: text,
-		OccurredAt: -1 << 63, SignedUpAt: -1 << 63, QualifiedAt: -1 << 63,
+		OccurredAt: -1 << 63, SignedUpAt: -1 << 63, QualifiedAt: -1 << 63, Related: text,
 	}
 	for range MaxFactProperties {
 		f.Properties = append(f.Properties, usage.Property{Key: text, Value: usage.StringValue(text)})

@@ -36,7 +36,7 @@ func DecodeFact(b []byte) (account.Fact, Detection, error) {
 		Cause: account.Cause(w.Cause), EventID: w.EventID, EventName: w.Event, UserID: w.UserID, Position: w.position(),
 		Playbook: account.Playbook(w.Playbook), ActiveUsers7d: w.ActiveUsers7d, Activated: w.Activated, Champion: w.Champion,
 		SingleUser: w.SingleUser, Late: w.Late, Reason: account.Reason(w.Reason), Detail: w.Detail,
-		HoldOut: w.HoldOut, Excluded: w.Excluded,
+		HoldOut: w.HoldOut, Excluded: w.Excluded, Related: w.Related, PartlyErased: w.PartlyErased,
 		OccurredAt: w.OccurredAt, Current: w.Current,
 	}
 	f.Segments = append(f.Segments, w.Segments...)
@@ -135,6 +135,8 @@ type wireFact struct {
 	Detail        string        `avro:"detail" json:"detail"`
 	SignedUpAt    *int64        `avro:"signed_up_at" json:"signed_up_at"`
 	QualifiedAt   *int64        `avro:"qualified_at" json:"qualified_at"`
+	Related       string        `avro:"related" json:"related"`
+	PartlyErased  bool          `avro:"partly_erased" json:"partly_erased"`
 }
 
 type wireChecklist struct {

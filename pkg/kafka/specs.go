@@ -22,6 +22,9 @@ const TombstoneRetention = 7 * 24 * time.Hour
 
 const day = 24 * time.Hour
 
+// UsageRetention is for how long keyed events can be read again: as long a stub is kept of an erased account.
+const UsageRetention = 30 * day
+
 // UnresolvedRetention is for how long events that name only a user can be read again: as long something is kept of a user
 // about whom all else was erased.
 const UnresolvedRetention = 30 * day
@@ -41,7 +44,7 @@ func Specs(c *config.Config, partitions map[string]int32) []Spec {
 			s := &c.Input.Sources[i]
 			specs = append(specs, Spec{c.IngestChangelog(s), partitions[s.Topic], s.Topic, changelog()})
 		}
-		specs = append(specs, Spec{Name: names.Usage, Partitions: count, Configs: retained(30 * day)})
+		specs = append(specs, Spec{Name: names.Usage, Partitions: count, Configs: retained(UsageRetention)})
 	}
 	if c.ResolvesUsers() {
 		users := cmp.Or(partitions[names.Unresolved], int32(c.Input.UsagePartitions))

@@ -25,7 +25,9 @@ type Activation struct {
 	Current         string // topic; empty: not written
 	Lifecycle       string // topic; empty: not written
 	Escalations     bool   // escalations go to Events as well
-	Partitions      int32  // of the input when it is a foreign topic, whose keys are checked; 0: not
+	Partitions      int32  // of the input when it is a foreign topic, whose keys are checked; 0: it is ingest's
+	Usage           Topic  // ingest's topic, where accounts send one another what concerns them
+	Retention       int64  // for how long it keeps records, ms: an erased account leaves a stub for as long
 	FutureTolerance int64  // ms
 	Replay          bool   // history is being published again
 	Now             Clock
@@ -34,12 +36,13 @@ type Activation struct {
 // backfillAge is from when on a fact counts as decided over history, not as it happened; ms.
 const backfillAge = 24 * 60 * 60 * 1000
 
-// Processor returns the processor of one task: one with timers where the checklist has what time alone decides.
+// Processor returns the processor of one task: one with timers where time alone decides something, by the checklist or as
+// erased accounts, which need ingest, leave stubs that go.
 func (a *Activation) Processor() stream.Processor {
 	p := &activation{
 		Activation: a, folder: a.engine().Folder(), decoder: a.Input.Decoder(), gate: gate{clock: a.Now, tolerance: a.FutureTolerance},
 	}
-	if a.Engine.Checklist().Timed() {
+	if a.Engine.Checklist().Timed() || a.Partitions == 0 {
 		return timedActivation{p}
 	}
 	return p
@@ -60,6 +63,7 @@ type activation struct {
 type slot struct {
 	event    usage.Event
 	listener *checklist.Listener
+	message  *account.Message // what is more than an event of its own account; nil: it is one
 }
 
 // source tells where an event comes from. Reading that from a record's headers is put off until something is to say it.
@@ -88,13 +92,42 @@ func (a *activation) Decode(i int, r *kgo.Record) (stream.Route, error) {
 	for len(a.slots) <= i {
 		a.slots = append(a.slots, slot{})
 	}
-	if a.Partitions == 0 { // ingest's own topic
-		if mark, err := markOf(r); mark != nil || err != nil {
-			return stream.Route{Mark: mark}, err
+	s := &a.slots[i]
+	s.message = nil
+	if a.Partitions == 0 && len(r.Key) == 0 {
+		if kind := controlKind(r); kind != "" {
+			return a.decodeControl(s, kind, r)
 		}
 	}
-	ev, err := &a.slots[i].event, error(nil)
-	if a.slots[i].listener, err = a.read(r.Value, ev); err != nil {
+	return a.decodeEvent(s, r)
+}
+
+// decodeControl decodes a record that is no event of the account that it is for.
+func (a *activation) decodeControl(s *slot, kind string, r *kgo.Record) (route stream.Route, err error) {
+	switch kind {
+	case controlMark:
+		route.Mark, err = markOf(r)
+		return route, err
+	case controlEvent:
+		if route, err = a.decodeEvent(s, r); err == nil {
+			s.message, err = forwarded(r)
+		}
+	default:
+		s.message, err = messageOf(kind, r)
+	}
+	if err != nil {
+		return stream.Route{}, err
+	}
+	if kind != controlEvent {
+		route.EventTime = s.message.At
+	}
+	route.Key = bytesOf(s.message.To)
+	return route, nil
+}
+
+func (a *activation) decodeEvent(s *slot, r *kgo.Record) (_ stream.Route, err error) {
+	ev := &s.event
+	if s.listener, err = a.read(r.Value, ev); err != nil {
 		return stream.Route{}, decoded(r, err)
 	}
 	key := bytesOf(ev.AccountID)
@@ -105,7 +138,7 @@ func (a *activation) Decode(i int, r *kgo.Record) (stream.Route, error) {
 					"a topic that is keyed otherwise needs the ingest stage", ev.AccountID, p, r.Partition)}
 		}
 	}
-	return stream.Route{Key: key, EventTime: ev.OccurredAt, Ignore: a.slots[i].listener == nil}, nil
+	return stream.Route{Key: key, EventTime: ev.OccurredAt, Ignore: s.listener == nil}, nil
 }
 
 // read decodes and validates what the checklist needs of an event: none of its properties where nothing listens. What is
@@ -124,10 +157,34 @@ func (a *activation) read(value []byte, ev *usage.Event) (*checklist.Listener, e
 }
 
 func (a *activation) Fold(i int, t *stream.Turn) error {
-	s := &a.slots[i]
+	s, state := &a.slots[i], t.State.(*account.State)
 	a.source.record = t.Record
-	changed, facts := a.folder.Fold(t.State.(*account.State), s.listener, &s.event, &a.source, t.Watermark)
+	if s.message != nil || state.Alias() != "" {
+		return a.answer(s, state, t)
+	}
+	changed, facts := a.folder.Fold(state, s.listener, &s.event, &a.source, t.Watermark)
 	a.take(t, changed, facts)
+	return nil
+}
+
+// answer does what a message asks for, or sends on what has reached an alias.
+func (a *activation) answer(s *slot, state *account.State, t *stream.Turn) error {
+	m := s.message
+	if m == nil {
+		m = &account.Message{To: state.AccountID()}
+	}
+	if m.Asks == account.ToFold {
+		m.Event, m.Listener, m.Source = &s.event, s.listener, &a.source
+	}
+	m.Watermark, m.Expires = t.Watermark, t.Record.Timestamp.UnixMilli()+a.Retention
+	done, err := a.folder.Answer(state, m, t.Watermark)
+	if err != nil {
+		return &stream.Reject{Code: CodeMessage, Err: err}
+	}
+	a.take(t, done.Changed, done.Facts)
+	if done.Send != nil {
+		a.send(done.Send, t)
+	}
 	return nil
 }
 
@@ -135,7 +192,12 @@ func (a *activation) Fold(i int, t *stream.Turn) error {
 type timedActivation struct{ *activation }
 
 func (a timedActivation) Fire(t *stream.Turn, due int64) error {
-	changed, facts := a.folder.Pass(t.State.(*account.State), max(due, t.Watermark))
+	state, now := t.State.(*account.State), max(due, t.Watermark)
+	if state.Expired(now) {
+		t.Delete()
+		return nil
+	}
+	changed, facts := a.folder.Pass(state, now)
 	a.take(t, changed, facts)
 	return nil
 }
@@ -173,6 +235,8 @@ func (a *activation) publish(t *stream.Turn, f *account.Fact, last bool) {
 	switch {
 	case last && f.Current:
 		emit(a.Current, value)
+	case f.Type == account.Erased: // whatever is still there
+		emit(a.Current, nil)
 	case f.QualifiedAt != 0 && slices.Contains(leaving, f.Type): // one that never was a PQL has no row
 		emit(a.Current, nil)
 	}
@@ -181,7 +245,7 @@ func (a *activation) publish(t *stream.Turn, f *account.Fact, last bool) {
 var schemaHeader = kgo.RecordHeader{Key: codec.HeaderSchema, Value: []byte("pql_event")}
 
 // leaving are the types of facts by which an account is no longer a PQL.
-var leaving = []account.Type{account.Disqualified, account.Converted}
+var leaving = []account.Type{account.Disqualified, account.Converted, account.Merged}
 
 // leads says whether facts of a type are for those who act on leads.
 func (a *Activation) leads(t account.Type) bool {

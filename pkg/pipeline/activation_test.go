@@ -259,7 +259,7 @@ func TestWhatNobodyReadsMayBeAnything(t *testing.T) {
 	for event, want := range map[string][]usage.Property{
 		"page_viewed": nil, "one": nil, "signed_up": {{Key: "is_test", Value: usage.BoolValue(true)}},
 	} {
-		proc, r := stage(t).Processor().(*activation), unsound(t, event)
+		proc, r := stage(t).Processor().(timedActivation), unsound(t, event)
 		_, err := proc.Decode(0, r)
 		require.NoError(t, err, event)
 		require.Equal(t, want, proc.slots[0].event.Properties, event)

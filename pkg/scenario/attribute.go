@@ -334,6 +334,8 @@ func usual(s subject) []attribute {
 		names = []string{"reason", "rate"}
 	case s.Type == account.Converted, s.Type == account.Churned:
 		names = []string{"rate"}
+	case s.Type == account.SegmentChanged:
+		names = []string{"tier", "segments"}
 	}
 	if s.Late {
 		names = append(names, "late")

@@ -138,7 +138,7 @@ func (p *Problem) Error() string {
 var transitions = []account.Type{
 	account.SignedUp, account.Active, account.StepDone, account.StepUndone, account.Qualified, account.Requalified, account.Escalated,
 	account.NearMiss, account.Disqualified, account.Converted, account.Churned, account.ShutOut, account.LetIn,
-	account.LeadAccepted, account.LeadRejected, account.MeetingBooked, account.LeadWon, account.LeadLost,
+	account.LeadAccepted, account.LeadRejected, account.MeetingBooked, account.LeadWon, account.LeadLost, account.SegmentChanged,
 }
 
 // ofStep says whether a transition is of a step, which stands behind its name.

@@ -160,7 +160,7 @@ func requireVariety(t *testing.T, judge *oracle.Oracle) {
 		seen["late"] = seen["late"] || f.Late
 	}
 	for _, what := range []string{
-		"signed_up", "step_done", "qualified", "requalified", "escalated", "disqualified", "converted", "late",
+		"signed_up", "step_done", "qualified", "requalified", "escalated", "disqualified", "converted", "segment_changed", "late",
 		"large", "medium", "small", "first_project", "saw_premium", "many_reports", "heavy_week", "invited_team", "plans_tried",
 		"weekly_habit", "many_days", "much_storage", "big_invites",
 	} {

@@ -31,6 +31,8 @@ type account struct {
 	active, shutOut      bool
 	barred, near         bool
 
+	tierTold  string  // by the newest fact; empty: there is none
+	news      bool    // the record has told a property that is not what it was
 	barBefore float64 // the tier's threshold before the record
 	stepped   bool    // the record did a step
 
@@ -77,6 +79,7 @@ func (o *Oracle) Fold(r Record) {
 		return
 	}
 	a.record, a.changed, a.facts, a.stepped, a.barBefore = r, false, nil, false, a.tier().threshold
+	a.news = false
 	a.late = ev.OccurredAt < o.watermark(r.Partition)
 
 	a.learn(ev)
@@ -91,6 +94,9 @@ func (o *Oracle) Fold(r Record) {
 	if ev.Name == "subscription_cancelled" && a.converted {
 		a.converted, a.barred = false, true
 		a.say("churned")
+	}
+	if a.news && a.tierTold != "" && a.tierTold != a.tier().name {
+		a.say("segment_changed")
 	}
 
 	if a.changed && ev.ID != "" {
@@ -160,6 +166,7 @@ func (a *account) tell(p *told, kind usage.Kind, v usage.Value) {
 	if v.Kind() != kind || p.once && (at < p.at || at == p.at && v == p.value) {
 		return
 	}
+	a.news = a.news || v != p.value
 	*p = told{v, at, true}
 	a.changed = true
 }
@@ -399,13 +406,14 @@ func (a *account) say(kind string) *Fact {
 	a.ordinal++
 	a.changed = true
 	ev, t := a.record.Event, a.tier()
+	a.tierTold = t.name
 	f := Fact{
 		ID: factID(a.id, a.incarnation, a.ordinal), Type: kind, AccountID: a.id, Tier: t.name, Rate: a.rate(), Threshold: t.threshold,
 		EventID: ev.ID, EventName: ev.Name, UserID: ev.UserID, Position: a.record.Source, Late: a.late,
 		OccurredAt: ev.OccurredAt, SignedUpAt: a.signedUpAt, QualifiedAt: a.pqlSince, Current: a.current,
 		Excluded: a.excluded(), HoldOut: heldOut(a.id),
 	}
-	progress := kind == "signed_up" || kind == "active" || kind == "step_done"
+	progress := kind == "signed_up" || kind == "active" || kind == "step_done" || kind == "segment_changed"
 	switch {
 	case a.current || !progress: // a lead: with all the evidence
 		f.StepsDone, f.StepsMissing, f.SingleUser = slices.Clone(a.done), a.missing(ev.OccurredAt), a.singleUser()
