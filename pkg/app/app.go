@@ -13,6 +13,7 @@ import (
 
 	"github.com/pqlstream/pqlstream/pkg/checklist"
 	"github.com/pqlstream/pqlstream/pkg/config"
+	"github.com/pqlstream/pqlstream/pkg/pipeline"
 	"github.com/pqlstream/pqlstream/pkg/state"
 	"github.com/pqlstream/pqlstream/pkg/stream"
 	"github.com/pqlstream/pqlstream/pkg/telemetry"
@@ -28,6 +29,8 @@ type App struct {
 	client  *kgo.Client
 	redis   redis.UniversalClient
 	store   state.Store
+
+	resolved pipeline.ResolveStats
 
 	mu     sync.Mutex
 	stages []*stream.Runtime
@@ -64,6 +67,9 @@ func Run(ctx context.Context, c *config.Config, log *slog.Logger, options ...Opt
 func (a *App) serve(ctx context.Context) error {
 	registry := telemetry.NewRegistry()
 	registry.MustRegister(&collector{a})
+	if a.c.Runs(config.Resolve) {
+		registry.MustRegister(&resolveCollector{&a.resolved})
+	}
 	handler := telemetry.Handler(registry, a.ready)
 	if a.c.HTTP.Profiling {
 		handler = telemetry.WithProfiling(handler)

@@ -32,7 +32,7 @@ func limitMemory(container memlimit.Provider, c *config.Config, log *slog.Logger
 		limit = int64(all)
 	}
 	log.Info("memory", "limit", memory(limit), "gogc", garbagePercent(), "cache", c.Runtime.CacheMemory, "cpus", runtime.GOMAXPROCS(0))
-	if c.Runs(config.Activation) && int64(c.Runtime.CacheMemory) > limit {
+	if c.KeepsStates() && int64(c.Runtime.CacheMemory) > limit {
 		problem := config.Problem{Path: "runtime.cache_memory", Text: c.Runtime.CacheMemory.String() + " is more than the " + memory(limit) +
 			" that the process may take altogether (GOMEMLIMIT, or nine tenths of its container's memory); a third of that is a good size"}
 		return config.Problems{problem}

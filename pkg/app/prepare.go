@@ -25,7 +25,7 @@ func (a *App) prepare(ctx context.Context) (_ *wiring, err error) {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return w.openKafka(ctx) })
 	group.Go(func() error { return w.openSchemas(ctx) })
-	if a.c.Runs(config.Activation) {
+	if a.c.KeepsStates() {
 		group.Go(func() error { return a.openStore(ctx) })
 	}
 	return w, group.Wait()

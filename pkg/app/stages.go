@@ -62,11 +62,10 @@ func (a *App) build(ctx context.Context, w *wiring) error {
 }
 
 func (w *wiring) stage(ctx context.Context, s config.Stage) (r *stream.Runtime, err error) {
-	options := w.activation
-	if s == config.Ingest {
-		options = w.ingest
+	options := map[config.Stage]func() (stream.Options, error){
+		config.Ingest: w.ingest, config.Resolve: w.resolve, config.Activation: w.activation,
 	}
-	o, err := options()
+	o, err := options[s]()
 	if err != nil {
 		return nil, err
 	}
@@ -93,6 +92,9 @@ func (w *wiring) registrations() []codec.Registration {
 	if !c.Direct() {
 		list = append(list, codec.Registration{Topic: w.names.Usage, Schema: schemas.UsageEvent})
 	}
+	if c.ResolvesUsers() {
+		list = append(list, codec.Registration{Topic: w.names.Unresolved, Schema: schemas.UsageEvent})
+	}
 	return list
 }
 
@@ -113,10 +115,28 @@ func (w *wiring) openSchemas(ctx context.Context) error {
 		w.ids = codec.LocalIDs(w.registrations())
 		return nil
 	}
-	return w.app.await(ctx, "registry", unavailable, func(ctx context.Context) (err error) {
+	err = w.app.await(ctx, "registry", unavailable, func(ctx context.Context) (err error) {
 		w.ids, err = codec.Register(ctx, client, w.registrations())
 		return err
 	})
+	w.own = registered{w.registrations(), w.ids, registry}
+	return err
+}
+
+// registered are our own schemas: those that were registered now need not be asked for, others are of another version.
+type registered struct {
+	now    []codec.Registration
+	ids    map[string]int
+	others codec.SchemaSource
+}
+
+func (r registered) Schema(ctx context.Context, id int) (string, error) {
+	for _, own := range r.now {
+		if r.ids[own.Topic] == id {
+			return own.Schema.Text, nil
+		}
+	}
+	return r.others.Schema(ctx, id)
 }
 
 func registryClient(r config.Registry) (*sr.Client, error) {
@@ -141,11 +161,10 @@ func registryClient(r config.Registry) (*sr.Client, error) {
 // options are what the stages' runtimes have in common.
 func (w *wiring) options(s config.Stage) (stream.Options, error) {
 	c := w.app.c
-	letters, err := codec.NewDeadLetterEncoder(w.format(), w.ids[w.names.DeadLetters], maxDeadLetter)
+	dead, err := w.deadLetters(s)
 	if err != nil {
 		return stream.Options{}, err
 	}
-	dead := &pipeline.DeadLetters{Stage: string(s), Topic: w.names.DeadLetters, Partitions: w.partitions[w.names.DeadLetters], Encoder: letters, Now: now}
 	return stream.Options{
 		Stage:        string(s),
 		Group:        c.Group(s),
@@ -156,7 +175,7 @@ func (w *wiring) options(s config.Stage) (stream.Options, error) {
 		History:      c.Runtime.Replay,
 		StartAtEnd:   c.Input.Start == config.Latest,
 		CacheStates:  c.Runtime.CacheAccounts,
-		CacheBytes:   int(c.Runtime.CacheMemory),
+		CacheBytes:   int(w.cacheMemory(s)),
 
 		ConsumerProtocol:   w.consumerProtocol,
 		Disorder:           c.Runtime.AllowedDisorder,
@@ -168,6 +187,42 @@ func (w *wiring) options(s config.Stage) (stream.Options, error) {
 		TombstoneRetention: kafka.TombstoneRetention,
 		Logger:             w.app.log,
 	}, nil
+}
+
+// resolveShare is how much less of the cache's memory resolve gets than activation in one process with it.
+const resolveShare = 4
+
+// cacheMemory is the memory that a stage's states may take.
+func (w *wiring) cacheMemory(s config.Stage) config.Bytes {
+	c := w.app.c
+	all := c.Runtime.CacheMemory
+	switch {
+	case !c.Runs(config.Resolve) || !c.Runs(config.Activation):
+		return all
+	case s == config.Resolve:
+		return all / resolveShare
+	}
+	return all - all/resolveShare
+}
+
+func (w *wiring) deadLetters(s config.Stage) (*pipeline.DeadLetters, error) {
+	topic := w.names.DeadLetters
+	letters, err := codec.NewDeadLetterEncoder(w.format(), w.ids[topic], maxDeadLetter)
+	return &pipeline.DeadLetters{Stage: string(s), Topic: topic, Partitions: w.partitions[topic], Encoder: letters, Now: now}, err
+}
+
+func (w *wiring) topic(name string) pipeline.Topic {
+	return pipeline.Topic{Name: name, Partitions: w.partitions[name]}
+}
+
+// sources are what ingest reads. Their changelogs have as many partitions.
+func (w *wiring) sources() (list []stream.Source) {
+	c := w.app.c
+	for i := range c.Input.Sources {
+		s := &c.Input.Sources[i]
+		list = append(list, stream.Source{Topic: s.Topic, Partitions: w.partitions[c.IngestChangelog(s)]})
+	}
+	return list
 }
 
 func (w *wiring) format() codec.Format { return codec.Format(w.app.c.Output.Format) }
@@ -223,8 +278,8 @@ func (w *wiring) ingest() (stream.Options, error) {
 	}
 	in := &pipeline.Ingest{
 		Inputs:          map[string]pipeline.Input{},
-		Usage:           w.names.Usage,
-		Partitions:      w.partitions[w.names.Usage],
+		Usage:           w.topic(w.names.Usage),
+		Sources:         w.sources(),
 		Started:         now(),
 		FutureTolerance: c.Runtime.FutureTolerance.Milliseconds(),
 		Now:             now,
@@ -241,8 +296,13 @@ func (w *wiring) ingest() (stream.Options, error) {
 		in.Inputs[s.Topic] = pipeline.Input{Input: input, Event: s.Event, Keyed: s.Fields.Keyed()}
 		o.Inputs = append(o.Inputs, stream.Input{Topic: s.Topic, Changelog: c.IngestChangelog(s)})
 	}
-	for _, s := range o.Inputs {
-		in.Sources = append(in.Sources, stream.Source{Topic: s.Topic, Partitions: w.partitions[s.Changelog]})
+	if c.ResolvesUsers() {
+		in.Unresolved = w.topic(w.names.Unresolved)
+	}
+	requests := &c.Input.Identity
+	in.Requests = pipeline.Requests{
+		Merge: requests.Merge.Event, MergedFrom: requests.Merge.Property(),
+		EraseAccount: requests.EraseAccount.Event, EraseUser: requests.EraseUser.Event,
 	}
 	o.NewProcessor = in.Processor
 	return o, nil

@@ -137,13 +137,13 @@ func (u *User) leastRecent() (oldest int) {
 // oldest, or this one if it alone takes too much. received is when the record that has it was written to the topic, ms since the Unix
 // epoch.
 func (u *User) Hold(h Held, watermark, received int64, limits *Limits) (dropped []Dropped) {
+	u.remember(received, limits)
 	if h.size() > MaxHeldBytes {
 		return []Dropped{{h, TooMuch}}
 	}
 	h.Until = max(h.OccurredAt, watermark) + limits.Hold
 	u.held = append(u.held, h)
 	u.bytes += h.size()
-	u.remember(received, limits)
 	for len(u.held) > limits.Events || u.bytes > MaxHeldBytes {
 		why := TooMany
 		if u.bytes > MaxHeldBytes {
@@ -212,6 +212,9 @@ func (u *User) Gone(watermark int64) bool {
 
 // Known says whether an account of the user is known.
 func (u *User) Known() bool { return len(u.links) > 0 }
+
+// Waiting says whether events of the user are held.
+func (u *User) Waiting() bool { return len(u.held) > 0 }
 
 // Size estimates the memory that the user takes, in bytes.
 func (u *User) Size() int {

@@ -9,7 +9,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/pqlstream/pqlstream/pkg/codec"
-	"github.com/pqlstream/pqlstream/pkg/kafka"
 	"github.com/pqlstream/pqlstream/pkg/stream"
 	"github.com/pqlstream/pqlstream/pkg/usage"
 )
@@ -29,9 +28,10 @@ type Input struct {
 type Ingest struct {
 	Inputs          map[string]Input // by source topic
 	Events          *codec.EventEncoder
-	Usage           string          // topic
-	Partitions      int32           // of it
-	Sources         []stream.Source // all that is read, for the next stage to know
+	Usage           Topic
+	Unresolved      Topic           // of the events that name only a user, for Resolve; none: they are refused
+	Requests        Requests        // which events ask for something
+	Sources         []stream.Source // all that is read, for the next stages to know
 	Started         int64           // when the process was started, ms since the Unix epoch
 	FutureTolerance int64           // ms
 	Now             Clock
@@ -53,30 +53,37 @@ type ingest struct {
 	partition int32
 	input     Input
 	decoder   *codec.Decoder
-	events    []usage.Event // by slot
+	slots     []ingestSlot
 	gate      gate
+	told      links
+}
+
+// ingestSlot is a decoded record.
+type ingestSlot struct {
+	event   usage.Event
+	request *Control // what it asks for, if it is no usage
 }
 
 func (in *ingest) NewState(string, int64) stream.State            { return nil }
 func (in *ingest) LoadState(string, []byte) (stream.State, error) { return nil, nil }
 
-func (in *ingest) Decode(slot int, r *kgo.Record) (stream.Route, error) {
+func (in *ingest) Decode(i int, r *kgo.Record) (stream.Route, error) {
 	if in.input.Event != "" && r.Value == nil {
 		return stream.Route{Ignore: true}, nil // the row is gone, and says nothing of traits
 	}
-	for len(in.events) <= slot {
-		in.events = append(in.events, usage.Event{})
+	for len(in.slots) <= i {
+		in.slots = append(in.slots, ingestSlot{})
 	}
-	ev := &in.events[slot]
-	err := in.read(r, ev)
-	if err != nil {
+	s := &in.slots[i]
+	if err := in.read(r, s); err != nil {
 		return stream.Route{}, decoded(r, err)
 	}
-	return stream.Route{EventTime: ev.OccurredAt}, nil
+	return stream.Route{EventTime: s.event.OccurredAt}, nil
 }
 
 // read decodes and validates an event, and fills in what its record says elsewhere than in the value.
-func (in *ingest) read(r *kgo.Record, ev *usage.Event) error {
+func (in *ingest) read(r *kgo.Record, s *ingestSlot) (err error) {
+	ev := &s.event
 	if err := in.decoder.Decode(context.Background(), r.Value, ev); err != nil {
 		return err
 	}
@@ -92,32 +99,78 @@ func (in *ingest) read(r *kgo.Record, ev *usage.Event) error {
 			ev.OccurredAt = r.Timestamp.UnixMilli()
 		}
 	}
+	if s.request, err = in.Requests.of(ev, in.resolves()); err != nil {
+		return err
+	}
+	if in.needsNoAccount(s) {
+		return in.gate.validateOfUser(ev)
+	}
 	return in.gate.validate(ev)
 }
 
 // errBinaryKey is for keys in a registry's wire format, which begin so. Taken as text they would be nobody's ids.
 var errBinaryKey = errors.New("the record's key begins with a zero byte: it is no text")
 
-func (in *ingest) Fold(slot int, t *stream.Turn) error {
-	ev := &in.events[slot]
+// resolves says whether events find their account by their user.
+func (in *Ingest) resolves() bool { return in.Unresolved.Name != "" }
+
+func (in *Ingest) needsNoAccount(s *ingestSlot) bool {
+	if !in.resolves() || s.event.AccountID != "" {
+		return false
+	}
+	if s.request != nil {
+		return s.request.Kind == ControlEraseUser
+	}
+	return s.event.UserID != ""
+}
+
+func (in *ingest) Fold(i int, t *stream.Turn) error {
+	s := &in.slots[i]
+	if s.request != nil {
+		in.ask(s.request, t)
+		return nil
+	}
+	ev, to := &s.event, &in.Usage
 	if ev.ReceivedAt == 0 {
 		ev.ReceivedAt = t.Record.Timestamp.UnixMilli()
 	}
+	key := []byte(ev.AccountID)
+	if ev.AccountID == "" {
+		to, key = &in.Unresolved, []byte(ev.UserID)
+	}
 	value := in.Events.AppendUsage(nil, ev)
 	if len(value) > MaxEventBytes {
-		return &stream.Reject{Code: CodeTooLarge, Err: fmt.Errorf("the event takes %d bytes as %s has it, at most %d are possible", len(value), in.Usage, MaxEventBytes)}
+		return &stream.Reject{Code: CodeTooLarge, Err: fmt.Errorf("the event takes %d bytes as %s has it, at most %d are possible", len(value), to.Name, MaxEventBytes)}
 	}
-	key := []byte(ev.AccountID)
-	t.Emit(stream.Output{
-		Topic:     in.Usage,
-		Partition: kafka.Partition(key, in.Partitions),
-		Key:       key,
-		Value:     value,
-		Headers: append(trace(t.Record),
-			kgo.RecordHeader{Key: codec.HeaderSchema, Value: []byte("usage_event")},
-			kgo.RecordHeader{Key: headerPosition, Value: formatPosition(t.Record)}),
-	})
+	t.Emit(to.event(key, value, trace(t.Record), formatPosition(positionOf(t.Record))))
+	if in.resolves() && ev.AccountID != "" && ev.UserID != "" && in.told.add(ev.UserID, ev.AccountID, ev.OccurredAt) {
+		in.ask(&Control{Kind: ControlLink, User: ev.UserID, Account: ev.AccountID, At: ev.OccurredAt}, t)
+	}
 	return nil
+}
+
+// ask sends a request to where it is answered.
+func (in *ingest) ask(c *Control, t *stream.Turn) {
+	to, id := in.Usage, c.Account
+	switch {
+	case c.Kind == ControlEraseUser && in.resolves():
+		in.told.forget(c.User)
+		to, id = in.Unresolved, c.User
+	case c.Kind == ControlLink:
+		to, id = in.Unresolved, c.User
+	}
+	t.Emit(c.output(to, id, t.Record, positionOf(t.Record)))
+}
+
+// Tell implements stream.TimeTeller: every partition of the topics that ingest writes is told. Activation waits for resolve as well, which in
+// turn waits for ingest.
+func (in *ingest) Tell(watermark int64) (list []stream.Output) {
+	m := stream.Mark{Topic: in.topic, Partition: in.partition, Watermark: watermark, AsOf: in.Started, Sources: in.Sources}
+	if in.resolves() {
+		list = marks(in.Unresolved, m)
+		m.Sources = withResolve(in.Sources, in.Unresolved)
+	}
+	return append(list, marks(in.Usage, m)...)
 }
 
 // bytesOf returns the bytes of a string, which must not be changed.

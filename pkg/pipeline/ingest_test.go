@@ -32,7 +32,7 @@ func ingestStage(t *testing.T) *Ingest {
 	events, err := codec.NewEventEncoder(codec.JSON, 0)
 	require.NoError(t, err)
 	return &Ingest{
-		Inputs: map[string]Input{"clicks": {Input: mapped}, "in": {Input: canonical}}, Events: events, Usage: "usage", Partitions: partitions,
+		Inputs: map[string]Input{"clicks": {Input: mapped}, "in": {Input: canonical}}, Events: events, Usage: Topic{"usage", partitions},
 		FutureTolerance: 600_000, Now: func() int64 { return epoch + day/24 },
 	}
 }

@@ -24,14 +24,10 @@ import (
 // in the future; nothing that is folded depends on it.
 type Clock func() int64
 
-// The headers of records that ingest writes and activation reads.
+// The headers of records that one stage writes and another reads, beside headerControl.
 const (
 	// headerPosition is where the source's record lies: topic:partition:offset.
 	headerPosition = "source-position"
-	// headerControl says that a record is no event but a message of ingest to activation, of what kind. It has no key, which
-	// events always have.
-	headerControl = "pqlstream-control"
-	controlMark   = "mark" // the value is a stream.Mark as JSON
 	// Trace context (https://www.w3.org/TR/trace-context/) travels from a source's record to what it led to.
 	headerTraceParent = "traceparent"
 	headerTraceState  = "tracestate"
@@ -41,6 +37,12 @@ const (
 const (
 	CodeWrongPartition = "wrong_partition"
 	CodeTooLarge       = "event_too_large"
+
+	CodeMergedAccountMissing   = "merged_account_missing"
+	CodeMergedAccountWrongType = "merged_account_wrong_type"
+	CodeMergedAccountTooLong   = "merged_account_too_long"
+	CodeMergeIntoItself        = "merge_into_itself"
+	CodeUserWithoutAccount     = "user_without_account"
 )
 
 // gate lets those events pass that can be counted.
@@ -50,13 +52,23 @@ type gate struct {
 	now       int64 // what the clock said last
 }
 
-// validate asks the clock, which costs as much as decoding an event's name, only where an event would lie in the future
-// by what it said last.
 func (g *gate) validate(ev *usage.Event) error {
+	g.look(ev)
+	return usage.Validate(ev, g.now, g.tolerance)
+}
+
+// validateOfUser is validate for an event that needs no account.
+func (g *gate) validateOfUser(ev *usage.Event) error {
+	g.look(ev)
+	return usage.ValidateOfUser(ev, g.now, g.tolerance)
+}
+
+// look asks the clock, which costs as much as decoding an event's name, only where an event would lie in the future
+// by what it said last.
+func (g *gate) look(ev *usage.Event) {
 	if ev.OccurredAt-g.tolerance > g.now {
 		g.now = g.clock()
 	}
-	return usage.Validate(ev, g.now, g.tolerance)
 }
 
 // decoded is the error of decoding a record, as the runtime takes it: what is wrong with the record for good is a
@@ -114,8 +126,8 @@ func position(r *kgo.Record) account.Position {
 	return account.Position{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset}
 }
 
-func formatPosition(r *kgo.Record) []byte {
-	return fmt.Appendf(nil, "%s:%d:%d", r.Topic, r.Partition, r.Offset)
+func formatPosition(p account.Position) []byte {
+	return fmt.Appendf(nil, "%s:%d:%d", p.Topic, p.Partition, p.Offset)
 }
 
 // maxTopic is the longest name of a topic that Kafka takes, in bytes.

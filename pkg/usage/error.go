@@ -14,6 +14,7 @@ const (
 	CodeTooManyProperties = "too_many_properties"
 
 	CodeAccountIDMissing = "account_id_missing"
+	CodeUserIDMissing    = "user_id_missing"
 	CodeEventMissing     = "event_missing"
 
 	CodeTimestampMissing    = "timestamp_missing"

@@ -25,6 +25,21 @@ var maxTime = time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli() - 1
 //
 // A moment of exactly 0 counts as missing.
 func Validate(e *Event, now, futureTolerance int64) error {
+	if e.AccountID == "" {
+		return &Error{CodeAccountIDMissing, FieldAccountID, errMissing}
+	}
+	return validate(e, now, futureTolerance)
+}
+
+// ValidateOfUser is Validate for an event that needs no account, since it names a user.
+func ValidateOfUser(e *Event, now, futureTolerance int64) error {
+	if e.UserID == "" {
+		return &Error{CodeUserIDMissing, FieldUserID, errMissing}
+	}
+	return validate(e, now, futureTolerance)
+}
+
+func validate(e *Event, now, futureTolerance int64) error {
 	if err := validateIDs(e); err != nil {
 		return err
 	}
@@ -38,11 +53,8 @@ func Validate(e *Event, now, futureTolerance int64) error {
 }
 
 func validateIDs(e *Event) error {
-	if plain(e.AccountID) && plain(e.Name) && plain(e.UserID) && plain(e.ID) && plain(e.Source) && e.AccountID != "" && e.Name != "" {
+	if plain(e.AccountID) && plain(e.Name) && plain(e.UserID) && plain(e.ID) && plain(e.Source) && e.Name != "" {
 		return nil
-	}
-	if e.AccountID == "" {
-		return &Error{CodeAccountIDMissing, FieldAccountID, errMissing}
 	}
 	if e.Name == "" {
 		return &Error{CodeEventMissing, FieldEvent, errMissing}

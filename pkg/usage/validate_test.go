@@ -128,3 +128,21 @@ func TestSelection(t *testing.T) {
 	require.False(t, all.Empty())
 	require.True(t, all.Has("b"))
 }
+
+// Where users are known by themselves, an event needs one, and all else holds.
+func TestValidateOfUser(t *testing.T) {
+	ev := Event{UserID: "u", Name: "login", OccurredAt: 1_700_000_000_000}
+	require.NoError(t, ValidateOfUser(&ev, ev.OccurredAt, 0))
+	for code, change := range map[string]func(*Event){
+		CodeUserIDMissing:     func(e *Event) { e.UserID = "" },
+		CodeEventMissing:      func(e *Event) { e.Name = "" },
+		CodeTimestampInFuture: func(e *Event) { e.OccurredAt++ },
+		"user_id_too_long":    func(e *Event) { e.UserID = strings.Repeat("u", MaxIDBytes+1) },
+	} {
+		bad := ev
+		change(&bad)
+		var wrong *Error
+		require.ErrorAs(t, ValidateOfUser(&bad, ev.OccurredAt, 0), &wrong)
+		require.Equal(t, code, wrong.Code)
+	}
+}
