@@ -92,9 +92,9 @@ func filled() *account.View {
 			Playbook: account.Playbook{Name: "find-colleagues", Action: "write", Queue: "sales", Owner: "eve", Message: "outreach.large",
 				Reason: "it is large"},
 			Users:         []account.UserActivity{{ID: "ana", Events: 4, LastSeen: 5000, StepsDone: 1, Rate: 0.5, Activated: true, Role: "admin"}},
-			ActiveUsers7d: 1, Activated: 2, Champion: "ana", SingleUser: true, Excluded: true, HoldOut: true,
+			ActiveUsers7d: 1, Activated: 2, Champion: "ana", SingleUser: true, Excluded: true, HoldOut: true, PartlyErased: true,
 		},
-		Converted: true, Silent: true, Barred: true, Escalated: true, Weights: map[string]float64{"a": 3, "b": 1}, Nearest: []string{"b"},
+		MergedInto: "acme-new", Erased: true, Converted: true, Silent: true, Barred: true, Escalated: true, Weights: map[string]float64{"a": 3, "b": 1}, Nearest: []string{"b"},
 		TierBy: []usage.Property{{Key: "company_size", Value: usage.LongValue(600)}}, Refines: "manual-outreach", LoneUser: true,
 		History: []account.Moment{{Type: account.SignedUp, OccurredAt: 1000}, {Type: account.StepDone, Step: "a", OccurredAt: 5000}},
 	}
@@ -126,7 +126,7 @@ func TestAnExplanationHasTheNamesOfTheSchema(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, json.Unmarshal(text, &is))
 	transition := []string{"pql_id", "type", "occurred_at", "detected_at", "reason", "step", "cause", "event_id", "event", "user_id",
-		"source_topic", "source_partition", "source_offset", "late", "replay", "backfill", "detail"}
+		"source_topic", "source_partition", "source_offset", "late", "replay", "backfill", "detail", "related"}
 	for _, f := range schema.Fields {
 		if !slices.Contains(transition, f.Name) {
 			assert.Contains(t, is, f.Name)

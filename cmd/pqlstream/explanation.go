@@ -15,6 +15,9 @@ type explanation struct {
 	Converted      bool               `json:"converted"`
 	Escalated      bool               `json:"escalated"`
 	Excluded       bool               `json:"excluded"`
+	MergedInto     string             `json:"merged_into"` // all that is known lies there
+	Erased         bool               `json:"erased"`
+	PartlyErased   bool               `json:"partly_erased"` // a count or a step done still holds what an erased user did
 	HoldOut        bool               `json:"hold_out"`
 	Silent         bool               `json:"silent"` // it left as nothing happened for too long
 	Barred         bool               `json:"barred"` // it takes another step to qualify
@@ -94,6 +97,7 @@ type explainedMoment struct {
 func newExplanation(v *account.View) *explanation {
 	x := &explanation{
 		AccountID: v.AccountID, Current: v.Current, Converted: v.Converted, Escalated: v.Escalated, Excluded: v.Excluded,
+		MergedInto: v.MergedInto, Erased: v.Erased, PartlyErased: v.PartlyErased,
 		HoldOut: v.HoldOut, Silent: v.Silent, Barred: v.Barred,
 		Tier: v.Tier, TierBy: plainProperties(v.TierBy), Rate: v.Rate, Threshold: v.Threshold,
 		SignedUpAt: orNull(v.SignedUpAt), QualifiedAt: orNull(v.QualifiedAt), Properties: plainProperties(v.Properties),
