@@ -300,8 +300,8 @@ func TestErasingAUserTellsTheirAccounts(t *testing.T) {
 	require.Empty(t, u.event(of("", "user_erased", 4)))
 	require.EqualValues(t, 1, s.Stats.Erased.Load(), "what was held went with them")
 	require.Empty(t, u.pass(epoch+3*day), "no dead letter")
-	require.Equal(t, []string{"acme:d"}, u.sent(u.event(of("acme", "d", 5))))
-	require.Equal(t, []string{"acme:e"}, u.sent(u.event(of("", "e", 6))), "ingest tells the link anew, on the same day")
+	require.Equal(t, []string{"beta:d"}, u.sent(u.event(of("beta", "d", 5))))
+	require.Equal(t, []string{"beta:e"}, u.sent(u.event(of("", "e", 6))), "ingest tells the link anew, on the same day")
 }
 
 func TestErasingNobodyLeavesNothing(t *testing.T) {
