@@ -100,7 +100,6 @@ func (p *projection) number(groups [][]string) []int {
 
 // list adds a counter to the lines of some groups, except others.
 func (p *projection) list(k counter, groups, except []int, n int64) {
-	k.place = 0 // it is in the group
 	for _, group := range groups {
 		if !slices.Contains(except, group) {
 			p.lines = append(p.lines, line{group: group, window: p.measure.windowRank[k.window], counter: k, n: n})
