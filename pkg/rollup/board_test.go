@@ -11,7 +11,7 @@ import (
 
 // board is the window's side as a stage would run it, with all rows that it has emitted.
 type board struct {
-	t         *testing.T
+	t         testing.TB
 	rollup    *Rollup
 	watermark int64
 	grouping  string
@@ -36,7 +36,7 @@ func newRollup(t testing.TB, limits Limits, groupings [][]string, zones ...strin
 	return r
 }
 
-func newBoard(t *testing.T, r *Rollup, grouping string) *board {
+func newBoard(t testing.TB, r *Rollup, grouping string) *board {
 	d, err := r.Directory(DirectoryKey(grouping), nil)
 	require.NoError(t, err)
 	return &board{t: t, rollup: r, grouping: grouping, directory: d, series: map[string]*Series{}, spans: map[string]*Span{}, rows: map[string]Row{}}
