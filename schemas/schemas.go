@@ -33,6 +33,7 @@ var (
 	UsageEvent = load("usage_event", 1) // pql.usage
 	PQLEvent   = load("pql_event", 2)   // pql.events, pql.current and pql.lifecycle
 	DeadLetter = load("dead_letter", 3) // pql.dead-letters
+	MetricRow  = load("metric_row", 4)  // pql.metrics
 )
 
 // localBase keeps the local ids away from those that registries hand out, which count from 1: a folder may hold the
@@ -41,7 +42,7 @@ const localBase = 2_000_000_000
 
 // All returns the schemas of the topics, by local id.
 func All() []Schema {
-	all := []Schema{UsageEvent, PQLEvent, DeadLetter}
+	all := []Schema{UsageEvent, PQLEvent, DeadLetter, MetricRow}
 	slices.SortFunc(all, func(a, b Schema) int { return cmp.Compare(a.LocalID, b.LocalID) })
 	return all
 }

@@ -112,6 +112,7 @@ func TestSchemasHaveDistinctLocalIDs(t *testing.T) {
 	assert.Equal(t, 2_000_000_001, UsageEvent.LocalID, "local ids are in records: they never change")
 	assert.Equal(t, 2_000_000_002, PQLEvent.LocalID, "local ids are in records: they never change")
 	assert.Equal(t, 2_000_000_003, DeadLetter.LocalID, "local ids are in records: they never change")
+	assert.Equal(t, 2_000_000_004, MetricRow.LocalID, "local ids are in records: they never change")
 }
 
 func TestExportWritesEverySchemaUnderItsID(t *testing.T) {

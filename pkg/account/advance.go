@@ -98,7 +98,8 @@ func (t *turn) reviewAll() {
 	}
 }
 
-// review asks a judged step whether it is done as its working set stands. Without one there is nothing to judge.
+// review asks a judged step whether it is done as its working set stands. Without one it is not: all that had done a live step
+// may have been an erased user's.
 func (t *turn) review(i int) {
 	s, step := t.state, &t.engine.checklist.Steps()[i]
 	if s.stepDone(i) && !step.Live {
@@ -106,6 +107,9 @@ func (t *turn) review(i int) {
 	}
 	set, at, size := s.working(step.WorkKey)
 	if size == 0 {
+		if s.stepDone(i) {
+			t.undo(i, false)
+		}
 		return
 	}
 	t.work = append(t.work[:0], set...)

@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"github.com/pqlstream/pqlstream/pkg/checklist"
-	"github.com/pqlstream/pqlstream/pkg/usage"
 )
 
 // Erase leaves a stub of an account, for about an hour after expires (ms since the Unix epoch): no id of a fact comes again
@@ -42,13 +41,12 @@ func (e *Engine) bareFact(s *State, kind uint8) Fact {
 // EraseUser takes a user out of an account: from the users, the evidence and what steps keep of users. A step that counts
 // users counts without this one; of one that is done already, and of one that does not tell users apart, what the user did
 // stays, which the account's facts tell from then on (PartlyErased). Facts come in the order: user erased, steps undone, then
-// as of a Fold. If nothing of the user can be there, nothing
-// changes.
+// as of a Fold. If nothing of the user can be there, nothing changes.
 func (f *Folder) EraseUser(s *State, user string, c *Control) (changed bool, facts []Fact) {
 	if user = clip(user); user == "" || s.has(aliased|erased) {
 		return false, nil
 	}
-	if !f.knows(s, user) {
+	if !f.mayKnow(s, user) {
 		return false, nil
 	}
 	t := &f.turn
@@ -68,8 +66,39 @@ func (f *Folder) EraseUser(s *State, user string, c *Control) (changed bool, fac
 	return true, facts
 }
 
-// knows says whether there is anything to forget of a user. It tries that with a copy.
-func (f *Folder) knows(s *State, user string) bool {
+// Knows says whether a user is told apart in what is known of an account: among its users, in the evidence, in what steps keep
+// of users, or as a property. EraseUser leaves nothing of that. Of an account that does not know the user it may still say that
+// what the user did is part of a count (PartlyErased).
+func (f *Folder) Knows(s *State, user string) bool {
+	if user = clip(user); user == "" || s.has(aliased|erased) {
+		return false
+	}
+	if _, place := s.user(user); place > 0 || s.isTold(user) {
+		return true
+	}
+	t, steps := &f.turn, f.turn.engine.checklist.Steps()
+	for i := range steps {
+		set, _, _ := s.working(steps[i].WorkKey)
+		t.work = append(t.work[:0], set...)
+		if changed, _ := steps[i].Forget(&t.work, user); changed {
+			return true
+		}
+	}
+	return false
+}
+
+// isTold says whether an account property is a user's id.
+func (s *State) isTold(user string) bool {
+	for r := (reader{b: s.parts.items(told)}); r.more(); {
+		if p := nextProperty(&r); p.isUser(user) {
+			return true
+		}
+	}
+	return false
+}
+
+// mayKnow says whether there is anything to forget of a user, or may be. It tries that with a copy.
+func (f *Folder) mayKnow(s *State, user string) bool {
 	t, try := &f.turn, *s
 	try.parts.b = slices.Clone(s.parts.b)
 	t.begin(&try, &Control{}, ByErasure)
@@ -131,7 +160,7 @@ func (t *turn) unlearn(user string) {
 	for at := 0; at < len(s.parts.items(told)); {
 		r := reader{b: s.parts.items(told), at: at}
 		p := nextProperty(&r)
-		if p.value.Kind() != usage.String || clip(p.value.Str()) != user {
+		if !p.isUser(user) {
 			at = r.at
 			continue
 		}

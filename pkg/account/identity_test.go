@@ -2,6 +2,7 @@ package account_test
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -388,4 +389,70 @@ steps: [{id: team, kind: distinct, event: d, of: user_id, at_least: 2, within: 7
 	assert.Equal(t, "step_done(team) requalified", s.fold("d/cleo@4"))
 	changed, _ = s.engine.Folder().EraseUser(s.state, "nobody", control(5))
 	assert.False(t, changed, "who was not there is not missed")
+}
+
+func TestErasingAUserCanLeaveNothingOfALiveStep(t *testing.T) {
+	s := begin(t, `
+version: 1
+name: x
+tiers: [{name: all, threshold: 1}]
+steps: [{id: team, kind: distinct, event: d, of: user_id, at_least: 1, within: 7d, live: true}]
+`)
+	s.kept = true
+	assert.Equal(t, "active step_done(team) qualified", s.fold("d/ana@1"))
+	_, facts := s.engine.Folder().EraseUser(s.state, "ana", control(3))
+	assert.Equal(t, "user_erased step_undone(team) disqualified!step_undone", s.take(facts))
+	reload(t, s.engine, s.state)
+}
+
+func TestWhoIsKnown(t *testing.T) {
+	s := begin(t, life)
+	s.fold("account_created/ana?domain=dora d/bob b/cleo")
+	f := s.engine.Folder()
+	for _, user := range []string{"ana", "bob", "cleo", "dora"} {
+		assert.True(t, f.Knows(s.state, user), user)
+	}
+	for _, user := range []string{"", "an", "usage", "acme"} {
+		assert.False(t, f.Knows(s.state, user), user)
+	}
+	s.take(f.Erase(s.state, 100*hour, control(9)))
+	assert.False(t, f.Knows(s.state, "ana"))
+	f.Reopen(s.state)
+	f.Merge(s.state, "ana", control(10))
+	assert.False(t, f.Knows(s.state, "ana"), "an alias knows nobody")
+}
+
+// Who is known is erased, and who is not changes nothing but what the account says of what can't be told apart.
+func TestKnowingAgreesWithErasing(t *testing.T) {
+	known := map[bool]int{}
+	for seed := range uint64(60) {
+		r := rand.New(rand.NewPCG(seed, 5))
+		e := engine(t, randomChecklist(r))
+		f := newFolding(t, e)
+		var now account.Control
+		for i, ev := range randomLife(r, 1+r.IntN(150)) {
+			now.At, now.Watermark = lifeAt(i), lifeAt(i)-5*hour
+			f.pass(now.Watermark)
+			f.fold(&ev, now.Watermark)
+		}
+		for _, user := range []string{"user-5", "nobody", "user-1", "user-3", "good"} {
+			before := f.encoded()
+			knows := f.folder.Knows(f.state, user)
+			known[knows]++
+			require.Equal(t, before, f.encoded(), "asking changes nothing")
+			was := e.View(f.state, now.At)
+			f.change(user, func() (bool, []account.Fact) { return f.folder.EraseUser(f.state, user, &now) })
+			if is := e.View(f.state, now.At); !knows {
+				require.Equal(t, []any{was.Users, was.StepsDone, was.Properties}, []any{is.Users, is.StepsDone, is.Properties}, user)
+				continue
+			}
+			require.NotEqual(t, before, f.encoded(), user)
+			require.False(t, f.folder.Knows(f.state, user))
+			require.NotContains(t, string(f.encoded()), user)
+			f.state = reload(t, e, f.state)
+			require.False(t, f.folder.Knows(f.state, user))
+		}
+	}
+	require.Greater(t, known[true], 30)
+	require.Greater(t, known[false], 30)
 }

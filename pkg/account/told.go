@@ -23,6 +23,11 @@ func nextProperty(r *reader) (p property) {
 	return p
 }
 
+// isUser says whether the property is a user's id, as it is kept of users.
+func (p *property) isUser(user string) bool {
+	return p.value.Kind() == usage.String && clip(p.value.Str()) == user
+}
+
 // property returns what an event has told about a property and where the item lies; its size is 0 when none has.
 func (s *State) property(key uint32) (p property, at int) {
 	items := s.parts.items(told)

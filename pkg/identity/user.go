@@ -181,10 +181,7 @@ func (u *User) Expire(watermark int64) (dropped []Dropped) {
 // Erase forgets the user, and returns the accounts that they belonged to and how many events were held. What is left says
 // that there was a user, for as long as records of them may come again; later ones begin anew.
 func (u *User) Erase(received int64, limits *Limits) (accounts []string, held int) {
-	for i := range u.links {
-		accounts = append(accounts, u.links[i].Account)
-	}
-	held = len(u.held)
+	accounts, held = u.Accounts(), len(u.held)
 	*u = User{expires: u.expires}
 	u.remember(received, limits)
 	return accounts, held
@@ -208,6 +205,14 @@ func (u *User) NextTimer() int64 {
 // Gone says whether nothing is known of the user that has to be kept at a watermark.
 func (u *User) Gone(watermark int64) bool {
 	return len(u.links) == 0 && len(u.held) == 0 && u.expires <= watermark
+}
+
+// Accounts are those that the user is known to belong to, ascending.
+func (u *User) Accounts() (ids []string) {
+	for i := range u.links {
+		ids = append(ids, u.links[i].Account)
+	}
+	return ids
 }
 
 // Known says whether an account of the user is known.

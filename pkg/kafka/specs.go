@@ -77,6 +77,10 @@ func retained(d time.Duration) map[string]string {
 	}
 }
 
+// compactionLag is the longest that a row stays which a newer one has replaced: what was erased is gone then, however little is
+// written. Without it Kafka promises nothing.
+const compactionLag = 7 * day
+
 // compacted are the settings of a topic with one row a key. Kafka compacts only segments that are full or old: both
 // limits are lower than its defaults, so that a new reader has little more to read than the rows.
 func compacted() map[string]string {
@@ -85,6 +89,7 @@ func compacted() map[string]string {
 		"segment.bytes":             strconv.Itoa(128 << 20),
 		"segment.ms":                milliseconds(6 * time.Hour),
 		"min.cleanable.dirty.ratio": "0.3",
+		"max.compaction.lag.ms":     milliseconds(compactionLag),
 		"max.message.bytes":         strconv.Itoa(MaxRecordBytes),
 	}
 }

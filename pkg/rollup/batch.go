@@ -2,6 +2,7 @@ package rollup
 
 import (
 	"cmp"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -131,6 +132,33 @@ func appendCell(b []byte, d *Delta, names []string) []byte {
 	}
 	b = appendInt(appendUint(b, uint64(name)), int64(d.Cell.Number))
 	return appendInt(append(b, byte(d.Why)), d.N)
+}
+
+// few is what a number takes at most that counts something of a batch, in bytes.
+const few = binary.MaxVarintLen32
+
+// batchOverhead is what a batch takes beside its deltas and names, at most, in bytes.
+const batchOverhead = 1 + 2*few
+
+// nameBound is what a name takes in a batch at most, once, in bytes.
+func nameBound(name string) int { return few + len(name) }
+
+// bound is what a delta takes in a batch at most, behind another one, which may be nil, and without its name; in bytes.
+func (d *Delta) bound(before *Delta) int {
+	n := 1 + 3 + intSize(int64(d.Cell.Number)) + 1 + intSize(d.N)
+	if before != nil && before.At == d.At && slices.Equal(before.Values, d.Values) {
+		return n
+	}
+	n += few + len(d.At.Zone) + 1 + binary.MaxVarintLen64 + 2*few
+	for _, v := range d.Values {
+		n += few + len(v)
+	}
+	return n
+}
+
+func intSize(v int64) int {
+	var room [binary.MaxVarintLen64]byte
+	return binary.PutVarint(room[:], v)
 }
 
 func namesOf(deltas []Delta) []string {

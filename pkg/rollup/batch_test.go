@@ -35,7 +35,7 @@ func TestABatchIsReadAsItWasWritten(t *testing.T) {
 func TestNothingElseIsABatch(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 40 {
-		deltas := randomDeltas(random)
+		deltas := randomBatch(random)
 		b := AppendBatch(nil, deltas)
 		for i := range b {
 			if _, err := DecodeBatch(nil, b[:i]); i > 0 && err == nil {
@@ -45,6 +45,41 @@ func TestNothingElseIsABatch(t *testing.T) {
 			changed[i] ^= 1 << random.IntN(8)
 			canonical(t, changed)
 		}
+	}
+}
+
+// A group, a target or a cell that comes twice, or too early, is refused.
+func TestABatchIsInOrder(t *testing.T) {
+	head := []byte{batchLayout, 1, 0}
+	cell := []byte{byte(Accounts), 0, 0, 0, 2}
+	target := append([]byte{0, 0, 4, 1}, cell...)
+	group := func(value string, targets ...[]byte) []byte {
+		return append(appendUint(appendText(nil, value), uint64(len(targets))), slices.Concat(targets...)...)
+	}
+	for name, test := range map[string]struct {
+		good bool
+		b    []byte
+	}{
+		"groups":           {true, slices.Concat(head, group("a", target), group("b", target))},
+		"group twice":      {false, slices.Concat(head, group("a", target), group("a", target))},
+		"groups backwards": {false, slices.Concat(head, group("b", target), group("a", target))},
+		"target twice":     {false, slices.Concat(head, group("a", target, target))},
+		"targets":          {true, slices.Concat(head, group("a", target, append([]byte{0, 0, 6, 1}, cell...)))},
+		"cell twice":       {false, slices.Concat(head, group("a", slices.Concat([]byte{0, 0, 4, 2}, cell, cell)))},
+		"cells":            {true, slices.Concat(head, group("a", slices.Concat([]byte{0, 0, 4, 2}, cell, []byte{byte(HeldAccounts), 0, 0, 0, 2})))},
+		"nothing in it":    {false, slices.Concat(head, group("a"))},
+		"a sum of nothing": {false, slices.Concat(head, group("a", []byte{0, 0, 4, 1, byte(Accounts), 0, 0, 0, 0}))},
+		"unknown kind":     {false, slices.Concat(head, group("a", []byte{0, 0, 4, 1, byte(afterKinds), 0, 0, 0, 2}))},
+		"a number of none": {false, slices.Concat(head, group("a", []byte{0, 0, 4, 1, byte(Accounts), 0, 2, 0, 2}))},
+		"a name of none":   {false, slices.Concat([]byte{batchLayout, 1, 1, 1, 'n'}, group("a", []byte{0, 0, 4, 1, byte(Accounts), 1, 0, 0, 2}))},
+		"unused name":      {false, slices.Concat([]byte{batchLayout, 1, 1, 1, 'n'}, group("a", target))},
+		"unknown cause":    {false, slices.Concat(head, group("a", []byte{0, 0, 4, 1, byte(Accounts), 0, 0, byte(afterWhys), 2}))},
+		"zone of a slot":   {false, slices.Concat(head, group("a", append([]byte{1, 'z', 0, 4, 1}, cell...)))},
+		"no zone":          {false, slices.Concat(head, group("a", append([]byte{0, 1, 4, 1}, cell...)))},
+	} {
+		deltas, err := DecodeBatch(nil, test.b)
+		assert.Equal(t, test.good, err == nil, name)
+		assert.Equal(t, test.good, len(deltas) > 0, name)
 	}
 }
 
@@ -64,13 +99,13 @@ func canonical(t *testing.T, b []byte) {
 func FuzzBatch(f *testing.F) {
 	random := rand.New(rand.NewPCG(3, 4))
 	for range 20 {
-		f.Add(AppendBatch(nil, randomDeltas(random)))
+		f.Add(AppendBatch(nil, randomBatch(random)))
 	}
 	f.Fuzz(canonical)
 }
 
-// randomDeltas returns up to 30 deltas of one grouping, in order.
-func randomDeltas(random *rand.Rand) []Delta {
+// randomBatch returns up to 30 deltas of one grouping, in order.
+func randomBatch(random *rand.Rand) []Delta {
 	width, deltas := random.IntN(3), []Delta(nil)
 	for range random.IntN(30) {
 		d := Delta{Values: []string{}, At: SlotOf(random.Int64N(2e12)), Why: Why(random.IntN(int(afterWhys))), N: 1 + random.Int64N(1e6)}

@@ -24,6 +24,10 @@ func (r *reader) byte() byte {
 }
 
 func (r *reader) uint() uint64 {
+	if r.at < len(r.b) && r.b[r.at] < 0x80 { // most are
+		r.at++
+		return uint64(r.b[r.at-1])
+	}
 	var v uint64
 	for shift := 0; shift < 64; shift += 7 {
 		c := r.byte()

@@ -19,14 +19,14 @@ func newWindows(t testing.TB, zone string, unit Unit, first time.Weekday) *Windo
 	return w
 }
 
-func at(t testing.TB, text string) int64 {
+func instant(t testing.TB, text string) int64 {
 	t.Helper()
 	moment, err := time.Parse(time.RFC3339, text)
 	require.NoError(t, err)
 	return moment.UnixMilli()
 }
 
-func local(t testing.TB, w *Windows, ms int64) time.Time {
+func localTime(t testing.TB, w *Windows, ms int64) time.Time {
 	loc, err := time.LoadLocation(w.zone)
 	require.NoError(t, err)
 	return time.UnixMilli(ms).In(loc)
@@ -61,7 +61,7 @@ func TestWindowsOfDaysWhenClocksChange(t *testing.T) {
 		"day that came twice":        {"America/Juneau", Day, "1867-10-19T00:33:00Z", "1867-10-18T08:57:41Z", "1867-10-20T08:57:41Z"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			start, end := newWindows(t, c.zone, c.unit, time.Monday).At(at(t, c.in))
+			start, end := newWindows(t, c.zone, c.unit, time.Monday).At(instant(t, c.in))
 			assert.Equal(t, c.start, time.UnixMilli(start).UTC().Format(time.RFC3339))
 			assert.Equal(t, c.end, time.UnixMilli(end).UTC().Format(time.RFC3339))
 		})
@@ -71,15 +71,15 @@ func TestWindowsOfDaysWhenClocksChange(t *testing.T) {
 func TestWeeksStartWhenTold(t *testing.T) {
 	for first := time.Sunday; first <= time.Saturday; first++ {
 		w := newWindows(t, "Asia/Tokyo", Week, first)
-		start, end := w.At(at(t, "2025-06-11T10:00:00Z"))
-		assert.Equal(t, first, local(t, w, start).Weekday())
+		start, end := w.At(instant(t, "2025-06-11T10:00:00Z"))
+		assert.Equal(t, first, localTime(t, w, start).Weekday())
 		assert.Equal(t, 7*dayMillis, end-start)
 		next, _ := w.Next(start)
 		assert.Equal(t, end, next)
 	}
 }
 
-var zones = []string{
+var walkedZones = []string{
 	"UTC", "Europe/Berlin", "Europe/London", "Europe/Dublin", "Europe/Lisbon", "Europe/Moscow", "Europe/Istanbul", "America/New_York",
 	"America/Los_Angeles", "America/St_Johns", "America/Sao_Paulo", "America/Santiago", "America/Havana", "America/Caracas",
 	"America/Nuuk", "America/Scoresbysund", "America/Argentina/Buenos_Aires", "America/Asuncion", "America/Goose_Bay", "America/Toronto",
@@ -136,10 +136,10 @@ func requireNaive(t *testing.T, w *Windows, from, to, step int64) {
 // TestWindowsAreANaiveWalks goes through days around each change of each zone's clocks, quarter of an hour by quarter, and
 // around midnight minute by minute.
 func TestWindowsAreANaiveWalks(t *testing.T) {
-	for _, zone := range zones {
+	for _, zone := range walkedZones {
 		loc, err := time.LoadLocation(zone)
 		require.NoError(t, err)
-		changes := []int64{at(t, "2024-02-29T00:00:00Z"), at(t, "2040-12-31T12:00:00Z"), at(t, "2068-03-25T00:00:00Z")}
+		changes := []int64{instant(t, "2024-02-29T00:00:00Z"), instant(t, "2040-12-31T12:00:00Z"), instant(t, "2068-03-25T00:00:00Z")}
 		for moment := time.Date(1972, 1, 1, 0, 0, 0, 0, time.UTC).In(loc); moment.Year() < 2030; {
 			_, until := moment.ZoneBounds()
 			if until.IsZero() {
@@ -163,7 +163,7 @@ func TestWindowsAreANaiveWalks(t *testing.T) {
 func TestWindowsAreANaiveWalksOverYears(t *testing.T) {
 	for _, zone := range []string{"Europe/Berlin", "America/St_Johns", "Australia/Lord_Howe", "Asia/Kathmandu", "Pacific/Apia"} {
 		for _, unit := range allUnits {
-			requireNaive(t, newWindows(t, zone, unit, time.Sunday), at(t, "2010-10-01T00:00:00Z"), at(t, "2012-04-01T00:00:00Z"), 15*60_000)
+			requireNaive(t, newWindows(t, zone, unit, time.Sunday), instant(t, "2010-10-01T00:00:00Z"), instant(t, "2012-04-01T00:00:00Z"), 15*60_000)
 		}
 	}
 }
@@ -173,7 +173,7 @@ func TestWindowsFollowOneAnother(t *testing.T) {
 	var w *Windows
 	for i := range 50_000 {
 		if i%100 == 0 {
-			w = newWindows(t, zones[r.IntN(len(zones))], allUnits[r.IntN(4)], time.Weekday(r.IntN(7)))
+			w = newWindows(t, walkedZones[r.IntN(len(walkedZones))], allUnits[r.IntN(4)], time.Weekday(r.IntN(7)))
 		}
 		ms := r.Int64N(200*365*dayMillis) - 100*365*dayMillis
 		start, end := w.At(ms)

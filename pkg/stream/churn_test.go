@@ -83,6 +83,10 @@ func (w *world) sendMany(random *rand.Rand, round, n int) {
 			command = ",bad"
 		case 4:
 			command = ",unowned"
+		case 5:
+			command = ",stub"
+		case 6:
+			command = ",erase"
 		}
 		batches[p] = append(batches[p], fmt.Sprintf("k%d=%d%s", random.IntN(200), at, command))
 	}

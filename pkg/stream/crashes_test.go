@@ -8,7 +8,7 @@ import (
 // that evicts and a mirror that lags, come to what a plain loop comes to.
 func TestCrashModel(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(5000) {
+	for seed := range uint64(lives) {
 		if err := newModel(seed, nothingBroken).run(); err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
 		}

@@ -328,7 +328,7 @@ func (x *stagePart) append(c *cut) {
 // through the middle, whatever commits, fires and crashes there, and comes to where the sources are.
 func TestTimeThroughThreeStages(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(1500) {
+	for seed := range uint64(pipelines) {
 		require.NoError(t, newPipeline(seed, timeWhole).run(), "seed %d", seed)
 	}
 }
