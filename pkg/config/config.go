@@ -13,8 +13,8 @@ import (
 
 // Config is everything that a process can be told.
 type Config struct {
-	// Which stages this process runs, of ingest, resolve and activation. Other processes of the deployment may run others.
-	// resolve is for input.identity.users_without_account.
+	// Which stages this process runs, of ingest, resolve, activation, measure and rollup. Other processes of the deployment may run
+	// others. resolve is for input.identity.users_without_account, measure and rollup are for metrics.
 	Stages []Stage `mapstructure:"stages"`
 	// What the names of all topics, groups and keys of the deployment begin with. Two deployments on one cluster
 	// need two prefixes.
@@ -35,6 +35,8 @@ type Config struct {
 	Groups Groups `mapstructure:"groups"`
 	// What is written.
 	Output Output `mapstructure:"output"`
+	// Metrics about PQLs, in windows of time: the topic of metrics, with a row for each number.
+	Metrics Metrics `mapstructure:"metrics"`
 	// How the stages work. The defaults suit most deployments.
 	Runtime Runtime `mapstructure:"runtime"`
 	// The server for metrics and health checks.
@@ -51,6 +53,8 @@ const (
 	Ingest     Stage = "ingest"     // source topics of any key to pql.usage, keyed by account
 	Resolve    Stage = "resolve"    // events that name only a user to their accounts
 	Activation Stage = "activation" // events keyed by account to PQL events
+	Measure    Stage = "measure"    // facts of accounts to what they contribute to metrics
+	Rollup     Stage = "rollup"     // contributions to rows of metrics
 )
 
 // Default returns the settings of a process that was told nothing. They don't validate: brokers, a source and a
@@ -76,6 +80,7 @@ func Default() *Config {
 			Lifecycle:   true,
 			Current:     true,
 		},
+		Metrics: defaultMetrics(),
 		Runtime: Runtime{
 			EmissionInterval:   5 * time.Millisecond,
 			CheckpointInterval: time.Second,
@@ -95,7 +100,9 @@ func Default() *Config {
 func (c *Config) Runs(s Stage) bool { return slices.Contains(c.Stages, s) }
 
 // KeepsStates says whether the process runs a stage that keeps states, and so needs Redis.
-func (c *Config) KeepsStates() bool { return c.Runs(Resolve) || c.Runs(Activation) }
+func (c *Config) KeepsStates() bool {
+	return slices.ContainsFunc(c.Stages, func(s Stage) bool { return s != Ingest })
+}
 
 // Validate returns everything that is wrong with the settings as Problems, nil when nothing is. It changes nothing and
 // looks at nothing but the settings.
@@ -122,6 +129,7 @@ func (c *Config) validate(p *Problems) {
 	c.validateTopicNames(p)
 	c.validateGroups(p)
 	c.Output.validate(p, "output")
+	c.validateMetrics(p)
 	c.Runtime.validate(p, "runtime")
 	c.HTTP.validate(p, "http")
 	c.Log.validate(p, "log")
@@ -129,12 +137,12 @@ func (c *Config) validate(p *Problems) {
 
 func (c *Config) validateStages(p *Problems) {
 	if len(c.Stages) == 0 {
-		p.add("stages", "none given; choose from ingest, resolve, activation")
+		p.add("stages", "none given; choose from ingest, resolve, activation, measure, rollup")
 	}
 	seen := map[Stage]bool{}
 	for i, s := range c.Stages {
 		at := index("stages", i)
-		oneOf(p, at, s, Ingest, Resolve, Activation)
+		oneOf(p, at, s, Ingest, Resolve, Activation, Measure, Rollup)
 		if seen[s] {
 			p.add(at, "%s is listed twice", s)
 		}

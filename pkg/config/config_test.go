@@ -13,6 +13,9 @@ import (
 	"github.com/spf13/viper"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/pqlstream/pqlstream/pkg/checklist"
+	"github.com/pqlstream/pqlstream/pkg/rollup"
 )
 
 // minimal is the least that a process must be told.
@@ -69,6 +72,7 @@ input:
     - {topic: clicks, changelog: leads.clicks}
 topics: {events: leads.out}
 groups: {activation: leads}
+metrics: {enabled: true, zones: [Europe/Berlin, UTC], groupings: [[tier, plan], []], paid_days: [5], restatement: 800h}
 runtime: {cache_memory: 1GiB, replay: true, allowed_disorder: 0s}
 http: {address: ""}
 log: {level: debug, format: json}
@@ -85,6 +89,11 @@ log: {level: debug, format: json}
 	assert.Empty(t, c.HTTP.Address)
 	assert.Equal(t, Log{Level: "debug", Format: "json"}, c.Log)
 
+	metrics := defaultMetrics()
+	metrics.Enabled, metrics.Zones, metrics.Groupings = true, []string{"Europe/Berlin", "UTC"}, [][]string{{"tier", "plan"}, {}}
+	metrics.PaidDays, metrics.Restatement = []int{5}, 800*time.Hour
+	assert.Equal(t, metrics, c.Metrics)
+
 	source := c.Input.Sources[0]
 	assert.Equal(t, JSON, source.Encoding())
 	assert.Equal(t, Avro, c.Input.Sources[1].Encoding())
@@ -99,6 +108,8 @@ log: {level: debug, format: json}
 		Usage: "leads.usage", Events: "leads.out", Current: "leads.current", Lifecycle: "leads.lifecycle",
 		DeadLetters: "leads.dead-letters", ActivationChangelog: "leads.activation.changelog",
 		Unresolved: "leads.unresolved", ResolveChangelog: "leads.resolve.changelog",
+		Facts: "leads.facts", Rollup: "leads.rollup", Metrics: "leads.metrics",
+		MeasureChangelog: "leads.measure.changelog", RollupChangelog: "leads.rollup.changelog",
 	}, c.TopicNames())
 	assert.Equal(t, "leads.ingest.usage.changelog", c.IngestChangelog(&c.Input.Sources[0]))
 	assert.Equal(t, "leads.clicks", c.IngestChangelog(&c.Input.Sources[1]))
@@ -116,11 +127,11 @@ func TestOverridesComeBeforeTheEnvironmentBeforeTheFile(t *testing.T) {
 	assert.Equal(t, "from-flag", c.Kafka.ClientID)
 }
 
-// Every setting outside lists can be given by its environment variable alone.
+// Every setting outside lists, but for lists of lists, can be given by its environment variable alone.
 func TestEverySettingIsReadFromTheEnvironment(t *testing.T) {
 	values := map[string]string{
 		"a string": "x", "a duration": "1234ms", "an amount of memory": "7MiB", "true or false": "true",
-		"a whole number": "77", "a list of strings": "x:1, y:2",
+		"a whole number": "77", "a list of strings": "x:1, y:2", "a list of whole numbers": "3, 5",
 	}
 	names := map[string]string{}
 	for _, s := range Settings() {
@@ -267,4 +278,50 @@ func TestTheExampleIsValid(t *testing.T) {
 	want.Registry.URL = "http://localhost:8081"
 	want.Input.Sources = []Source{{Topic: "usage", Format: Avro}}
 	assert.Equal(t, want, c, "what the example sets apart from addresses is meant to be the default")
+}
+
+func TestMetricsSettings(t *testing.T) {
+	c, err := load(t, minimal+"metrics: {enabled: true, zones: [UTC, Asia/Kathmandu], units: [day, week], week_start: sunday}\n", nil)
+	require.NoError(t, err)
+	s, limits, err := c.Metrics.Settings()
+	require.NoError(t, err)
+	require.Len(t, s.Windows, 4)
+	saturday := time.Date(2025, 3, 1, 12, 0, 0, 0, time.UTC).UnixMilli()
+	_, end := s.Windows[1].At(saturday)
+	assert.Equal(t, time.Date(2025, 3, 2, 0, 0, 0, 0, time.UTC).UnixMilli(), end, "weeks begin on Sunday")
+	assert.Equal(t, "Asia/Kathmandu", s.Windows[2].Zone())
+	assert.Equal(t, [][]string{{}, {"tier"}}, s.Groupings)
+	assert.Equal(t, rollup.DefaultLimits(), limits)
+}
+
+// The defaults are valid together: validation looks at them also where metrics are not enabled.
+func TestDefaultMetricsAreThoseOfTheRollup(t *testing.T) {
+	_, err := load(t, minimal+"metrics: {enabled: true}\n", map[string]string{"stages": "activation, measure, rollup"})
+	require.NoError(t, err)
+}
+
+func TestGroupingsNameDimensionsOfTheChecklist(t *testing.T) {
+	definition, err := checklist.Parse([]byte(`
+version: 1
+name: test
+tiers: [{name: all, threshold: 1.0}]
+properties:
+  - {name: plan, type: string, dimension: true, from: [{event: one}]}
+  - {name: source, type: string, from: [{event: one}]}
+steps: [{id: one, kind: event, event: one}]
+`))
+	require.NoError(t, err)
+	list, err := checklist.Compile(definition)
+	require.NoError(t, err)
+	c := Default()
+	c.Checklist, c.Metrics.Enabled = "rules.yaml", true
+	c.Metrics.Groupings = [][]string{{}, {"tier", "segment"}, {"checklist", "plan"}}
+	require.NoError(t, c.CheckDimensions(list))
+	c.Metrics.Groupings = [][]string{{"tier"}, {"plan", "source", "moon"}}
+	require.Equal(t, Problems{
+		{"metrics.groupings[1][1]", `"source" is neither tier, segment nor checklist, nor a property that rules.yaml marks with dimension: true`},
+		{"metrics.groupings[1][2]", `"moon" is neither tier, segment nor checklist, nor a property that rules.yaml marks with dimension: true`},
+	}, c.CheckDimensions(list))
+	c.Metrics.Enabled = false
+	require.NoError(t, c.CheckDimensions(list))
 }

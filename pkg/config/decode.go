@@ -25,7 +25,7 @@ func decodeText(_, to reflect.Type, data any) (any, error) {
 		return parseBytes(fmt.Sprint(data))
 	case !isText:
 		return data, nil
-	case to.Kind() == reflect.Slice && to.Elem().Kind() == reflect.String:
+	case to.Kind() == reflect.Slice && (to.Elem().Kind() == reflect.String || to.Elem().Kind() == reflect.Int):
 		return splitList(text), nil
 	case to.Kind() == reflect.Int:
 		n, err := strconv.Atoi(text)
@@ -135,6 +135,10 @@ func typeName(t reflect.Type) string {
 		return "a whole number"
 	case t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.String:
 		return "a list of strings"
+	case t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Int:
+		return "a list of whole numbers"
+	case t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Slice:
+		return "a list of lists"
 	case t.Kind() == reflect.Slice:
 		return "a list"
 	case t.Kind() == reflect.String:

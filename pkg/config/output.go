@@ -6,7 +6,7 @@ type Output struct {
 	Format Format `mapstructure:"format"`
 	// Write escalations to the topic of PQL events too. They are in the lifecycle topic in any case.
 	Escalations bool `mapstructure:"escalations"`
-	// Write the topic of every transition, steps included. It is most of what is written; the metrics need it.
+	// Write the topic of every transition, steps included. It is most of what is written. The metrics can do without it.
 	Lifecycle bool `mapstructure:"lifecycle"`
 	// Write the topic with one row for each account that is a PQL now.
 	Current bool `mapstructure:"current"`

@@ -9,7 +9,7 @@ import (
 type Setting struct {
 	Path    string       // such as kafka.tls.ca_file; list items are written input.sources[].topic
 	Type    string       // in words
-	Env     string       // the environment variable that sets it; empty for those inside list items
+	Env     string       // the environment variable that sets it; empty for lists of more than texts, and inside their items
 	Default any          // nil for those inside list items
 	Parent  reflect.Type // the struct and
 	Field   string       // the field that hold it
@@ -29,10 +29,11 @@ func appendSettings(list []Setting, path string, v reflect.Value, inList bool) [
 		}
 		s := Setting{Path: at, Type: typeName(f.Type), Parent: v.Type(), Field: f.Name}
 		ofStructs := f.Type.Kind() == reflect.Slice && f.Type.Elem().Kind() == reflect.Struct
+		ofLists := f.Type.Kind() == reflect.Slice && f.Type.Elem().Kind() == reflect.Slice
 		if !inList {
 			s.Default = value.Interface()
 		}
-		if !inList && !ofStructs {
+		if !inList && !ofStructs && !ofLists {
 			s.Env = envName(at)
 		}
 		list = append(list, s)

@@ -21,6 +21,16 @@ type Topics struct {
 	ActivationChangelog string `mapstructure:"activation_changelog"`
 	// What is known of users; empty: `<prefix>.resolve.changelog`.
 	ResolveChangelog string `mapstructure:"resolve_changelog"`
+	// What metrics read of each transition, which activation writes and measure reads; empty: `<prefix>.facts`.
+	Facts string `mapstructure:"facts"`
+	// What accounts contribute to metrics, which measure writes and rollup reads; empty: `<prefix>.rollup`.
+	Rollup string `mapstructure:"rollup"`
+	// The rows of metrics; empty: `<prefix>.metrics`.
+	Metrics string `mapstructure:"metrics"`
+	// What each account has contributed; empty: `<prefix>.measure.changelog`.
+	MeasureChangelog string `mapstructure:"measure_changelog"`
+	// What the windows of metrics hold; empty: `<prefix>.rollup.changelog`.
+	RollupChangelog string `mapstructure:"rollup_changelog"`
 }
 
 // Groups names the consumer groups of the deployment. What is empty gets its default from the prefix.
@@ -31,6 +41,10 @@ type Groups struct {
 	Resolve string `mapstructure:"resolve"`
 	// The group of the activation stage; empty: `<prefix>.activation`.
 	Activation string `mapstructure:"activation"`
+	// The group of the measure stage; empty: `<prefix>.measure`.
+	Measure string `mapstructure:"measure"`
+	// The group of the rollup stage; empty: `<prefix>.rollup`.
+	Rollup string `mapstructure:"rollup"`
 }
 
 // TopicNames returns the names of all topics, defaults filled in.
@@ -44,6 +58,11 @@ func (c *Config) TopicNames() Topics {
 	orDefault(&t.DeadLetters, c.Prefix+".dead-letters")
 	orDefault(&t.ActivationChangelog, c.Prefix+".activation.changelog")
 	orDefault(&t.ResolveChangelog, c.Prefix+".resolve.changelog")
+	orDefault(&t.Facts, c.Prefix+".facts")
+	orDefault(&t.Rollup, c.Prefix+".rollup")
+	orDefault(&t.Metrics, c.Prefix+".metrics")
+	orDefault(&t.MeasureChangelog, c.Prefix+".measure.changelog")
+	orDefault(&t.RollupChangelog, c.Prefix+".rollup.changelog")
 	return t
 }
 
@@ -65,7 +84,9 @@ func (c *Config) ActivationInput() string {
 
 // Group returns the name of a stage's consumer group.
 func (c *Config) Group(s Stage) string {
-	name := map[Stage]string{Ingest: c.Groups.Ingest, Resolve: c.Groups.Resolve, Activation: c.Groups.Activation}[s]
+	name := map[Stage]string{
+		Ingest: c.Groups.Ingest, Resolve: c.Groups.Resolve, Activation: c.Groups.Activation, Measure: c.Groups.Measure, Rollup: c.Groups.Rollup,
+	}[s]
 	orDefault(&name, c.Prefix+"."+string(s))
 	return name
 }
@@ -95,6 +116,11 @@ func (c *Config) validateTopicNames(p *Problems) {
 		{"topics.activation_changelog", set.ActivationChangelog, names.ActivationChangelog},
 		{"topics.unresolved", set.Unresolved, names.Unresolved},
 		{"topics.resolve_changelog", set.ResolveChangelog, names.ResolveChangelog},
+		{"topics.facts", set.Facts, names.Facts},
+		{"topics.rollup", set.Rollup, names.Rollup},
+		{"topics.metrics", set.Metrics, names.Metrics},
+		{"topics.measure_changelog", set.MeasureChangelog, names.MeasureChangelog},
+		{"topics.rollup_changelog", set.RollupChangelog, names.RollupChangelog},
 	} {
 		if own.set != "" { // a default is as good as the prefix, which is checked by itself
 			p.topicName(own.path, own.set)
@@ -126,7 +152,7 @@ func (c *Config) validateIngestChangelogs(p *Problems, claim func(path, name str
 
 func (c *Config) validateGroups(p *Problems) {
 	usedBy := map[string]Stage{}
-	for _, s := range []Stage{Activation, Ingest, Resolve} {
+	for _, s := range []Stage{Activation, Ingest, Resolve, Measure, Rollup} {
 		if first, used := usedBy[c.Group(s)]; used {
 			p.add(fmt.Sprintf("groups.%s", s), "%q is the name of groups.%s already", c.Group(s), first)
 		}

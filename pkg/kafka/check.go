@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -95,7 +97,7 @@ func (c *check) settings(s *Spec, topic *kadm.ResourceConfig) {
 
 // necessary compares the settings without which states or records get lost or stuck.
 func (c *check) necessary(s *Spec, is map[string]string) {
-	if want := s.Configs["cleanup.policy"]; is["cleanup.policy"] != want {
+	if want := s.Configs["cleanup.policy"]; policies(is["cleanup.policy"]) != policies(want) {
 		c.problem("topic %s has cleanup.policy %s, it has to be %s; run %s", s.Name, is["cleanup.policy"], want, alter(s.Name, "cleanup.policy", want))
 	}
 	if n, err := strconv.Atoi(is["max.message.bytes"]); err == nil && n < MaxRecordBytes {
@@ -106,6 +108,13 @@ func (c *check) necessary(s *Spec, is map[string]string) {
 		c.problem("topic %s has delete.retention.ms %d: a mirror that is brought forward might miss deletions; run %s",
 			s.Name, n, alter(s.Name, "delete.retention.ms", s.Configs["delete.retention.ms"]))
 	}
+}
+
+// policies brings a list of cleanup policies into one order.
+func policies(list string) string {
+	names := strings.Split(strings.ReplaceAll(list, " ", ""), ",")
+	slices.Sort(names)
+	return strings.Join(names, ",")
 }
 
 func (c *check) retention(name string, is map[string]string, want string) {

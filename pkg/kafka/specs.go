@@ -29,8 +29,15 @@ const UsageRetention = 30 * day
 // about whom all else was erased.
 const UnresolvedRetention = 30 * day
 
+// MetricsRetention is for how long what leads to metrics can be read again.
+const MetricsRetention = 7 * day
+
+// rollupPartitions is how many a new rollup topic has. A grouping lies in one partition, so that its rows become visible together;
+// there are as many as processes may share the work of, and most deployments have few groupings.
+const rollupPartitions = 4
+
 // Specs lists the deployment's own topics. The partition counts are those of the source topics and, once they exist, of
-// the usage topic, that of unresolved events and that of dead letters.
+// the usage topic, that of unresolved events, that of rollups and that of dead letters.
 func Specs(c *config.Config, partitions map[string]int32) []Spec {
 	names := c.TopicNames()
 	input := c.ActivationInput()
@@ -63,7 +70,27 @@ func Specs(c *config.Config, partitions map[string]int32) []Spec {
 	if c.Output.Lifecycle {
 		specs = append(specs, Spec{names.Lifecycle, count, input, retained(400 * day)})
 	}
+	if c.Metrics.Enabled {
+		specs = append(specs, metricsSpecs(c, count, cmp.Or(partitions[names.Rollup], rollupPartitions))...)
+	}
 	return append(specs, Spec{Name: names.DeadLetters, Partitions: cmp.Or(partitions[names.DeadLetters], count), Configs: retained(90 * day)})
+}
+
+// metricsSpecs are the topics from facts to rows: facts lie where their accounts do, rows where their groupings do.
+func metricsSpecs(c *config.Config, accounts, groupings int32) []Spec {
+	names := c.TopicNames()
+	rows := compacted()
+	for key, value := range retained(c.Metrics.Restatement + 30*day) {
+		rows[key] = value
+	}
+	rows["cleanup.policy"] = "compact,delete"
+	return []Spec{
+		{names.Facts, accounts, c.ActivationInput(), retained(MetricsRetention)},
+		{names.MeasureChangelog, accounts, names.Facts, changelog()},
+		{Name: names.Rollup, Partitions: groupings, Configs: retained(MetricsRetention)},
+		{names.RollupChangelog, groupings, names.Rollup, changelog()},
+		{names.Metrics, groupings, names.Rollup, rows},
+	}
 }
 
 // retained are the settings of a topic that is a log. Its records' time is when they were published, not when the

@@ -65,7 +65,7 @@ func (t *Topics) Plan(ctx context.Context, c *config.Config) (*Plan, error) {
 		sources[i] = c.Input.Sources[i].Topic
 	}
 	names := c.TopicNames()
-	counted := append(slices.Clone(sources), names.Usage, names.Unresolved, names.DeadLetters)
+	counted := append(slices.Clone(sources), names.Usage, names.Unresolved, names.Rollup, names.DeadLetters)
 	own := (&Plan{Specs: Specs(c, nil)}).names() // what they are called depends on nothing that the cluster knows
 	found, err := t.admin.Metadata(ctx, unique(append(own, counted...))...)
 	if err != nil {

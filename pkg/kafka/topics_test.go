@@ -4,6 +4,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -91,14 +92,42 @@ func TestSpecsOfADeploymentThatResolvesUsers(t *testing.T) {
 	assert.EqualValues(t, 3, Specs(c, map[string]int32{"clicks": 2, "pql.unresolved": 3})[3].Partitions)
 }
 
+func TestSpecsOfADeploymentWithMetrics(t *testing.T) {
+	c := settings(both, "clicks")
+	c.Metrics.Enabled, c.Output.Current, c.Output.Lifecycle = true, false, false
+	assert.Equal(t, []string{
+		"pql.ingest.clicks.changelog 2 compact  clicks",
+		"pql.usage 3 delete 2592000000 ",
+		"pql.activation.changelog 3 compact  pql.usage",
+		"pql.events 3 delete 34560000000 pql.usage",
+		"pql.facts 3 delete 604800000 pql.usage",
+		"pql.measure.changelog 3 compact  pql.facts",
+		"pql.rollup 4 delete 604800000 ",
+		"pql.rollup.changelog 4 compact  pql.rollup",
+		"pql.metrics 4 compact,delete 12960000000 pql.rollup",
+		"pql.dead-letters 3 delete 7776000000 ",
+	}, lines(Specs(c, map[string]int32{"clicks": 2, "pql.usage": 3})))
+
+	c.Metrics.Restatement = 24 * time.Hour
+	specs := Specs(c, map[string]int32{"clicks": 2, "pql.usage": 3, "pql.rollup": 9})
+	assert.Equal(t, "pql.metrics 9 compact,delete 2678400000 pql.rollup", lines(specs)[8], "a rollup topic that exists decides")
+}
+
+func TestOrderOfPoliciesDoesNotMatter(t *testing.T) {
+	assert.Equal(t, policies("compact,delete"), policies("delete, compact"))
+	assert.NotEqual(t, policies("compact,delete"), policies("compact"))
+}
+
 func TestCreatedTopicsPassTheCheck(t *testing.T) {
-	for name, stages := range map[string][]config.Stage{"direct": direct, "ingest": both} {
+	for name, stages := range map[string][]config.Stage{"direct": direct, "ingest": both, "metrics": both} {
 		t.Run(name, func(t *testing.T) {
 			cluster := newCluster(t, 3, kfake.SeedTopics(5, "usage"))
 			topics, admin := cluster.topics(t)
-			plan, err := topics.Plan(t.Context(), settings(stages, "usage"))
+			c := settings(stages, "usage")
+			c.Metrics.Enabled = name == "metrics"
+			plan, err := topics.Plan(t.Context(), c)
 			require.NoError(t, err)
-			stale, err := topics.Plan(t.Context(), settings(stages, "usage"))
+			stale, err := topics.Plan(t.Context(), c)
 			require.NoError(t, err)
 			created, err := topics.Create(t.Context(), plan)
 			require.NoError(t, err)

@@ -17,7 +17,7 @@ const head = `# Configuration
 
 <!-- Made by go generate ./pkg/config from the structs in pkg/config. Change those. -->
 
-` + "`pqlstream run --config config/pqlstream.yaml`" + ` reads its settings from a YAML file. Each setting outside lists can also be given by
+` + "`pqlstream run --config config/pqlstream.yaml`" + ` reads its settings from a YAML file. Each setting outside lists, but for lists of lists, can also be given by
 an environment variable, or on the command line as ` + "`--set kafka.client_id=leads`" + `; the command line comes before the environment, the
 environment before the file. In variables, lists are written with commas. Variables that are empty count as not set.
 
@@ -80,13 +80,26 @@ func defaultOf(s config.Setting) string {
 	case !v.IsValid(), v.Kind() == reflect.String && v.Len() == 0, v.Kind() == reflect.Slice && v.Len() == 0:
 		return ""
 	case v.Kind() == reflect.Slice:
-		return fmt.Sprintf("`[%s]`", strings.Join(strings.Fields(strings.Trim(fmt.Sprint(s.Default), "[]")), ", "))
+		return "`" + list(v) + "`"
 	}
 	text := fmt.Sprint(s.Default)
 	if strings.HasSuffix(text, "m0s") {
 		text = strings.TrimSuffix(text, "0s")
 	}
 	return "`" + text + "`"
+}
+
+// list writes a list as YAML has it.
+func list(v reflect.Value) string {
+	items := make([]string, v.Len())
+	for i := range items {
+		if item := v.Index(i); item.Kind() == reflect.Slice {
+			items[i] = list(item)
+		} else {
+			items[i] = fmt.Sprint(item)
+		}
+	}
+	return "[" + strings.Join(items, ", ") + "]"
 }
 
 func env(s config.Setting) string {
