@@ -102,7 +102,7 @@ func TestFoldingInPartsEqualsFoldingWhole(t *testing.T) {
 	}
 	for _, k := range []account.Type{account.SignedUp, account.Qualified, account.Requalified, account.Escalated, account.Disqualified,
 		account.Converted, account.Active, account.Churned, account.NearMiss, account.ShutOut, account.LetIn, account.LeadAccepted,
-		account.LeadRejected, account.LeadWon, account.LeadLost} {
+		account.LeadRejected, account.LeadWon, account.LeadLost, account.SegmentChanged} {
 		assert.Positive(t, came[string(k)], "no %s came about: the test shows little", k)
 	}
 	for _, why := range []account.Reason{account.Excluded, account.ReasonStepUndone, account.ReasonTierChanged, account.ReasonInactive,

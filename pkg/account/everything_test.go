@@ -38,7 +38,7 @@ exclude: ['account.kind == "bad"', 'account.share > 8.5']
 properties:
   - {name: size, type: long, from: [{event: e0}, {event: e1}], default: 3}
   - {name: share, type: double, from: [{event: '*', property: p}]}
-  - {name: kind, type: string, from: [{event: e2}]}
+  - {name: kind, type: string, from: [{event: e2}], dimension: true}
   - {name: flag, type: boolean, from: [{event: e3}]}
   - {name: limit, type: long, from: [{event: e3}]}
 segments:

@@ -2,6 +2,7 @@ package account_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -93,6 +94,49 @@ func TestHarderLiveStepsAreUndone(t *testing.T) {
 		assert.Equal(t, "step_undone(a) disqualified!definition_changed", s.fold("wait@70"), c.after)
 		assert.Equal(t, 70*hour, s.last().OccurredAt, "when it was noticed")
 		assert.Zero(t, s.state.NextTimer())
+	}
+}
+
+// What the definition takes away says so: what time or an event takes away in the same turn, or would have anyway, does not.
+func TestWhatTheDefinitionUndidIsTold(t *testing.T) {
+	rules := func(within string, need int) string {
+		return fmt.Sprintf(`
+version: 1
+name: x
+tiers: [{name: all, threshold: 0.5}]
+steps:
+  - {id: habit, kind: count, event: a, within: 7d, at_least: %d, live: true}
+  - {id: lately, kind: count, event: b, within: %s, at_least: 1, live: true, weight: 0}
+  - {id: both, kind: all, steps: [habit, lately], live: true}
+`, need, within)
+	}
+	for _, c := range []struct{ name, after, event, facts, causes string }{
+		{"noticed by time", rules("7d", 4), "wait@61", "step_undone(habit) step_undone(both) disqualified!definition_changed", "definition definition definition"},
+		{"the same definition undoes nothing", rules("7d", 3), "wait@61 a@62", "", ""},
+		{"time undoes what it would have", rules("7d", 3), "wait@900", "step_undone(habit) step_undone(both) disqualified!step_undone step_undone(lately)",
+			"timer timer timer timer"},
+		{"another window, and time", rules("2d", 3), "wait@110", "step_undone(lately) step_undone(both)", "timer timer"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := begin(t, rules("7d", 3))
+			s.fold("a@1 a@30 a@59 b@60")
+			require.True(t, s.state.Current())
+			s.engine = engine(t, c.after)
+			encoded, err := s.state.AppendBinary(nil)
+			require.NoError(t, err)
+			s.state, err = s.engine.Load("acme", encoded)
+			require.NoError(t, err)
+			before := len(s.facts)
+			assert.Equal(t, c.facts, s.fold(c.event))
+			var causes []string
+			for _, f := range s.facts[before:] {
+				causes = append(causes, string(f.Cause))
+				if f.Cause == account.ByDefinition {
+					assert.Empty(t, f.EventID+f.EventName+f.UserID+f.Position.Topic, "no event did it")
+				}
+			}
+			assert.Equal(t, c.causes, strings.Join(causes, " "))
+		})
 	}
 }
 

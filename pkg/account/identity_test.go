@@ -144,8 +144,10 @@ func TestWhatAMergeMakesOfAnAccount(t *testing.T) {
 		{"a live step is done again", never14, "d@50", "d@1 d@30", "absorbed step_done(d)", "wait@95 wait@96", "step_undone(d)"},
 		{"silence is broken", threeDays, "c@80", "a@10 b@11 wait@84", "absorbed requalified", "wait@157 wait@158", "disqualified!inactive"},
 		{"or is not", threeDays, "c@1", "a@10 b@11 wait@84", "absorbed", "", ""},
-		{"what the other has done keeps it awake", threeDays, "c@50", "a@10 b@11", "absorbed", "wait@84 wait@122 wait@123", "disqualified!inactive"},
+		{"what the other has done keeps it awake", threeDays, "c@50", "a@10 b@11", "absorbed", "wait@84 wait@122", ""},
+		{"but not for ever", threeDays, "c@50", "a@10 b@11", "absorbed", "wait@123", "disqualified!inactive"},
 		{"a trial that began earlier ends earlier", endsTrial, "signed_up@1", "signed_up@20 a b", "absorbed", "wait@48 wait@49", "disqualified!trial_ended"},
+		{"a trial that was over is", endsTrial, "signed_up@1 wait@60", "a@61 b@62", "absorbed signed_up", "signed_up@80 wait@300", ""},
 		{"a near miss is told", never14 + "near_miss: true\n", "a@1", "c@5", "absorbed step_done(a) near_miss(c)", "", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -164,6 +166,63 @@ func TestWhatAMergeMakesOfAnAccount(t *testing.T) {
 			}
 			require.Equal(t, facts[0], facts[1], "lost from memory, or not")
 		})
+	}
+}
+
+func TestTheEvidenceOfLiveStepsComesAlong(t *testing.T) {
+	s := begin(t, `
+version: 1
+name: x
+tiers: [{name: all, threshold: 1}]
+steps:
+  - {id: habit, kind: days, event: d, at_least: 2, within: 7d, live: true}
+  - {id: a, kind: event, event: a}
+  - {id: both, kind: all, steps: [habit, a], live: true}
+`)
+	old := s.other("old")
+	old.fold("d/ana@1 d/bob@30 a/cem@31")
+	old.take(eraseUser(old, "bob"))
+	assert.Equal(t, "active", s.fold("d/ana@40"))
+	_, came := merge(old, s)
+	assert.Equal(t, "absorbed step_done(habit) step_done(a) step_done(both) qualified", came)
+	var doneAt []int64
+	for _, e := range s.last().StepsDone {
+		doneAt = append(doneAt, e.DoneAt/hour)
+	}
+	assert.Equal(t, []int64{30, 31, 31}, doneAt)
+	assert.True(t, s.last().PartlyErased, "of the other account")
+}
+
+// eraseUser takes a user out of an account.
+func eraseUser(s *scenario, user string) []account.Fact {
+	_, facts := s.engine.Folder().EraseUser(s.state, user, control(s.hour+1))
+	return facts
+}
+
+// A property that is the user's id goes, too, and what followed from it.
+func TestErasingAUserTakesPropertiesBackThatNameTheUser(t *testing.T) {
+	s := begin(t, life)
+	s.fold("account_created/bob?domain=ana a/bob")
+	assert.Equal(t, "user_erased", s.take(eraseUser(s, "ana")))
+	assert.Empty(t, s.last().Properties[1].Value)
+	b, _ := s.state.AppendBinary(nil)
+	assert.NotContains(t, string(b), "ana")
+}
+
+// TestErasingAUserNoticesANewDefinition as any event would.
+func TestErasingAUserNoticesANewDefinition(t *testing.T) {
+	s := begin(t, oneStep("kind: distinct, event: a, of: properties.n, within: 7d, live: true, at_least: 2")+"near_miss: true\n")
+	s.fold("a/ana?n=1@1 a/bob?n=2@2")
+	require.True(t, s.state.Current())
+	s.engine = engine(t, oneStep("kind: distinct, event: a, of: properties.n, within: 7d, live: true, at_least: 3")+"near_miss: true\n")
+	encoded, err := s.state.AppendBinary(nil)
+	require.NoError(t, err)
+	s.state, err = s.engine.Load("acme", encoded)
+	require.NoError(t, err)
+	facts := eraseUser(s, "ana")
+	assert.Equal(t, "step_undone(a) user_erased disqualified!definition_changed near_miss(a)", s.take(facts))
+	for i, cause := range []account.Cause{account.ByDefinition, account.ByErasure, account.ByDefinition, account.ByErasure} {
+		assert.Equal(t, cause, facts[i].Cause, facts[i].Type)
 	}
 }
 

@@ -134,9 +134,7 @@ func (t *turn) disqualify() {
 	case below && t.undone:
 		t.leave(ReasonStepUndone)
 	case below && t.dropped:
-		t.cause = ByDefinition
-		t.leave(ReasonDefinitionChanged)
-		t.cause = ""
+		t.leaveFor(ByDefinition, ReasonDefinitionChanged)
 	case below && t.barBefore > 0 && t.barBefore < bar && t.engine.checklist.Demotes():
 		t.leave(ReasonTierChanged)
 	}
@@ -150,6 +148,14 @@ func (t *turn) leave(why Reason) {
 	t.reason = why
 	t.transition(kindDisqualified)
 	t.reason = ""
+}
+
+// leaveFor makes the account no PQL for another cause than that of the turn.
+func (t *turn) leaveFor(cause Cause, why Reason) {
+	before := t.cause
+	t.cause = cause
+	t.leave(why)
+	t.cause = before
 }
 
 func (t *turn) convert(is checklist.Condition) {
