@@ -13,7 +13,8 @@ import (
 // subject is what attributes are of: a transition or, with a view, the standing of an account.
 type subject struct {
 	*account.Fact
-	view *account.View
+	view  *account.View
+	knows func(user string) bool // of a standing: whether there can be anything of a user
 }
 
 // use says where an attribute can be written.
@@ -52,6 +53,10 @@ var specs = []*spec{
 	{words: "account", form: text, use: ofTransitions, get: func(s subject, _ string) value { return textValue(s.AccountID) }},
 	{words: "reason", form: text, use: ofTransitions, get: func(s subject, _ string) value { return textValue(string(s.Reason)) }},
 	{words: "detail", form: text, use: ofTransitions, get: func(s subject, _ string) value { return textValue(s.Detail) }},
+	{words: "into", form: text, use: ofTransitions, get: func(s subject, _ string) value { return related(s, account.Merged) }},
+	{words: "from", form: text, use: ofTransitions, get: func(s subject, _ string) value { return related(s, account.Absorbed) }},
+	{words: "merged into", form: text, use: ofStandings, get: func(s subject, _ string) value { return textValue(s.view.MergedInto) }},
+	{words: "erased", not: "not erased", use: ofStandings, get: func(s subject, _ string) value { return flagValue(s.view.Erased) }},
 	{words: "tier", form: text, use: anywhere, get: func(s subject, _ string) value { return textValue(s.Tier) }},
 	{words: "rate", form: percent, use: anywhere, get: func(s subject, _ string) value { return shareValue(s.Rate) }},
 	{words: "of", form: percent, use: anywhere, get: func(s subject, _ string) value { return shareValue(s.Threshold) }},
@@ -75,6 +80,7 @@ var specs = []*spec{
 	{words: "count of", about: aStep, form: number, use: anywhere, get: countOf},
 	{words: "progress of", about: aStep, form: percent, use: anywhere, get: progressOf},
 	{words: "need", about: aStep, form: text, use: anywhere, get: needOf},
+	{words: "who did", about: aStep, form: text, use: anywhere, get: whoDid},
 	{words: "property", about: "an account property", form: text, use: anywhere, get: propertyOf},
 	{words: "users", form: sequence, use: anywhere, get: userIDs},
 	{words: "active users", form: number, use: anywhere, get: func(s subject, _ string) value { return numberValue(float64(s.ActiveUsers7d)) }},
@@ -84,6 +90,8 @@ var specs = []*spec{
 	{words: "rate of", about: "a user", form: percent, use: anywhere, get: userRate},
 	{words: "role of", about: "a user", form: text, use: anywhere, get: userRole},
 	{words: "events of", about: "a user", form: number, use: anywhere, get: userEvents},
+	{words: "something of", not: "nothing of", about: "a user", use: ofStandings, get: func(s subject, id string) value { return flagValue(s.knows(id)) }},
+	{words: "partly erased", not: "not partly erased", use: anywhere, get: func(s subject, _ string) value { return flagValue(s.PartlyErased) }},
 	{words: "user", form: text, use: ofTransitions, get: func(s subject, _ string) value { return textValue(s.UserID) }},
 	{words: "event", form: text, use: ofTransitions, get: func(s subject, _ string) value { return textValue(s.EventID) }},
 	{words: "late", not: "on time", use: ofTransitions, get: func(s subject, _ string) value { return flagValue(s.Late) }},
@@ -93,6 +101,14 @@ var specs = []*spec{
 
 func specOf(words string) *spec {
 	return specs[slices.IndexFunc(specs, func(s *spec) bool { return s.words == words })]
+}
+
+// related is the account that has part in transitions of a type.
+func related(s subject, in account.Type) value {
+	if s.Type != in {
+		return value{none: true}
+	}
+	return textValue(s.Related)
 }
 
 func stepsDone(s subject, _ string) value {
@@ -125,6 +141,15 @@ func countOf(s subject, step string) value {
 	for i := range s.StepsDone {
 		if s.StepsDone[i].Step == step {
 			return numberValue(s.StepsDone[i].Count)
+		}
+	}
+	return value{none: true}
+}
+
+func whoDid(s subject, step string) value {
+	for i := range s.StepsDone {
+		if s.StepsDone[i].Step == step {
+			return textValue(s.StepsDone[i].UserID)
 		}
 	}
 	return value{none: true}
@@ -285,11 +310,14 @@ func words(here use) (all []string) {
 	return all
 }
 
-func (a *attribute) heading() string {
+func (a *attribute) heading() string { return a.begin(a.words) }
+
+// begin is how the attribute begins with its words, or their opposite.
+func (a *attribute) begin(words string) string {
 	if a.about == "" {
-		return a.words
+		return words
 	}
-	return a.words + " " + quoted(a.name)
+	return words + " " + quoted(a.name)
 }
 
 // holds says whether the subject has what the attribute says.
@@ -297,14 +325,18 @@ func (a *attribute) holds(s subject) bool { return a.form.same(a.value, a.get(s,
 
 // write is how the attribute is written that says what the subject has.
 func (a *attribute) write(s subject, c clock) string {
-	v := a.get(s, a.name)
-	if a.form != flag {
+	return a.say(a.get(s, a.name), c)
+}
+
+// say is how the attribute is written with a value.
+func (a *attribute) say(v value, c clock) string {
+	switch {
+	case a.form != flag:
 		return a.heading() + " " + a.form.write(v, a.value.fine, c)
+	case v.is:
+		return a.heading()
 	}
-	if v.is {
-		return a.words
-	}
-	return a.not
+	return a.begin(a.not)
 }
 
 // usual are the attributes that a line gets where somebody has not chosen others.
@@ -336,6 +368,18 @@ func usual(s subject) []attribute {
 		names = []string{"rate"}
 	case s.Type == account.SegmentChanged:
 		names = []string{"tier", "segments"}
+	case s.Type == account.Merged:
+		names = []string{"into"}
+	case s.Type == account.Absorbed:
+		names = []string{"from"}
+	case s.Type == deadLetter:
+		names = []string{"reason", "detail", "user", "event"}
+		if s.Reason == unanswerable {
+			names = []string{"reason", "event"}
+		}
+	}
+	if s.Type == account.UserErased && s.PartlyErased {
+		names = append(names, "partly erased")
 	}
 	if s.Late {
 		names = append(names, "late")

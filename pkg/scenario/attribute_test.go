@@ -17,8 +17,9 @@ func someFact() account.Fact {
 		Type: account.Disqualified, AccountID: "the \"acme\", inc.", Tier: "small", Rate: 2.0 / 3, Threshold: 0.75, Reason: account.Excluded,
 		Segments: []string{"stuck", "big, one"}, Current: true, Late: true, SingleUser: true, Excluded: true, HoldOut: true, Detail: "too \"small\"", ActiveUsers7d: 3, Activated: 2,
 		Champion: "ana#1", UserID: "-", EventID: "e 1", Cause: account.ByTime, OccurredAt: defaultStart.UnixMilli() + 1,
-		Playbook:     account.Playbook{Name: "nudge", Action: "say hello", Queue: "sales", Owner: "", Message: "m", Reason: "tab\there"},
-		StepsDone:    []account.Evidence{{Step: "a", Count: 2.5}},
+		Playbook: account.Playbook{Name: "nudge", Action: "say hello", Queue: "sales", Owner: "", Message: "m", Reason: "tab\there"},
+		Related:  "b, c", PartlyErased: true,
+		StepsDone:    []account.Evidence{{Step: "a", Count: 2.5, UserID: "ana, or not"}},
 		StepsMissing: []account.Missing{{Step: "b", Progress: 1.0 / 3, Need: "2 more b"}},
 		Users:        []account.UserActivity{{ID: "bob", Events: 4, Rate: 0.125, Role: "admin"}, {ID: "ana, or not"}},
 		Properties:   []usage.Property{{Key: "company_size", Value: usage.LongValue(20)}, {Key: "domain"}},
@@ -29,7 +30,8 @@ func subjects() []subject {
 	full, empty := someFact(), account.Fact{}
 	return []subject{
 		{Fact: &full}, {Fact: &empty},
-		{&full, &account.View{Fact: full, Converted: true}}, {&empty, &account.View{}},
+		{&full, &account.View{Fact: full, Converted: true, MergedInto: "a, b", Erased: true}, func(user string) bool { return user == "bob" }},
+		{&empty, &account.View{}, func(string) bool { return false }},
 	}
 }
 

@@ -50,8 +50,7 @@ func (w *want) fits(s subject, st *statement) bool {
 		if w.kind != s.Type || ofStep(w.kind) && w.step != s.Step {
 			return false
 		}
-		// What is not said of whom is of whom the line is.
-		if st.account != "" && s.AccountID != st.account && !w.has("account") {
+		if !w.concerns(s, st) {
 			return false
 		}
 	}
@@ -61,6 +60,11 @@ func (w *want) fits(s subject, st *statement) bool {
 		}
 	}
 	return true
+}
+
+// concerns says whether a transition can be of whom the line expects it: what is not said of whom is of whom the line is.
+func (w *want) concerns(s subject, st *statement) bool {
+	return s.Type == deadLetter || st.account == "" || s.AccountID == st.account || w.has("account")
 }
 
 func (w *want) has(words string) bool {
@@ -95,7 +99,7 @@ func alike(wants []want, came []subject, st *statement) (pairs []pair) {
 	for i := range wants {
 		w := &wants[i]
 		at := slices.IndexFunc(came, func(s subject) bool {
-			return s.Type == w.kind && (st.account == "" || s.AccountID == st.account || w.has("account"))
+			return s.Type == w.kind && w.concerns(s, st)
 		})
 		if at < 0 {
 			pairs = append(pairs, pair{want: w})
@@ -197,29 +201,13 @@ func (f *File) written(s *Scenario, st *statement, came subject) string {
 		line += " " + quoted(came.Step)
 	}
 	attributes := usual(came)
-	if st.account != came.AccountID && (st.account != "" || s.hasSeveral()) {
+	if came.Type != deadLetter && st.account != came.AccountID && (st.account != "" || s.several) {
 		attributes = append(named("account"), attributes...)
 	}
 	if len(st.events) > 1 && !slices.ContainsFunc(attributes, func(a attribute) bool { return a.words == "at" }) {
 		attributes = append(attributes, named("at")...)
 	}
 	return line + attributesText(attributes, came, " ", f.clock)
-}
-
-// hasSeveral says whether the scenario has several accounts.
-func (s *Scenario) hasSeveral() bool {
-	first := ""
-	for _, st := range s.statements {
-		for i := range st.events {
-			if first == "" {
-				first = st.events[i].AccountID
-			}
-			if st.events[i].AccountID != first {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // attributesText writes attributes one after the other; "rate 75% of 75%" is held together.

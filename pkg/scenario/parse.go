@@ -8,20 +8,22 @@ import (
 	"path"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
 
 	"github.com/pqlstream/pqlstream/pkg/account"
 	"github.com/pqlstream/pqlstream/pkg/checklist"
+	"github.com/pqlstream/pqlstream/pkg/identity"
 )
 
 // Parse reads a scenario file. The checklist that it names, relative to the folder of name, is asked of read. Its error
 // joins a Problem for each thing that is wrong, or says why the checklist could not be read.
 func Parse(name string, data []byte, read func(path string) ([]byte, error)) (*File, error) {
 	p := &parser{file: &File{
-		Name: name, text: data, eol: "\n", clock: clock{defaultStart}, disorder: defaultDisorder.Milliseconds(),
-	}, seen: map[string]bool{}, read: read}
+		Name: name, text: data, eol: "\n", clock: clock{defaultStart}, disorder: defaultDisorder.Milliseconds(), limits: defaultLimits,
+	}, seen: map[string]bool{}, engines: map[string]*account.Engine{}, read: read}
 	if len(data) > maxBytes || !utf8.Valid(data) {
 		p.problem(0, "the file is over %d bytes or no UTF-8", maxBytes)
 		return nil, p.err()
@@ -61,12 +63,14 @@ type parser struct {
 	read     func(path string) ([]byte, error)
 	at       int // the index of the line being read
 	problems []*Problem
-	seen     map[string]bool // keys of the head
-	scenario *Scenario       // the newest
-	told     told            // in the newest
-	last     *statement      // the newest, which expectations are of; nil: there is none
-	events   int             // of the file
-	ordinal  int             // of the scenario's newest event
+	seen     map[string]bool            // keys of the head
+	scenario *Scenario                  // the newest
+	told     told                       // in the newest
+	engines  map[string]*account.Engine // by the path of their checklist; nil: it is wrong
+	engine   *account.Engine            // by which the next line is read; nil: its checklist is wrong, which is said
+	last     *statement                 // the newest, which expectations are of; nil: there is none
+	events   int                        // of the file
+	ordinal  int                        // of the scenario's newest event
 }
 
 func (p *parser) problem(line int, format string, args ...any) {
@@ -91,7 +95,7 @@ func (p *parser) line() {
 	case m != nil:
 		p.head(at, m[1], withoutComment(m[2]))
 	case p.scenario == nil:
-		p.problem(at, "this belongs to a scenario: write `scenario: NAME` above it, or one of checklist:, start:, disorder:, show:")
+		p.problem(at, "this belongs to a scenario: write `scenario: NAME` above it, or one of checklist:, start:, disorder:, hold:, show:")
 	default:
 		p.statement(at, line)
 	}
@@ -119,7 +123,7 @@ func (p *parser) begin(at int, name string) {
 	p.end(at)
 	p.scenario = &Scenario{Name: name, Line: at + 1}
 	p.file.Scenarios = append(p.file.Scenarios, p.scenario)
-	p.last, p.ordinal, p.told = nil, 0, told{accounts: map[string]bool{}}
+	p.last, p.ordinal, p.told, p.engine = nil, 0, told{accounts: map[string]bool{}}, p.file.engine
 }
 
 // head reads what is said of the whole file.
@@ -135,11 +139,13 @@ func (p *parser) head(at int, key, text string) {
 	case "start":
 		p.file.clock.start, err = readStart(text)
 	case "disorder":
-		p.file.disorder, err = readDisorder(text)
+		p.file.disorder, err = readLength(text)
+	case "hold":
+		p.file.limits, err = readLimits(text)
 	case "show":
 		p.file.show, err = readTypes(text)
 	default:
-		err = errors.New("is none of checklist, start, disorder, show, scenario")
+		err = errors.New("is none of checklist, start, disorder, hold, show, scenario")
 	}
 	if err != nil {
 		p.problem(at, "%s: %v", key, err)
@@ -148,38 +154,45 @@ func (p *parser) head(at int, key, text string) {
 
 // checklist compiles the checklist that a path names or that follows, indented.
 func (p *parser) checklist(at int, name string) {
-	var data []byte
-	file := p.file.Name
 	if name != "" {
-		if file = name; !path.IsAbs(name) {
-			file = path.Join(path.Dir(p.file.Name), name)
-		}
-		var err error
-		if data, err = p.read(file); err != nil {
-			p.problem(at, "reading the checklist: %v", err)
-			return
-		}
-	} else {
-		for p.at < len(p.file.lines) && inBlock(p.file.lines[p.at]) {
-			p.at++
-		}
-		// As many lines before it as there are in the file, so that messages name the file's lines.
-		data = []byte(strings.Repeat("\n", at+1) + strings.Join(p.file.lines[at+1:p.at], "\n"))
+		p.file.engine = p.named(at, name)
+		return
 	}
+	for p.at < len(p.file.lines) && inBlock(p.file.lines[p.at]) {
+		p.at++
+	}
+	// As many lines before it as there are in the file, so that messages name the file's lines.
+	p.file.engine = p.compile(p.file.Name, at+1, []byte(strings.Repeat("\n", at+1)+strings.Join(p.file.lines[at+1:p.at], "\n")))
+}
+
+// named compiles the checklist in a file of its own, once; nil if it is wrong.
+func (p *parser) named(at int, name string) *account.Engine {
+	if !path.IsAbs(name) {
+		name = path.Join(path.Dir(p.file.Name), name)
+	}
+	engine, known := p.engines[name]
+	if known {
+		return engine
+	}
+	data, err := p.read(name)
+	if err != nil {
+		p.problem(at, "reading the checklist: %v", err)
+		return nil
+	}
+	p.engines[name] = p.compile(name, 1, data)
+	return p.engines[name]
+}
+
+// compile compiles a checklist. What concerns all of it is reported at the line.
+func (p *parser) compile(file string, line int, data []byte) *account.Engine {
 	_, compiled, mistakes := checklist.Check(data)
 	for i := range mistakes {
-		line := mistakes[i].Line
-		if line == 0 { // what concerns all of it
-			line = 1
-			if name == "" {
-				line = at + 1
-			}
-		}
-		p.problems = append(p.problems, &Problem{File: file, Line: line, Message: mistakes[i].Problem.Error()})
+		p.problems = append(p.problems, &Problem{File: file, Line: cmp.Or(mistakes[i].Line, line), Message: mistakes[i].Problem.Error()})
 	}
-	if len(mistakes) == 0 {
-		p.file.engine = account.NewEngine(compiled)
+	if len(mistakes) > 0 {
+		return nil
 	}
+	return account.NewEngine(compiled)
 }
 
 // inBlock says whether a line can be of a checklist written in place: indented, blank, or a comment.
@@ -213,9 +226,30 @@ func readStart(text string) (time.Time, error) {
 	return defaultStart, fmt.Errorf("%q is no moment such as 2026-03-02 09:00 Europe/Berlin", text)
 }
 
-func readDisorder(text string) (int64, error) {
+// readLength reads a length of time, in ms.
+func readLength(text string) (int64, error) {
 	every, err := readInterval(text)
 	return every.length.Milliseconds() + int64(every.days)*24*time.Hour.Milliseconds(), err
+}
+
+func readLimits(text string) (identity.Limits, error) {
+	l, fields := defaultLimits, strings.Fields(text)
+	if len(fields) == 0 || len(fields) > 2 {
+		return l, errors.New("how long events wait is missing, or more than how many: write 72h 100")
+	}
+	var err error
+	if l.Hold, err = readLength(fields[0]); err != nil {
+		return l, err
+	}
+	if len(fields) == 2 {
+		if l.Events, err = strconv.Atoi(fields[1]); err != nil {
+			return l, fmt.Errorf("%q is no number of events such as 100", fields[1])
+		}
+	}
+	if l.Hold < 1 || l.Events < 1 || l.Events > maxRepeat {
+		return l, fmt.Errorf("events wait for some time, and 1 to %d of a user", maxRepeat)
+	}
+	return l, nil
 }
 
 func readTypes(text string) (map[account.Type]bool, error) {

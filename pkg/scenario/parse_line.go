@@ -88,7 +88,7 @@ func (p *parser) transition(at int, line string, from int) {
 	p.last.wants = append(p.last.wants, w)
 }
 
-// happening reads an event, or that time passes.
+// happening reads an event, a request, or that time passes.
 func (p *parser) happening(s *statement, tokens []token) error {
 	at, used, err := p.file.clock.read(tokens)
 	if err != nil {
@@ -98,13 +98,18 @@ func (p *parser) happening(s *statement, tokens []token) error {
 		return fmt.Errorf("%s is not between 1970 and 9999", at.Format(time.RFC3339))
 	}
 	tokens = tokens[used:]
-	if len(tokens) == 2 && tokens[0].raw == "time" && tokens[1].raw == "passes" {
-		s.kind, s.at = timePasses, at.UnixMilli()
-		return p.told.pass(s.at, p.file.clock)
+	switch read := p.otherThanEvent(tokens); {
+	case read != nil:
+		return read(s, at, tokens)
+	case len(tokens) < 3:
+		return errors.New("after the moment come account and user (- for none) and event, such as `acme  ana  project_created`; or `time passes`, " +
+			"`merge old into acme`, `erase account acme`, `erase user ana`, `checklist PATH`")
 	}
-	if len(tokens) < 3 {
-		return errors.New("after the moment come account, user (- for none) and event, such as `acme  ana  project_created`, or `time passes`")
-	}
+	return p.usage(s, at, tokens)
+}
+
+// usage reads an event.
+func (p *parser) usage(s *statement, at time.Time, tokens []token) (err error) {
 	e := eventLine{at: at, account: tokens[0].raw, user: tokens[1].raw, name: tokens[2].raw}
 	if err := e.read(tokens[3:]); err != nil {
 		return err
@@ -112,17 +117,17 @@ func (p *parser) happening(s *statement, tokens []token) error {
 	if p.events += e.count(); p.events > maxEvents {
 		return fmt.Errorf("the file has over %d events: repeat fewer", maxEvents)
 	}
-	if !strings.Contains(e.account, numbered) || e.times == 0 {
+	if e.account != nothing && (!strings.Contains(e.account, numbered) || e.times == 0) {
 		s.account = unquoted(e.account)
 	}
 	if s.events, err = e.events(p.file.clock, &p.ordinal); err != nil {
 		return err
 	}
 	p.told.tell(s.events)
-	if p.file.engine == nil { // what is wrong with the checklist is said
+	if p.engine == nil { // what is wrong with the checklist is said
 		return nil
 	}
-	return e.heard(p.file.Checklist(), s.events)
+	return e.heard(p.engine.Checklist(), s.events)
 }
 
 // eventLine is an event as it is written, which may be several.
@@ -219,13 +224,17 @@ func (e *eventLine) events(c clock, ordinal *int) ([]usage.Event, error) {
 			return nil, err
 		}
 		ev := usage.Event{
-			ID: e.text(e.id, n), AccountID: e.text(e.account, n), Name: e.text(e.name, n), OccurredAt: at.UnixMilli(), Quantity: e.quantity,
+			ID: e.text(e.id, n), Name: e.text(e.name, n), OccurredAt: at.UnixMilli(), Quantity: e.quantity,
 		}
 		if e.user != nothing {
 			ev.UserID = e.text(e.user, n)
 		}
+		validate := usage.ValidateOfUser
+		if e.account != nothing {
+			ev.AccountID, validate = e.text(e.account, n), usage.Validate
+		}
 		if e.id == "" {
-			ev.ID = "event-" + strconv.Itoa(*ordinal)
+			ev.ID = numberedID(*ordinal)
 		}
 		for _, p := range e.properties {
 			v, err := e.value(p.raw, n)
@@ -234,13 +243,16 @@ func (e *eventLine) events(c clock, ordinal *int) ([]usage.Event, error) {
 			}
 			ev.Properties = append(ev.Properties, usage.Property{Key: p.key, Value: v})
 		}
-		if err := usage.Validate(&ev, math.MaxInt64, 0); err != nil {
+		if err := validate(&ev, math.MaxInt64, 0); err != nil {
 			return nil, err
 		}
 		all = append(all, ev)
 	}
 	return all, nil
 }
+
+// numberedID is the id of an event that has no other.
+func numberedID(ordinal int) string { return "event-" + strconv.Itoa(ordinal) }
 
 // text returns what a piece of the line means in the repetition n, counted from 0.
 func (e *eventLine) text(raw string, n int) string {

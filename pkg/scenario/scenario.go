@@ -14,6 +14,7 @@ import (
 
 	"github.com/pqlstream/pqlstream/pkg/account"
 	"github.com/pqlstream/pqlstream/pkg/checklist"
+	"github.com/pqlstream/pqlstream/pkg/identity"
 	"github.com/pqlstream/pqlstream/pkg/usage"
 )
 
@@ -30,7 +31,11 @@ const (
 const (
 	defaultDisorder = 5 * time.Minute
 	topic           = "scenario" // where the events' positions lie
+	retention       = 30 * 24 * time.Hour
 )
+
+// defaultLimits are the settings' defaults. Topics keep records for as long as those that the product makes.
+var defaultLimits = identity.Limits{Hold: 72 * time.Hour.Milliseconds(), Events: 100, Retention: retention.Milliseconds()}
 
 // defaultStart is a Monday.
 var defaultStart = time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC)
@@ -45,6 +50,7 @@ type File struct {
 	eol      string
 	clock    clock
 	disorder int64                 // ms
+	limits   identity.Limits       // of what is held of users of whom no account is known
 	show     map[account.Type]bool // the types of transitions that are compared; nil: all
 	engine   *account.Engine
 }
@@ -54,11 +60,12 @@ type Scenario struct {
 	Name string
 	Line int // counted from 1
 
-	end        int // the index of the line after its last
+	end        int  // the index of the line after its last
+	several    bool // it has several accounts
 	statements []*statement
 }
 
-// Checklist is what the file's scenarios are about.
+// Checklist is what the file's scenarios begin with.
 func (f *File) Checklist() *checklist.Checklist { return f.engine.Checklist() }
 
 // Steps are the ids of the steps that the scenario expects something of, each once, in alphabetical order.
@@ -93,16 +100,19 @@ func (w *want) steps() (ids []string) {
 type statement struct {
 	kind    statementKind
 	line    int    // index among the file's lines
-	account string // of an event or a check; empty where the repetitions of an event are of several
+	account string // whose the line is; empty where it is of none, or of several
 	events  []usage.Event
-	at      int64  // of time passing; ms since the Unix epoch
-	wants   []want // of an event or time passing: the transitions; of a check: the standing, one
+	request *account.Message // of what is asked for; to no account yet where it is for all of a user
+	at      int64            // of time passing; ms since the Unix epoch
+	engine  *account.Engine  // of time passing: of the checklist that holds from then on; nil: the one before
+	wants   []want           // of what leads to transitions: those; of a check: the standing, one
 }
 
 type statementKind uint8
 
 const (
 	somethingHappens statementKind = iota
+	isAsked
 	timePasses
 	check
 )
@@ -139,7 +149,17 @@ var transitions = []account.Type{
 	account.SignedUp, account.Active, account.StepDone, account.StepUndone, account.Qualified, account.Requalified, account.Escalated,
 	account.NearMiss, account.Disqualified, account.Converted, account.Churned, account.ShutOut, account.LetIn,
 	account.LeadAccepted, account.LeadRejected, account.MeetingBooked, account.LeadWon, account.LeadLost, account.SegmentChanged,
+	account.Merged, account.Absorbed, account.Erased, account.UserErased, deadLetter,
 }
+
+// deadLetter is the transition of an event, or of what accounts send one another, that leads nowhere. It is of no account.
+const deadLetter account.Type = "dead_letter"
+
+// The codes of dead letters are their reasons.
+const (
+	unanswerable       account.Reason = "unanswerable"
+	userWithoutAccount account.Reason = "user_without_account"
+)
 
 // ofStep says whether a transition is of a step, which stands behind its name.
 func ofStep(t account.Type) bool {

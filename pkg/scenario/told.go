@@ -12,7 +12,7 @@ import (
 
 // told is what a scenario has told so far. What does not go together with it is a slip: it would be true of anything.
 type told struct {
-	accounts map[string]bool // that events are of
+	accounts map[string]bool // that events are of, or requests about
 	unread   bool            // some event could not be read
 	latest   int64           // moment; ms since the Unix epoch, 0: none
 }
@@ -20,8 +20,17 @@ type told struct {
 // tell takes the events of a line in.
 func (t *told) tell(events []usage.Event) {
 	for i := range events {
-		t.accounts[events[i].AccountID] = true
-		t.latest = max(t.latest, events[i].OccurredAt)
+		t.tellOf(events[i].OccurredAt, events[i].AccountID)
+	}
+}
+
+// tellOf takes in that something happens to accounts; an empty one is none.
+func (t *told) tellOf(at int64, accounts ...string) {
+	t.latest = max(t.latest, at)
+	for _, id := range accounts {
+		if id != "" {
+			t.accounts[id] = true
+		}
 	}
 }
 
@@ -39,7 +48,7 @@ func (p *parser) end(at int) {
 	if p.scenario == nil {
 		return
 	}
-	p.scenario.end = at
+	p.scenario.end, p.scenario.several = at, len(p.told.accounts) > 1
 	if p.told.unread {
 		return
 	}

@@ -21,26 +21,34 @@ func invented(r *rand.Rand) string {
 	}
 	for n := range 1 + r.IntN(3) {
 		latest, came := 0, []string{}
+		ids := []string{"acme", "other", "n1"}
 		fmt.Fprintf(&b, "scenario: number %d # comment\n", n)
 		for range 1 + r.IntN(15) {
 			indent := pick("", "\t", "  ", "    ")
-			what := r.IntN(6)
+			what := r.IntN(8)
 			if what == 1 && len(came) == 0 {
 				what = 0
 			}
 			switch what {
 			case 0:
-				fmt.Fprintf(&b, " %s+%dd  time passes\n", indent, latest)
+				fmt.Fprintf(&b, " %s+%dd  %s\n", indent, latest, pick("time passes", "time passes", "checklist y"))
 			case 1:
 				fmt.Fprintf(&b, " %scheck %s %s%s\n", indent, pick(came...), pick("", words(ofStandings)[0]+" x", "rate 75.000%  pql", "done - # why"), pick("", " # c"))
 				continue
+			case 2:
+				r.Shuffle(len(ids), func(i, j int) { ids[i], ids[j] = ids[j], ids[i] })
+				fmt.Fprintf(&b, " %s+%dd  %s\n", indent, latest, pick("merge "+ids[0]+" into "+ids[1], "erase account "+ids[2], "erase user ana"))
 			default:
-				day, account := r.IntN(12), pick("acme", "other", "n{n}")
+				day, account := r.IntN(12), pick("acme", "other", "n{n}", "-")
 				latest = max(latest, day+5) // after all repetitions
-				if account != "n{n}" {
+				user := pick("-", "ana", "u{n}")
+				switch account {
+				case "-":
+					user = "ana"
+				case "acme", "other":
 					came = append(came, account)
 				}
-				fmt.Fprintf(&b, " %s+%dd %02d:%02d %s %s %s %s %s\n", indent, day, 4+r.IntN(20), r.IntN(60), account, pick("-", "ana", "u{n}"),
+				fmt.Fprintf(&b, " %s+%dd %02d:%02d %s %s %s %s %s\n", indent, day, 4+r.IntN(20), r.IntN(60), account, user,
 					pick("account_created", "a", "b", "c", "d", "bought"), pick("", "company_size=60", "domain=ours.test", "@id=e"),
 					pick("", "", "x3", "x4 daily", "every 3h x10"))
 			}
@@ -92,6 +100,8 @@ func FuzzFile(f *testing.F) {
 	for seed := range uint64(5) {
 		f.Add(invented(rand.New(rand.NewPCG(seed, 3))))
 	}
+	f.Add("checklist: x\nhold: 1h 1\nscenario: s\n +0d - ana a x2\n +0d merge a into b\n +0d b ana a\n +0d merge b into a\n +0d erase user ana\n" +
+		" +0d erase account b\n +1d checklist y\n check a nothing of ana who did a - merged into - not erased\n")
 	wrong, err := os.ReadFile("testdata/wrong.scenario")
 	require.NoError(f, err)
 	f.Add(string(wrong))
@@ -133,13 +143,7 @@ func rereads(t *testing.T, f *File, w *want) {
 	}
 	for i := range w.attributes {
 		a := &w.attributes[i]
-		written := a.words
-		switch {
-		case a.form != flag:
-			written = a.heading() + " " + a.form.write(a.value, a.value.fine, f.clock)
-		case !a.value.is:
-			written = a.not
-		}
+		written := a.say(a.value, f.clock)
 		tokens, err := scan(written, 0)
 		require.NoError(t, err, written)
 		read, err := readAttributes(tokens, here, f.clock)
