@@ -153,16 +153,16 @@ func (s *sorter) put(windows int, deltas []Delta) {
 		h := horizon{w.zone, w.unit}
 		d.beyond[h] = tally{d.beyond[h].n + contributions(deltas), d.beyond[h].told}
 		s.changed = true
-		s.add(series, deltas, BeforeAll, Cell.standing)
+		s.add(series, deltas, BeforeAll, Kind.Standing)
 		return
 	}
-	s.add(series, deltas, start, Cell.standing)
-	s.add(spot{group: s.group, windows: windows, start: start}, deltas, 0, Cell.windowed)
+	s.add(series, deltas, start, Kind.Standing)
+	s.add(spot{group: s.group, windows: windows, start: start}, deltas, 0, Kind.windowed)
 }
 
-func (s *sorter) add(at spot, deltas []Delta, start int64, which func(Cell) bool) {
+func (s *sorter) add(at spot, deltas []Delta, start int64, which func(Kind) bool) {
 	for i := range deltas {
-		if e := &deltas[i]; which(e.Cell) {
+		if e := &deltas[i]; which(e.Cell.Kind) {
 			s.parcels[at] = append(s.parcels[at], Change{Start: start, Cell: e.Cell, Why: e.Why, N: e.N})
 		}
 	}
@@ -173,11 +173,8 @@ func (k Kind) sums() bool {
 	return k == TimeToPQLSum || k == TimeToPaidSum || k == CohortTimeToPQLSum || k == StepTimeSum
 }
 
-// standing says whether a Series keeps the cell.
-func (c Cell) standing() bool { return c.Kind.Standing() }
-
-// windowed says whether a Span keeps the cell. Of In it needs what the rate by period counts.
-func (c Cell) windowed() bool { return !c.standing() || c.Kind == In && c.Name == typeQualified }
+// windowed says whether a Span keeps the kind. A Series keeps the others.
+func (k Kind) windowed() bool { return !k.Standing() }
 
 // Rows emits the rows that changed since the last call. A row is valid during its emit only.
 func (d *Directory) Rows(emit func(*Row)) {

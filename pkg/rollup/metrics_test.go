@@ -82,7 +82,7 @@ func TestEachMetricsRow(t *testing.T) {
 	signedUp := dayOf{cell(SignedUp): 20, cell(HeldSignedUp): 4, cell(QualifiedWithin, 7): 6, cell(QualifiedWithin, 14): 8, cell(QualifiedWithin, 30): 10,
 		cell(HeldQualifiedWithin, 7): 1, cell(HeldQualifiedWithin, 14): 2, cell(HeldQualifiedWithin, 30): 2,
 		cell(PaidSince): 7, cell(QualifiedPaidSince, 7): 4, cell(QualifiedPaidSince, 14): 5, cell(QualifiedPaidSince, 30): 6,
-		cell(Rate, 0): 5, cell(Rate, 10): 15, cell(In, typeQualified): 5, cell(In, typeRequalified): 2,
+		cell(Rate, 0): 5, cell(Rate, 10): 15, cell(In, typeQualified): 6, cell(In, typeRequalified): 2, cell(SignupUnknown): 1, cell(TimeToPQL, 9): 5,
 		cell(StepTime, "first", BinOf(60_000)): 15, cell(StepTimeSum, "first"): 15 * 60_000,
 		cell(StepTime, "second", NoTime): 5,
 	}

@@ -84,7 +84,7 @@ func (s *Series) Apply(changes []Change, watermark int64) (late int64) {
 	s.Pass(watermark)
 	for i := range changes {
 		c := &changes[i]
-		if !c.Cell.standing() {
+		if !c.Cell.Kind.Standing() {
 			continue
 		}
 		if c.Start < s.floor {

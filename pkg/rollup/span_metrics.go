@@ -36,7 +36,7 @@ type spanMetric struct {
 // spanMetrics are those of a Span. States know them by their places: only append.
 var spanMetrics = [...]spanMetric{
 	{MetricPQLRate, []Kind{QualifiedWithin, SignedUp}, pqlRate},
-	{MetricPQLRatePeriod, []Kind{In, SignedUp}, pqlRatePeriod},
+	{MetricPQLRatePeriod, []Kind{TimeToPQL, SignedUp}, pqlRatePeriod},
 	{MetricTimeToPQL, []Kind{TimeToPQL, TimeToPQLSum, SignupUnknown}, timeToPQL},
 	{MetricTimeToPQLSince, []Kind{CohortTimeToPQL, CohortTimeToPQLSum}, timeToPQLSince},
 	{MetricPaid, []Kind{Paid, Accounts}, paid},
@@ -87,11 +87,11 @@ func pqlRate(s *Span, t *table) {
 	}
 }
 
-// pqlRatePeriod: accounts that qualified for the first time in the window, for each that signed up in it. They need not be the same
-// ones, so there is no interval, and it may be more than 1.
+// pqlRatePeriod: accounts that qualified for the first time in the window, their sign-up known, for each that signed up in it. They need
+// not be the same ones, so there is no interval, and it may be more than 1.
 func pqlRatePeriod(s *Span, t *table) {
 	t.put("", 0, func(r *Row) {
-		first, signedUp := s.named(Cell{Kind: In, Name: typeQualified}), s.n(SignedUp, 0)
+		first, signedUp := s.durations(TimeToPQL).count(), s.n(SignedUp, 0)
 		r.Numerator, r.Denominator = some(first), some(signedUp)
 		if signedUp > 0 {
 			r.Rate = some(float64(first) / float64(signedUp))
