@@ -115,6 +115,10 @@ func (t *turn) review(i int) {
 	t.work = append(t.work[:0], set...)
 	t.moment = checklist.Moment{Watermark: t.watermark, Account: t.properties()}
 	done, _ := step.Judge(t.work, &t.moment)
+	if done && t.present > t.watermark && !s.stepDone(i) {
+		t.moment.Watermark = t.present
+		done, _ = step.Judge(t.work, &t.moment)
+	}
 	if done && !step.Live {
 		s.parts.remove(work, at, size)
 	}

@@ -29,7 +29,7 @@ func (f *Folder) Pass(s *State, at int64) (changed bool, facts []Fact) {
 	}
 	for s.due <= at {
 		due := s.due
-		t.state, t.at, t.watermark, t.facts = s, due, due, facts
+		t.state, t.at, t.watermark, t.present, t.facts = s, due, due, at, facts
 		if due == atOnce {
 			t.at, t.watermark = at, at
 		}

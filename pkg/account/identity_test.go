@@ -456,3 +456,24 @@ func TestKnowingAgreesWithErasing(t *testing.T) {
 	require.Greater(t, known[true], 30)
 	require.Greater(t, known[false], 30)
 }
+
+// TestMergedAccountsRememberTheNewestIDs in the order in which they came, where late events have left the clock as it was.
+func TestMergedAccountsRememberTheNewestIDs(t *testing.T) {
+	acme := begin(t, `
+version: 1
+name: ids
+inactivity: {days: 0}
+tiers: [{name: all, threshold: 1}]
+steps: [{id: many, kind: count, event: x, at_least: 100}]
+dedupe: {horizon: 48h, limit: 3}
+`)
+	old := acme.other("acme-old")
+	acme.fold("x?id=a@30 x?id=b@29 x?id=c@28")
+	old.fold("x?id=d@30 x?id=e@20")
+	merge(old, acme)
+	counted := func() float64 { return acme.engine.View(acme.state, 0).StepsMissing[0].Progress }
+	require.Equal(t, 0.05, counted())
+	acme.fold("x?id=f@29") // in the place of the oldest
+	acme.fold("x?id=b@29 x?id=c@28 x?id=f@29")
+	assert.Equal(t, 0.06, counted())
+}

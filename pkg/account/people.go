@@ -132,17 +132,16 @@ func (s *State) enter(one *testimony) {
 	s.parts.add(log, appendEntry(nil, &one.entry, one.at-s.lastAt()))
 }
 
-// mergeSeen joins the ids that the accounts remember: an event of either that comes again counts once.
+// mergeSeen joins the ids that the accounts remember: an event of either that comes again counts once. Of those as new as each
+// other, as late events leave them, the account's own and those that came last are the newest.
 func (t *turn) mergeSeen(o *State) {
 	s, e := t.state, t.engine
 	theirs := o.parts.items(seen)
 	if e.limit == 0 || len(theirs) == 0 {
 		return
 	}
-	all, hashes := slices.Collect(slices.Chunk(slices.Clone(s.parts.items(seen)), seenSize)), map[string]bool{}
-	for item := range slices.Chunk(theirs, seenSize) {
-		all = append(all, item)
-	}
+	all, hashes := slices.Collect(slices.Chunk(append(slices.Clone(theirs), s.parts.items(seen)...), seenSize)), map[string]bool{}
+	slices.Reverse(all)
 	slices.SortStableFunc(all, func(a, b []byte) int { return cmp.Compare(seenAt(b), seenAt(a)) }) // the newest first
 	newest := seenAt(all[0])
 	var kept [][]byte

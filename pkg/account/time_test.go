@@ -153,3 +153,24 @@ func TestTimeConcernsEveryLiveStep(t *testing.T) {
 		assert.True(t, e.Checklist().Timed(), step.name)
 	}
 }
+
+// TestTimeDoesNoLiveStepInThePast though an account that qualified by late events was silent from a time on at which the step
+// would have been done.
+func TestTimeDoesNoLiveStepInThePast(t *testing.T) {
+	for _, kept := range []bool{true, false} {
+		s := begin(t, `
+version: 1
+name: late
+inactivity: {days: 1}
+tiers: [{name: all, threshold: 0.5}]
+steps:
+  - {id: weekly, kind: days, event: s, at_least: 2, within: 3d, live: true}
+  - {id: a, kind: event, event: a}
+`)
+		s.kept = kept
+		assert.Equal(t, "active", s.fold("wait@400 s@10 s@30"), "no window with both reaches to the present")
+		assert.Equal(t, "step_done(a) qualified", s.fold("a@31"))
+		assert.Equal(t, "disqualified!inactive", s.fold("wait@401"))
+		assert.Equal(t, 56*hour, s.last().OccurredAt)
+	}
+}

@@ -18,6 +18,7 @@ type turn struct {
 	source    Source // nil: pos it is
 	pos       Position
 	watermark int64
+	present   int64 // while time passes up to a later watermark, that one; 0: it is the watermark
 	late      bool
 	changed   bool
 	judge     bool    // something that decides on qualification has changed
@@ -49,7 +50,7 @@ func (t *turn) release() {
 		t.values = t.values[:0]
 	}
 	t.read, t.judge, t.undone, t.dropped, t.finished, t.news, t.moved = false, false, false, false, false, false, false
-	t.changed, t.late, t.barBefore, t.cause, t.control = false, false, 0, "", nil
+	t.changed, t.late, t.barBefore, t.cause, t.control, t.present = false, false, 0, "", nil, 0
 	t.input, t.moment = checklist.Input{}, checklist.Moment{}
 	t.state, t.ev, t.listener, t.source, t.pos, t.facts = nil, nil, nil, nil, Position{}, nil
 }
