@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"maps"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -15,7 +17,7 @@ func plainFact(f *account.Fact) oracle.Fact {
 	return oracle.Fact{
 		ID: f.ID, Type: string(f.Type), AccountID: f.AccountID, Step: f.Step, Tier: f.Tier, Rate: f.Rate, Threshold: f.Threshold,
 		StepsDone: plainDone(f.StepsDone), StepsMissing: plainMissing(f.StepsMissing),
-		EventID: f.EventID, EventName: f.EventName, UserID: f.UserID, Position: oracle.Position(f.Position),
+		Cause: string(f.Cause), Related: f.Related, Detail: f.Detail, PartlyErased: f.PartlyErased, EventID: f.EventID, EventName: f.EventName, UserID: f.UserID, Position: oracle.Position(f.Position),
 		Late: f.Late, Reason: string(f.Reason), OccurredAt: f.OccurredAt, SignedUpAt: f.SignedUpAt, QualifiedAt: f.QualifiedAt,
 		Current: f.Current, SingleUser: f.SingleUser, Excluded: f.Excluded, HoldOut: f.HoldOut,
 	}
@@ -44,7 +46,8 @@ func plainState(v *account.View) oracle.Summary {
 		AccountID: v.AccountID, Incarnation: v.Incarnation, Ordinal: v.Ordinal, Tier: v.Tier, Rate: v.Rate,
 		StepsDone: plainDone(v.StepsDone), StepsMissing: plainMissing(v.StepsMissing), Users: map[string]oracle.User{},
 		SignedUpAt: v.SignedUpAt, QualifiedAt: v.QualifiedAt, Current: v.Current, Excluded: v.Excluded,
-		Converted: v.Converted, Escalated: v.Escalated, SingleUser: v.SingleUser,
+		Converted: v.Converted, Escalated: v.Escalated, Silent: v.Silent, Barred: v.Barred, SingleUser: v.SingleUser,
+		PartlyErased: v.PartlyErased, MergedInto: v.MergedInto, Erased: v.Erased,
 	}
 	for _, u := range v.Users {
 		s.Users[u.ID] = oracle.User{Events: u.Events, LastSeen: u.LastSeen}
@@ -55,6 +58,8 @@ func plainState(v *account.View) oracle.Summary {
 			s.CompanySize = p.Value
 		case "domain":
 			s.Domain = p.Value
+		case "plan":
+			s.Plan = p.Value
 		case "beta":
 			s.Beta = p.Value
 		}
@@ -63,7 +68,7 @@ func plainState(v *account.View) oracle.Summary {
 }
 
 // requireFacts compares facts account by account: only within an account, which is within a partition, there is an
-// order. It shows the first difference only.
+// order. It shows the first difference only, with what came before.
 func requireFacts(t *testing.T, what string, want, got []oracle.Fact) {
 	t.Helper()
 	published := map[string]bool{}
@@ -71,16 +76,16 @@ func requireFacts(t *testing.T, what string, want, got []oracle.Fact) {
 		require.False(t, published[got[i].ID], "%s: published twice: %+v", what, got[i])
 		published[got[i].ID] = true
 	}
-	for i := range want {
-		require.True(t, published[want[i].ID], "%s: missing of %d facts, %d were published: %+v", what, len(want), len(got), want[i])
-	}
-	require.Equal(t, len(want), len(published), "%s: more was published than there is to publish", what)
-	theirs := byAccount(got)
-	for id, ours := range byAccount(want) {
-		for i := range ours {
-			require.Equal(t, ours[i], theirs[id][i], what)
+	theirs, ours := byAccount(got), byAccount(want)
+	for _, id := range slices.Sorted(maps.Keys(ours)) {
+		for i := range ours[id] {
+			before := ours[id][max(0, i-3):i]
+			require.Less(t, i, len(theirs[id]), "%s: of %d facts, %d were published: missing is %+v, after %+v", what, len(want), len(got), ours[id][i], before)
+			require.Equal(t, ours[id][i], theirs[id][i], "%s: after %+v", what, before)
 		}
+		require.Len(t, theirs[id], len(ours[id]), "%s: more of %q was published than there is to publish", what, id)
 	}
+	require.Len(t, got, len(want), "%s: facts of accounts that have none", what)
 }
 
 func byAccount(facts []oracle.Fact) map[string][]oracle.Fact {

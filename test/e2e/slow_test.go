@@ -6,3 +6,6 @@ package e2e
 var buildFlags = []string{"-race"}
 
 const embeddedRuns = uint64(10)
+
+// lifeSeeds is how many streams of whole lives are compared by the rules alone.
+const lifeSeeds = uint64(40)

@@ -40,6 +40,11 @@ func (o *Oracle) Tell(partition int32, m Mark) {
 	c.time = max(c.time, least)
 }
 
+// Observe takes in that an event of a time has come in a partition, whatever becomes of it.
+func (o *Oracle) Observe(partition int32, at int64) {
+	o.newest[partition] = max(o.newest[partition], at)
+}
+
 // watermark is the time before which an event of a partition is late.
 func (o *Oracle) watermark(partition int32) int64 {
 	if c := o.clocks[partition]; c != nil {

@@ -1,6 +1,7 @@
 package oracle
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/cespare/xxhash/v2"
@@ -19,33 +20,57 @@ const (
 // account is all that was ever seen of one account.
 type account struct {
 	id                   string
+	partition            int32
 	incarnation, ordinal int64
+	wholeLife            bool   // it is judged by the checklist of a whole life
+	aliasOf              string // the account that it was merged into; empty: none
+	stub                 bool   // it was erased, and nothing has happened since
 
-	seen                 []seenID // the last dedupeLimit that had an effect
-	users                map[string]User
-	size, domain, beta   told
-	signedUp, everPQL    bool
-	signedUpAt, pqlSince int64
-	current, converted   bool
-	escalated            bool
-	active, shutOut      bool
-	barred, near         bool
+	known
 
-	tierTold  string  // by the newest fact; empty: there is none
-	news      bool    // the record has told a property that is not what it was
-	barBefore float64 // the tier's threshold before the record
-	stepped   bool    // the record did a step
+	turn
+}
 
-	done                              []Done
-	reports                           int
-	reportDays, sessionDays, viewDays map[int64]int
-	inviters, plans                   map[string]bool
-	storage, invites                  float64
+// known is what merges carry over and erasures forget.
+type known struct {
+	seen                       []seenID // the last dedupeLimit that had an effect
+	users                      map[string]User
+	several                    bool // users were seen
+	partlyErased               bool
+	size, domain, plan, beta   told
+	signedUp, everPQL          bool
+	signedUpAt, pqlSince       int64
+	current, converted         bool
+	escalated                  bool
+	active, shutOut            bool
+	barred, near, silent       bool
+	lastHour                   int64 // the hour after the one of a PQL's newest event; 0: none
+	trialOver, begun, ended    bool
+	trialBegan, trialCancelled int64
 
-	record  Record // that is being folded
-	late    bool
-	changed bool // by it
-	facts   []Fact
+	tierTold string  // by the newest fact; empty: there is none
+	moments  []int64 // when something became of it, other than sign-up, steps done and what others told of it
+	heardOf  bool    // there is something to carry over
+
+	done []Done
+	work map[string]*tally // of steps that are not done, and of the live one
+}
+
+// turn is what makes something of an account: an event, a request or time, and what it has made so far.
+type turn struct {
+	at, watermark      int64
+	cause              string
+	eventID, eventName string
+	userID             string
+	source             Position
+	late               bool
+
+	news      bool    // an account property is not what it was
+	barBefore float64 // the tier's threshold before
+	stepped   bool    // a step was done
+	undone    bool    // a step was undone
+	changed   bool
+	facts     []Fact
 }
 
 // told is an account property, and when it was told.
@@ -60,50 +85,37 @@ type seenID struct {
 	clock int64 // highest event time of those remembered until then
 }
 
+func newKnown() known {
+	return known{beta: told{value: usage.BoolValue(false)}, users: map[string]User{}, work: map[string]*tally{}}
+}
+
 // Fold takes in one record.
 func (o *Oracle) Fold(r Record) {
-	ev := r.Event
-	o.newest[r.Partition] = max(o.newest[r.Partition], ev.OccurredAt)
-	if !listened(ev.Name) {
-		return
-	}
-	a := o.accounts[ev.AccountID]
-	if a == nil {
-		a = &account{
-			id: ev.AccountID, incarnation: r.Offset, beta: told{value: usage.BoolValue(false)},
-			users: map[string]User{}, inviters: map[string]bool{}, plans: map[string]bool{},
-			reportDays: map[int64]int{}, sessionDays: map[int64]int{}, viewDays: map[int64]int{},
-		}
-	}
-	if a.isRepeat(ev) {
-		return
-	}
-	a.record, a.changed, a.facts, a.stepped, a.barBefore = r, false, nil, false, a.tier().threshold
-	a.news = false
-	a.late = ev.OccurredAt < o.watermark(r.Partition)
+	o.Observe(r.Partition, r.Event.OccurredAt)
+	o.deliver(&message{kind: "event", to: r.Event.AccountID, event: r.Event, source: r.Source}, r.Partition, r.Offset)
+}
 
-	a.learn(ev)
-	a.noteUser(ev)
-	if ev.Name == "account_created" && !a.signedUp {
-		a.signedUp, a.signedUpAt = true, ev.OccurredAt
-		a.say("signed_up")
+// account returns an account, which is a new one where none is known.
+func (o *Oracle) account(id string, partition int32, offset int64) *account {
+	if a := o.accounts[id]; a != nil {
+		return a
 	}
-	a.advance(ev)
-	a.decide(ev)
+	return &account{id: id, partition: partition, incarnation: offset, wholeLife: o.wholeLife, known: newKnown()}
+}
 
-	if ev.Name == "subscription_cancelled" && a.converted {
-		a.converted, a.barred = false, true
-		a.say("churned")
-	}
-	if a.news && a.tierTold != "" && a.tierTold != a.tier().name {
-		a.say("segment_changed")
-	}
+// begin begins a turn, before which the account's time passes.
+func (o *Oracle) begin(a *account, t turn) {
+	o.pass(a, t.watermark)
+	t.late = t.at < t.watermark
+	t.barBefore = a.tier().threshold
+	a.turn = t
+}
 
-	if a.changed && ev.ID != "" {
-		a.remember(ev)
-	}
+// end takes over what the turn has made.
+func (o *Oracle) end(a *account) {
 	if a.changed {
 		o.accounts[a.id] = a
+		a.heardOf = true
 	}
 	if len(a.facts) == 0 {
 		return
@@ -114,16 +126,54 @@ func (o *Oracle) Fold(r Record) {
 	} else {
 		delete(o.Current, a.id)
 	}
+	a.facts = nil
+}
+
+// fold folds an event into an account that is no alias.
+func (o *Oracle) fold(a *account, ev *usage.Event, source Position, watermark int64) {
+	o.begin(a, turn{
+		at: ev.OccurredAt, watermark: watermark, cause: "event", eventID: ev.ID, eventName: ev.Name, userID: ev.UserID, source: source,
+	})
+	if a.isRepeat(ev) {
+		return
+	}
+	a.learn(ev)
+	a.noteUser(ev)
+	a.wake(ev)
+	if ev.Name == "account_created" && !a.signedUp {
+		a.signedUp, a.signedUpAt = true, ev.OccurredAt
+		a.say("signed_up")
+	}
+	a.advance(ev)
+	plan := ev.Property("plan")
+	converts := ev.Name == "subscription_started" && plan.Kind() != usage.Null && plan != usage.StringValue("free")
+	a.decide(converts, a.hearOfTrial(ev))
+
+	if ev.Name == "subscription_cancelled" && a.converted {
+		a.converted, a.barred = false, true
+		a.mark("churned")
+	}
+	a.hearSales(ev)
+	a.tellTier()
+	a.liven(ev.Name)
+
+	if a.changed {
+		a.stub = false
+		if ev.ID != "" {
+			a.remember(ev)
+		}
+	}
+	o.end(a)
 }
 
 // listened says whether the checklist names an event.
-func listened(name string) bool {
+func (o *Oracle) listened(name string) bool {
 	switch name {
 	case "account_created", "subscription_started", "subscription_cancelled", "integration_connected", "premium_viewed", "upgrade_clicked", "invite_sent",
 		"project_created", "report_run", "invite_accepted", "page_viewed", "session_started", "storage_used":
 		return true
 	}
-	return false
+	return o.wholeLife && (bySales(name) || describes(name) || name == "trial_cancelled")
 }
 
 // clock is the account's own: the highest event time of what it remembers.
@@ -157,26 +207,31 @@ func (a *account) learn(ev *usage.Event) {
 		a.tell(&a.size, usage.Long, ev.Property("seats"))
 	case "premium_viewed", "invite_sent":
 		a.tell(&a.beta, usage.Bool, ev.Property("beta"))
+	case "plan_changed":
+		a.tell(&a.plan, usage.String, ev.Property("plan"))
+	case "account_traits":
+		a.tell(&a.size, usage.Long, ev.Property("company_size"))
+		a.tell(&a.plan, usage.String, ev.Property("plan"))
 	}
 }
 
 // tell takes over a property's value: the newest event by its own time is right.
 func (a *account) tell(p *told, kind usage.Kind, v usage.Value) {
-	at := a.record.Event.OccurredAt
-	if v.Kind() != kind || p.once && (at < p.at || at == p.at && v == p.value) {
+	if v.Kind() != kind || p.once && (a.at < p.at || a.at == p.at && v == p.value) {
 		return
 	}
 	a.news = a.news || v != p.value
-	*p = told{v, at, true}
+	*p = told{v, a.at, true}
 	a.changed = true
 }
 
 // noteUser counts what somebody did that counts for a step, a sign-up or a conversion.
 func (a *account) noteUser(ev *usage.Event) {
-	if ev.UserID == "" || ev.Name == "integration_connected" || ev.Name == "subscription_cancelled" {
+	if ev.UserID == "" || describes(ev.Name) || bySales(ev.Name) || ev.Name == "subscription_cancelled" || ev.Name == "trial_cancelled" {
 		return
 	}
-	u := a.users[ev.UserID]
+	u, known := a.users[ev.UserID]
+	a.several = a.several || !known && len(a.users) > 0
 	a.users[ev.UserID] = User{u.Events + 1, max(u.LastSeen, ev.OccurredAt)}
 	a.changed = true
 }
@@ -185,153 +240,170 @@ func (a *account) noteUser(ev *usage.Event) {
 func (a *account) advance(ev *usage.Event) {
 	if !a.active && accepted(ev) {
 		a.active = true
-		a.say("active")
+		a.mark("active")
 	}
-	today := ev.OccurredAt / day
+	plan := ev.Property("plan")
+	var name string
+	if plan.Kind() == usage.String {
+		name = plan.Str()
+	}
 	switch ev.Name {
 	case "project_created":
-		a.step("first_project", true, true, 1)
+		a.count("first_project", ev, "", 0)
 	case "premium_viewed", "upgrade_clicked":
-		a.step("saw_premium", true, true, 1)
+		a.count("saw_premium", ev, "", 0)
 	case "report_run":
-		a.reports++
-		a.reportDays[today]++
-		a.step("many_reports", true, a.reports >= 12, float64(a.reports))
-		a.step("heavy_week", true, busiestWeek(a.reportDays, today) >= 3, newestWeek(a.reportDays, 0))
+		a.count("many_reports", ev, "", 1)
+		a.count("heavy_week", ev, "", 0)
 	case "invite_accepted":
-		fresh := ev.UserID != "" && !a.inviters[ev.UserID]
-		if fresh {
-			a.inviters[ev.UserID] = true
-		}
-		a.step("invited_team", fresh, len(a.inviters) >= 3, float64(len(a.inviters)))
+		a.count("invited_team", ev, ev.UserID, 0)
 	case "page_viewed":
-		a.tryPlan(ev)
-		fresh := a.viewDays[today] == 0
-		a.viewDays[today] = 1
-		a.step("many_days", fresh, len(a.viewDays) >= 5, float64(len(a.viewDays)))
+		a.count("plans_tried", ev, name, 0)
+		a.count("many_days", ev, "", 0)
 	case "session_started":
-		a.tryPlan(ev)
-		fresh := a.sessionDays[today] == 0
-		a.sessionDays[today] = 1
-		a.step("weekly_habit", fresh, busiestWeek(a.sessionDays, today) >= 3, newestWeek(a.sessionDays, 0))
+		a.count("plans_tried", ev, name, 0)
+		a.count("weekly_habit", ev, "", 0)
+		if a.wholeLife {
+			a.countLately(ev)
+		}
 	case "storage_used":
-		counts := ev.Quantity > 0
-		if counts {
-			a.storage += ev.Quantity
+		if ev.Quantity > 0 {
+			a.count("much_storage", ev, "", ev.Quantity)
 		}
-		a.step("much_storage", counts, a.storage >= 40, a.storage)
 	case "invite_sent":
-		seats, amount := ev.Property("seats"), ev.Property("amount")
-		counts := seats.Kind() == usage.Long && seats.Long() > 100 && amount.Kind() == usage.Double && amount.Double() > 0
-		if counts {
-			a.invites += amount.Double()
+		if amount := ev.Property("amount"); accepted(ev) && amount.Kind() == usage.Double && amount.Double() > 0 {
+			a.count("big_invites", ev, "", amount.Double())
 		}
-		a.step("big_invites", counts, a.invites >= 100, a.invites)
 	}
 }
 
 // accepted says whether some step counts events such as this.
 func accepted(ev *usage.Event) bool {
 	switch ev.Name {
-	case "account_created", "subscription_started", "subscription_cancelled", "integration_connected":
+	case "account_created", "subscription_started", "subscription_cancelled", "trial_cancelled":
 		return false
 	case "invite_sent":
 		seats := ev.Property("seats")
 		return seats.Kind() == usage.Long && seats.Long() > 100
 	}
-	return true
+	return !describes(ev.Name) && !bySales(ev.Name)
 }
 
-func (a *account) tryPlan(ev *usage.Event) {
-	plan := ev.Property("plan")
-	fresh := plan.Kind() == usage.String && plan.Str() != "" && !a.plans[plan.Str()]
-	if fresh {
-		a.plans[plan.Str()] = true
+func (a *account) steps() []step {
+	if a.wholeLife {
+		return lifeSteps
 	}
-	a.step("plans_tried", fresh, len(a.plans) >= 3, float64(len(a.plans)))
+	return steps
 }
 
-// busiestWeek is the most there is in any 7 consecutive days that hold a given one.
-func busiestWeek(days map[int64]int, holding int64) (most int) {
-	for last := holding; last <= holding+6; last++ {
-		most = max(most, week(days, last))
+func (a *account) step(id string) *step {
+	all := a.steps()
+	return &all[slices.IndexFunc(all, func(s step) bool { return s.id == id })]
+}
+
+func (a *account) tally(id string) *tally {
+	if a.work[id] == nil {
+		a.work[id] = newTally()
 	}
-	return most
+	return a.work[id]
 }
 
-// newestWeek is what there is in the 7 days up to the newest with anything, or up to a later time.
-func newestWeek(days map[int64]int, at int64) float64 {
-	newest := at / day
-	for d := range days {
-		newest = max(newest, d)
-	}
-	return float64(week(days, newest))
-}
-
-func week(days map[int64]int, last int64) (n int) {
-	for d := last - 6; d <= last; d++ {
-		n += days[d]
-	}
-	return n
-}
-
-// step notes that an event counted for a step, and whether that does it.
-func (a *account) step(id string, counted, reached bool, count float64) {
-	if !counted || a.isDone(id) {
+// count counts an event for a step, unless that is done, and does it where there is enough.
+func (a *account) count(id string, ev *usage.Event, value string, amount float64) {
+	if a.isDone(id) {
 		return
 	}
-	a.changed = true
-	if !reached {
-		return
+	s, t := a.step(id), a.tally(id)
+	counted, reached := s.add(t, ev, value, amount)
+	a.changed = a.changed || counted
+	if reached {
+		a.finish(s, max(s.counted(t, 0), 1))
 	}
-	ev := a.record.Event
-	a.done = append(a.done, Done{id, ev.OccurredAt, ev.UserID, ev.ID, a.record.Source, count})
+}
+
+// finish does a step. What it has counted is of no use any more, unless it may be undone.
+func (a *account) finish(s *step, count float64) {
+	a.adopt(s, Done{s.id, a.at, a.userID, a.eventID, a.source, count})
+}
+
+func (a *account) adopt(s *step, evidence Done) {
+	if !s.live {
+		delete(a.work, s.id)
+	}
+	a.done = append(a.done, evidence)
 	a.barred, a.stepped = false, true
-	a.say("step_done").Step = id
+	a.say("step_done").Step = s.id
 }
 
-func (a *account) isDone(id string) bool {
-	return slices.ContainsFunc(a.done, func(d Done) bool { return d.Step == id })
+func (a *account) isDone(id string) bool { return a.evidence(id) != nil }
+
+func (a *account) evidence(id string) *Done {
+	if i := slices.IndexFunc(a.done, func(d Done) bool { return d.Step == id }); i >= 0 {
+		return &a.done[i]
+	}
+	return nil
 }
 
-// decide says whether the account is a PQL after the event.
-func (a *account) decide(ev *usage.Event) {
+// decide says whether the account is a PQL now.
+func (a *account) decide(converts, trialEnded bool) {
 	if out := a.excluded(); out != a.shutOut {
 		a.shutOut = out
-		a.say(map[bool]string{true: "excluded", false: "included"}[out])
+		a.mark(map[bool]string{true: "excluded", false: "included"}[out])
 	}
-	if a.current && a.excluded() {
-		a.current = false
-		a.say("disqualified").Reason = "excluded"
+	below := a.rate() < a.tier().threshold
+	switch {
+	case !a.current:
+	case a.excluded():
+		a.leave("excluded")
+	case below && a.undone:
+		a.leave("step_undone")
+	case below && a.wholeLife && a.barBefore < a.tier().threshold:
+		a.leave("tier_changed")
 	}
-	if plan := ev.Property("plan"); ev.Name == "subscription_started" && !a.converted && plan.Kind() != usage.Null && plan != usage.StringValue("free") {
-		a.current, a.converted, a.near = false, true, false
-		a.say("converted")
+	if converts && !a.converted {
+		a.current, a.converted, a.near, a.lastHour = false, true, false, 0
+		a.mark("converted")
 	}
-	if a.mayQualify() && a.rate() >= a.tier().threshold {
-		kind := "qualified"
-		if a.everPQL {
-			kind = "requalified"
+	if trialEnded && !a.converted && (a.current || !below) {
+		a.barred = true
+		if a.current {
+			a.leave("trial_ended")
 		}
-		a.current, a.everPQL, a.escalated, a.near, a.pqlSince = true, true, false, false, ev.OccurredAt
-		f := a.say(kind)
-		if !a.stepped && a.barBefore > a.tier().threshold && a.rate() < a.barBefore {
-			f.Reason = "tier_changed"
-		}
+	}
+	if a.mayQualify() && !below {
+		a.qualify()
 	}
 	if t := a.tier(); a.current && !a.escalated && t.escalateAt > 0 && a.rate() >= t.escalateAt {
 		a.escalated = true
-		a.say("escalated")
+		a.mark("escalated")
 	}
 	step := a.oneStepShort()
 	if step != "" && !a.near {
-		a.say("near_miss").Step = step
+		a.mark("near_miss").Step = step
 	}
 	a.near = step != ""
 }
 
+func (a *account) qualify() {
+	kind := "qualified"
+	if a.everPQL {
+		kind = "requalified"
+	}
+	a.current, a.everPQL, a.escalated, a.near, a.pqlSince = true, true, false, false, a.at
+	f := a.mark(kind)
+	if !a.stepped && a.barBefore > a.tier().threshold && a.rate() < a.barBefore {
+		f.Reason = "tier_changed"
+	}
+}
+
+// leave makes the account no PQL.
+func (a *account) leave(reason string) {
+	a.current, a.lastHour = false, 0
+	a.mark("disqualified").Reason = reason
+}
+
 func (a *account) mayQualify() bool {
-	return !a.current && !a.converted && !a.barred && !a.excluded()
+	return !a.current && !a.converted && !a.barred && !a.silent && !a.excluded()
 }
 
 // oneStepShort names the step that is missing, of several the one that has come furthest.
@@ -339,20 +411,24 @@ func (a *account) oneStepShort() (step string) {
 	if !a.mayQualify() {
 		return ""
 	}
-	furthest, missing := -1.0, a.missing(a.record.Event.OccurredAt)
-	for _, m := range missing {
-		var weight, all float64
-		for _, s := range steps {
-			all += s.weight
-			if s.id == m.Step {
-				weight = s.weight
-			}
-		}
-		if a.rate()+weight/all >= a.tier().threshold-1e-9 && m.Progress > furthest {
+	all := 0.0
+	for _, s := range a.steps() {
+		all += s.weight
+	}
+	furthest := -1.0
+	for _, m := range a.missing(a.at) {
+		if a.rate()+a.step(m.Step).weight/all >= a.tier().threshold-1e-9 && m.Progress > furthest {
 			step, furthest = m.Step, m.Progress
 		}
 	}
 	return step
+}
+
+// tellTier tells of another tier where no fact has.
+func (a *account) tellTier() {
+	if a.tierTold != "" && a.tierTold != a.tier().name {
+		a.say("segment_changed")
+	}
 }
 
 // heldOut says whether an account is of the control group, a tenth of all.
@@ -361,7 +437,7 @@ func heldOut(id string) bool {
 }
 
 func (a *account) excluded() bool {
-	return a.domain.value.Str() == "ourcompany.example" || a.beta.value.Bool()
+	return a.domain.value.Str() == "ourcompany.example" || a.beta.value.Bool() || a.wholeLife && a.id == "acct-4"
 }
 
 type tier struct {
@@ -373,24 +449,15 @@ func (a *account) tier() tier {
 	switch size := a.size.value.Long(); { // 0 when nothing has told it
 	case size >= 500:
 		return tier{"large", 0.2, 0.4}
-	case size >= 50:
+	case size >= 50 || a.plan.value.Str() == "business":
 		return tier{"medium", 0.4, 0.7}
 	}
 	return tier{"small", 0.5, 0}
 }
 
-// steps are the checklist's, with their weights; halves add up exactly.
-var steps = []struct {
-	id     string
-	weight float64
-}{
-	{"first_project", 1}, {"saw_premium", 0.5}, {"many_reports", 1}, {"heavy_week", 2}, {"invited_team", 1},
-	{"plans_tried", 1}, {"weekly_habit", 1}, {"many_days", 1}, {"much_storage", 1}, {"big_invites", 1.5},
-}
-
 func (a *account) rate() float64 {
 	var done, all float64
-	for _, s := range steps {
+	for _, s := range a.steps() {
 		all += s.weight
 		if a.isDone(s.id) {
 			done += s.weight
@@ -399,24 +466,29 @@ func (a *account) rate() float64 {
 	return done / all
 }
 
-func (a *account) singleUser() bool { return len(a.users) == 1 }
+func (a *account) singleUser() bool { return len(a.users) == 1 && !a.several }
+
+// mark makes a fact that says when something last became of the account.
+func (a *account) mark(kind string) *Fact {
+	a.moments = append(a.moments, a.at)
+	return a.say(kind)
+}
 
 // say makes a fact of what has just become of the account.
 func (a *account) say(kind string) *Fact {
 	a.ordinal++
 	a.changed = true
-	ev, t := a.record.Event, a.tier()
+	t := a.tier()
 	a.tierTold = t.name
 	f := Fact{
 		ID: factID(a.id, a.incarnation, a.ordinal), Type: kind, AccountID: a.id, Tier: t.name, Rate: a.rate(), Threshold: t.threshold,
-		EventID: ev.ID, EventName: ev.Name, UserID: ev.UserID, Position: a.record.Source, Late: a.late,
-		OccurredAt: ev.OccurredAt, SignedUpAt: a.signedUpAt, QualifiedAt: a.pqlSince, Current: a.current,
-		Excluded: a.excluded(), HoldOut: heldOut(a.id),
+		Cause: a.cause, EventID: a.eventID, EventName: a.eventName, UserID: a.userID, Position: a.source, Late: a.late,
+		OccurredAt: a.at, SignedUpAt: a.signedUpAt, QualifiedAt: a.pqlSince, Current: a.current,
+		Excluded: a.excluded(), HoldOut: heldOut(a.id), PartlyErased: a.partlyErased,
 	}
-	progress := kind == "signed_up" || kind == "active" || kind == "step_done" || kind == "segment_changed"
-	switch {
+	switch progress := slices.Contains([]string{"signed_up", "active", "step_done", "step_undone", "segment_changed"}, kind); {
 	case a.current || !progress: // a lead: with all the evidence
-		f.StepsDone, f.StepsMissing, f.SingleUser = slices.Clone(a.done), a.missing(ev.OccurredAt), a.singleUser()
+		f.StepsDone, f.StepsMissing, f.SingleUser = slices.Clone(a.done), a.missing(a.at), a.singleUser()
 	case kind == "step_done":
 		f.StepsDone = slices.Clone(a.done[len(a.done)-1:])
 	}
@@ -424,28 +496,26 @@ func (a *account) say(kind string) *Fact {
 	return &a.facts[len(a.facts)-1]
 }
 
-func (a *account) missing(at int64) (steps []Missing) {
-	for _, m := range []struct {
-		step         string
-		have, target float64
-	}{
-		{"first_project", 0, 1}, {"saw_premium", 0, 1}, {"many_reports", float64(a.reports), 12},
-		{"heavy_week", newestWeek(a.reportDays, at), 3}, {"invited_team", float64(len(a.inviters)), 3},
-		{"plans_tried", float64(len(a.plans)), 3}, {"weekly_habit", newestWeek(a.sessionDays, at), 3},
-		{"many_days", float64(len(a.viewDays)), 5}, {"much_storage", a.storage, 40}, {"big_invites", a.invites, 100},
-	} {
-		if !a.isDone(m.step) {
-			steps = append(steps, Missing{m.step, min(m.have/m.target, 0.99)}) // what is missing never reads as 100 %
+func (a *account) missing(at int64) (missing []Missing) {
+	for _, s := range a.steps() {
+		if a.isDone(s.id) {
+			continue
 		}
+		have := 0.0
+		if t := a.work[s.id]; t != nil {
+			have = s.counted(t, at)
+		}
+		missing = append(missing, Missing{s.id, min(have/s.target, 0.99)}) // what is missing never reads as 100 %
 	}
-	return steps
+	return missing
 }
 
 func (a *account) summary(at int64) Summary {
 	return Summary{
 		AccountID: a.id, Incarnation: a.incarnation, Ordinal: a.ordinal, Tier: a.tier().name, Rate: a.rate(),
-		StepsDone: a.done, StepsMissing: a.missing(at), Users: a.users, SignedUpAt: a.signedUpAt, QualifiedAt: a.pqlSince,
-		Current: a.current, Excluded: a.excluded(), Converted: a.converted, Escalated: a.escalated,
-		CompanySize: a.size.value, Domain: a.domain.value, Beta: a.beta.value, SingleUser: a.singleUser(),
+		StepsDone: slices.Clone(a.done), StepsMissing: a.missing(at), Users: maps.Clone(a.users), SignedUpAt: a.signedUpAt, QualifiedAt: a.pqlSince,
+		Current: a.current, Excluded: a.excluded(), Converted: a.converted, Escalated: a.escalated, Silent: a.silent, Barred: a.barred,
+		CompanySize: a.size.value, Domain: a.domain.value, Plan: a.plan.value, Beta: a.beta.value, SingleUser: a.singleUser(),
+		PartlyErased: a.partlyErased, MergedInto: a.aliasOf, Erased: a.stub,
 	}
 }

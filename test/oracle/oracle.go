@@ -1,4 +1,4 @@
-// Package oracle says what pqlstream has to make of a stream of events, under the checklist of test/testdata, in as
+// Package oracle says what pqlstream has to make of a stream of events, under a checklist of test/testdata, in as
 // plain a way as possible: one loop over the events, everything in memory, the rules as ordinary code.
 //
 // It is written from the documentation and shares nothing with the packages that it is to judge, neither checklist nor
@@ -34,12 +34,15 @@ type Fact struct {
 	ID           string
 	Type         string
 	AccountID    string
-	Step         string // of a step_done or near_miss
+	Step         string // of a step_done, step_undone or near_miss
 	Tier         string
 	Rate         float64
 	Threshold    float64
 	StepsDone    []Done
 	StepsMissing []Missing
+	Cause        string // event, timer, merge or erasure
+	Related      string // of a merged or absorbed, the other account
+	Detail       string // what sales gives as a reason
 	EventID      string // of the event that made it
 	EventName    string
 	UserID       string
@@ -53,6 +56,7 @@ type Fact struct {
 	SingleUser   bool
 	Excluded     bool
 	HoldOut      bool
+	PartlyErased bool
 }
 
 // Done is a step done, and by what.
@@ -81,10 +85,16 @@ type Summary struct {
 	Excluded     bool
 	Converted    bool
 	Escalated    bool
+	Silent       bool
+	Barred       bool
 	CompanySize  usage.Value
 	Domain       usage.Value
+	Plan         usage.Value
 	Beta         usage.Value
 	SingleUser   bool
+	PartlyErased bool
+	MergedInto   string
+	Erased       bool
 }
 
 // Missing is a step not done yet, and how far it is: 0 to below 1.
@@ -107,12 +117,25 @@ type Oracle struct {
 	newest   map[int32]int64 // highest event time of each partition, ms
 	clocks   map[int32]*clock
 
-	throughIngest bool
+	sent map[string][]*message // what accounts have sent one another, and has not been read yet
+
+	throughIngest, wholeLife bool
 }
 
-// New returns an Oracle that has seen nothing.
+// New returns an Oracle that has seen nothing, for test/testdata/checklist.yaml.
 func New() *Oracle {
-	return &Oracle{Current: map[string]Fact{}, accounts: map[string]*account{}, newest: map[int32]int64{}, clocks: map[int32]*clock{}}
+	return &Oracle{
+		Current: map[string]Fact{}, accounts: map[string]*account{}, newest: map[int32]int64{}, clocks: map[int32]*clock{},
+		sent: map[string][]*message{},
+	}
+}
+
+// OfLife returns an Oracle for test/testdata/life.yaml, by which time alone changes accounts. Settle is to be called in the
+// end.
+func OfLife() *Oracle {
+	o := New()
+	o.wholeLife = true
+	return o
 }
 
 // factIDs is the namespace of fact ids: they are a promise to consumers, so it never changes.
