@@ -79,24 +79,76 @@ func (a *Accounts) Close() {
 // Get returns an account as it stands in Redis. The time, in ms since the Unix epoch, decides how many of its users
 // count as active. ErrNoAccount, ErrNotReady.
 func (a *Accounts) Get(ctx context.Context, id string, at int64) (account.View, error) {
-	partition := a.mirrors[kafka.Partition([]byte(id), int32(len(a.mirrors)))]
-	value, err := a.store.Get(ctx, partition, id)
+	s, _, err := a.read(ctx, id)
 	switch {
-	case errors.Is(err, state.ErrMismatch):
-		return account.View{}, fmt.Errorf("%w: the mirror in Redis is being filled from Kafka, which a running pqlstream does by itself: "+
-			"try again in a moment (%w)", ErrNotReady, err)
 	case err != nil:
-		return account.View{}, fmt.Errorf("reading account %s: %w", id, err)
-	case value == nil:
+		return account.View{}, err
+	case s == nil:
 		return account.View{}, fmt.Errorf("%w: nothing that the checklist listens to has happened in an account %q", ErrNoAccount, id)
 	}
-	_, encoded, err := stream.Unwrap(value)
+	return a.engine.View(s, at), nil
+}
+
+// read returns an account's state, nil when there is none, and the position after the last record that has changed it.
+func (a *Accounts) read(ctx context.Context, id string) (s *account.State, applied int64, err error) {
+	value, err := a.store.Get(ctx, partitionOf(a.mirrors, id), id)
 	if err != nil {
-		return account.View{}, fmt.Errorf("reading account %s: %w", id, err)
+		return nil, 0, unreadable("account "+id, err)
+	}
+	if value == nil {
+		return nil, 0, nil
+	}
+	return a.load(id, value)
+}
+
+func (a *Accounts) load(id string, value []byte) (*account.State, int64, error) {
+	applied, encoded, err := stream.Unwrap(value)
+	if err != nil {
+		return nil, 0, fmt.Errorf("reading account %s: %w", id, err)
 	}
 	s, err := a.engine.Load(id, encoded)
-	if err != nil {
-		return account.View{}, err
+	return s, applied, err
+}
+
+// each visits the states of all accounts.
+func (a *Accounts) each(ctx context.Context, visit func(id string, s *account.State)) error {
+	return eachOf(ctx, a.store, a.mirrors, func(e *state.Entry) error {
+		s, _, err := a.load(e.Key, e.Value)
+		if err == nil {
+			visit(e.Key, s)
+		}
+		return err
+	})
+}
+
+// eachOf visits all entries of mirrors.
+func eachOf(ctx context.Context, store state.Reader, mirrors []state.Partition, visit func(*state.Entry) error) error {
+	for _, p := range mirrors {
+		err := store.Each(ctx, p, func(entries []state.Entry) error {
+			for i := range entries {
+				if err := visit(&entries[i]); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return unreadable(fmt.Sprintf("all of partition %d", p.Number), err)
+		}
 	}
-	return a.engine.View(s, at), nil
+	return nil
+}
+
+// partitionOf returns the mirror that holds a key.
+func partitionOf(mirrors []state.Partition, key string) state.Partition {
+	return mirrors[kafka.Partition([]byte(key), int32(len(mirrors)))]
+}
+
+// unreadable says why something could not be read from Redis. ErrNotReady.
+func unreadable(what string, err error) error {
+	if errors.Is(err, state.ErrMismatch) {
+		return fmt.Errorf("%w: the mirror in Redis is being filled from Kafka, which a running pqlstream does by itself: "+
+			"try again in a moment (%w)", ErrNotReady, err)
+	}
+	return fmt.Errorf("reading %s: %w", what, err)
 }
