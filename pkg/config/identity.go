@@ -11,7 +11,7 @@ type Identity struct {
 	// What becomes of events that name a user and no account: reject makes them dead letters; resolve has them find the account
 	// by the user's other events, which name both. This needs a stage of its own: some processes of the deployment must run
 	// resolve. It remembers up to 64 accounts of a user; an event belongs to the one whose event was the user's last at that
-	// time, or else to the first. While none is known it waits.
+	// time (which is known to the day, where a user works in several), or else to the first. While none is known it waits.
 	UsersWithoutAccount UsersWithoutAccount `mapstructure:"users_without_account"`
 	// How long an event waits for its user's account to become known, by the events' time. Then it is a dead letter.
 	Hold time.Duration `mapstructure:"hold"`
