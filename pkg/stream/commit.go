@@ -162,7 +162,7 @@ func (t *task) cut(now time.Time, all bool, room *room) (*part, error) {
 		return nil, nil
 	case t.phase == claiming && t.claim != nil:
 		return &part{task: t, cut: &cut{checkpoint: t.claim.checkpoint}, claim: t.claim}, nil
-	case t.phase != running:
+	case t.phase != running, !t.crowded && !t.table.whole():
 		return nil, nil
 	}
 	full := all || t.dueNow(now)

@@ -23,6 +23,11 @@ func (t *table) wants() (emission, progress bool) {
 	return len(t.outputs) > 0, t.now != t.saved || t.renamed || len(t.dirty) > 0 || len(t.outputs) > 0 || t.hasToTell(t.tellable())
 }
 
+// whole says whether what has been folded and fired may be seen as it is.
+func (t *table) whole() bool {
+	return t.rounds == nil || t.rounds.Whole() && (t.timed == nil || t.fired >= t.watermark(t.now.eventTime))
+}
+
 // cut takes out what is to be committed. An emission holds the outputs and the states of the entities that made them,
 // and repeats the checkpoint that is saved already, watermark included: after a crash the records since are folded
 // again, and must see what they saw. A checkpoint holds every dirty entity and moves on.

@@ -104,7 +104,7 @@ func (t *task) room(ctx context.Context, n int) error {
 			(t.mirror == nil || !t.mirror.full(unmirroredCommits, limits.unmirrored))
 		// Half full is when to begin: folding goes on while the commit is made.
 		hurry := !t.urgent && (!ok || t.table.full(limits.dirty.half(), limits.outputs.half()))
-		t.urgent = t.urgent || hurry
+		t.urgent, t.crowded = t.urgent || hurry, !ok
 		err := t.failure
 		t.mu.Unlock()
 		if hurry {

@@ -15,7 +15,7 @@ import (
 // It may keep caches: a takeover begins with a new one, so that what it has gathered never outlives a commit that was
 // not confirmed.
 //
-// A Processor may also implement TimerProcessor, Flusher and TimeTeller.
+// A Processor may also implement TimerProcessor, Flusher, Rounds and TimeTeller.
 type Processor interface {
 	// Decode reads a record into a slot, which a later Fold names. Records come in batches; slots count from 0 and
 	// are reused by the next batch. What Decode keeps may alias the record.
@@ -52,6 +52,15 @@ type Flusher interface {
 	// made its state too large did to the state is taken back without a word, so nothing may be gathered of it that the
 	// state does not confirm.
 	Flush(watermark int64, emit func(Output))
+}
+
+// Rounds is a Flusher to which several records may come that belong together: what it has made of some of them is not to be seen
+// without the rest.
+type Rounds interface {
+	Flusher
+	// Whole says that all has been folded that belongs together. While it has not been, or timers are due, there is no checkpoint, unless the
+	// task has no room for more before it. What is missing must be in the input already.
+	Whole() bool
 }
 
 // State is what a Processor keeps for one entity.

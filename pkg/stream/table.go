@@ -38,6 +38,7 @@ type table struct {
 	proc       Processor
 	timed      TimerProcessor // nil when the processor has no timers
 	flusher    Flusher        // nil when the processor gathers nothing
+	rounds     Rounds         // nil when any moment will do for a checkpoint
 	teller     TimeTeller     // nil when no later stage asks what time it is
 	told       bool           // time is what the stage before says
 	deadLetter func(*kgo.Record, *Reject) (Output, error)
@@ -80,6 +81,7 @@ func newTable(proc Processor, topic string, partition int32, from checkpoint) *t
 	}
 	t.timed, _ = proc.(TimerProcessor)
 	t.flusher, _ = proc.(Flusher)
+	t.rounds, _ = proc.(Rounds)
 	t.teller, _ = proc.(TimeTeller)
 	t.turn.Topic, t.turn.Partition = topic, partition
 	return t

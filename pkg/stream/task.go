@@ -81,6 +81,7 @@ type task struct {
 	behind       bool      // there is a long backlog
 	lagged       bool      // there was one, which is not quite worked off
 	urgent       bool      // the task can't go on before a checkpoint, or has just caught up
+	crowded      bool      // the task has no room for more
 	checkpointAt time.Time // when the next is due, unless there is a long backlog
 	waiting      string    // what for, in words
 	troubled     string    // why the store is out of reach
@@ -172,7 +173,7 @@ func (t *task) reset() {
 	defer t.mu.Unlock()
 	t.phase, t.table, t.mirror, t.claim, t.failure = restoring, nil, nil, nil, nil
 	t.queue, t.queued, t.queuedSize, t.horizon, t.idle = nil, 0, 0, 0, caughtUp{}
-	t.behind, t.urgent, t.lagged = false, false, false
+	t.behind, t.urgent, t.lagged, t.crowded = false, false, false, false
 	t.waiting, t.troubled, t.definition = "is being taken over", "", t.r.o.Definition
 }
 
