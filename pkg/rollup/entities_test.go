@@ -115,6 +115,36 @@ func TestCorrectionsSayWhy(t *testing.T) {
 	assert.Equal(t, "merged", b.rows["pql_rate|7d|day|1740870000000|Europe/Berlin|tier|large"].Restated, "what ripens is no correction")
 }
 
+func TestOpenWindowsAreNotRestated(t *testing.T) {
+	b := newBoardOf(t, Day, "2025-03-10T00:00:00Z", DefaultLimits())
+	for range 2 {
+		b.feed(delta(t, "large", "2025-03-09T10:00:00Z", cell(SignedUp), 1, Late), delta(t, "large", "2025-03-09T10:00:00Z", came, 1, ByMerge))
+		b.flush()
+	}
+	b.pass(instant(t, "2025-03-20T00:00:00Z"))
+	b.flush()
+	for _, r := range b.rows {
+		assert.Empty(t, r.Restated, r.Key())
+	}
+}
+
+func TestASeriesWaitsForCorrections(t *testing.T) {
+	b := newBoardOf(t, Day, "2025-03-10T00:00:00Z", DefaultLimits())
+	for _, n := range []int64{1, -1} {
+		b.feed(delta(t, "large", "2025-03-09T10:00:00Z", came, n, Ordinary))
+		b.flush()
+	}
+	s := b.series["series|Europe/Berlin|day|tier|large"]
+	for b.watermark < instant(t, "2025-07-07T23:00:00Z") { // the last that has changed, the day of 10 March, can still be corrected
+		assert.False(t, s.Expired())
+		b.pass(s.NextTimer())
+		b.flush()
+	}
+	b.pass(s.NextTimer())
+	b.flush()
+	assert.True(t, s.Expired())
+}
+
 func TestWhatIsTakenBackBetweenRowsWasNeverShown(t *testing.T) {
 	b := newBoardOf(t, Day, "2025-03-10T00:00:00Z", DefaultLimits())
 	b.feed(delta(t, "large", "2025-03-02T10:00:00Z", came, 1, Ordinary))
@@ -261,6 +291,26 @@ func TestASeriesIsBounded(t *testing.T) {
 	assert.Less(t, size(), 500_000)
 	assert.Len(t, s.buckets, mostBuckets)
 	t.Logf("series of hours over the horizon: %d bytes; the largest: %d", normal, size())
+}
+
+// TestAFullSeriesStillTellsWhatChanged changes the oldest window just before it has to go.
+func TestAFullSeriesStillTellsWhatChanged(t *testing.T) {
+	b := newBoardOf(t, Hour, "2025-12-31T00:00:00Z", Limits{MaxGroups: 10, Lateness: time.Hour, Restatement: 400 * 24 * time.Hour})
+	s, err := b.rollup.Series("series|Europe/Berlin|hour|tier|large", nil)
+	require.NoError(t, err)
+	var all []Change
+	for hour := range int64(mostBuckets) {
+		all = append(all, Change{Start: b.watermark - (hour+1)*hourMillis, Cell: came, N: 1})
+	}
+	s.Apply(all, b.watermark)
+	s.Rows(func(*Row) {})
+	oldest := all[len(all)-1]
+	s.Apply([]Change{{Start: oldest.Start, Cell: came, N: 10}, {Start: b.watermark, Cell: came, N: 1}}, b.watermark)
+	emitted, last := 0, int64(0)
+	s.Rows(func(r *Row) { emitted, last = emitted+1, r.CurrentEnd.Value })
+	assert.Equal(t, mostBuckets, emitted, "all but the oldest, and the new one")
+	assert.EqualValues(t, mostBuckets+11, last)
+	assert.EqualValues(t, 1, s.Apply([]Change{oldest}, b.watermark), "it can't be corrected any longer")
 }
 
 // TestASpanIsBounded gives a window all there can be.
