@@ -67,8 +67,12 @@ func TestRoundsThatAreTooLargeAreCommittedInParts(t *testing.T) {
 	p := w.start(o)
 	n := 0
 	w.await("some of it being committed", func() bool {
-		n++
-		w.send(0, fmt.Sprintf("key-%d=1", n))
+		var keys []string
+		for range 100 {
+			n++
+			keys = append(keys, fmt.Sprintf("key-%d=1", n))
+		}
+		w.send(0, keys...)
 		offset, _ := w.committed(0)
 		return offset > 0
 	})
