@@ -83,7 +83,9 @@ func (s *Span) Apply(changes []Change, watermark int64) (lost int64) {
 	for i := range changes {
 		c := &changes[i]
 		if s.passed >= s.expiry() || !s.add(c) {
-			lost += max(c.N, -c.N)
+			if !c.Cell.Kind.sums() {
+				lost += max(c.N, -c.N)
+			}
 			continue
 		}
 		s.causes[c.Cell.Kind] |= 1 << c.Why
