@@ -136,7 +136,7 @@ func TestASeriesWaitsForCorrections(t *testing.T) {
 	}
 	s := b.series["series|Europe/Berlin|day|tier|large"]
 	for b.watermark < instant(t, "2025-07-07T23:00:00Z") { // the last that has changed, the day of 10 March, can still be corrected
-		assert.False(t, s.Expired())
+		require.False(t, s.Expired())
 		b.pass(s.NextTimer())
 		b.flush()
 	}
@@ -171,6 +171,11 @@ func TestWhatComesBeyondTheHorizonIsCounted(t *testing.T) {
 	assert.Equal(t, "28 23h 3-3 closed r2", gauge[0], "the series begins with them, where it can still be corrected")
 	assert.Equal(t, []string{"08 23h 3-4 closed restated by late r2", "09 23h 4-4 r2"}, gauge[len(gauge)-2:])
 	b.requireIdentities()
+
+	b.feed(delta(t, "large", "2025-01-28T23:00:00Z", cell(SignedUp), 1, Late)) // the oldest day that can be corrected
+	b.flush()
+	assert.Equal(t, some[int64](1), b.rows["pql_rate|7d|day|1738105200000|Europe/Berlin|tier|large"].Denominator)
+	assert.Equal(t, some[int64](5), b.rows["beyond_horizon||day|0|Europe/Berlin|tier|"].Count)
 
 	b.feed(delta(t, "large", "2025-01-20T10:00:00Z", came, -1, ByErasure)) // what is taken back, too
 	b.flush()
