@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/pqlstream/pqlstream/pkg/app"
 	"github.com/pqlstream/pqlstream/pkg/checklist"
 	"github.com/pqlstream/pqlstream/pkg/config"
 	"github.com/pqlstream/pqlstream/pkg/scenario"
@@ -18,6 +19,7 @@ const (
 	exitDone   = 0
 	exitFailed = 1
 	exitWrong  = 2 // the command line, the settings, the checklist or a scenario file are wrong: trying again won't help
+	exitUnseen = 3 // it was asked for, and not seen done in time
 )
 
 // execute runs one command line and returns the exit code. An error is written to stderr, once.
@@ -39,6 +41,9 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if !started || errors.As(err, &settings) || errors.As(err, &definition) || errors.As(err, &scenarios) {
 		return exitWrong
 	}
+	if _, is := errors.AsType[*app.NotDone](err); is {
+		return exitUnseen
+	}
 	return exitFailed
 }
 
@@ -52,7 +57,7 @@ func newRoot() *cobra.Command {
 		SilenceErrors: true, // execute prints them
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newChecklist(), newConfig(), newDemo(), newExplain(), newRun(), newSchemas(), newSimulateCommand(), newTest(), newTopics(), newVersion())
+	root.AddCommand(newChecklist(), newConfig(), newDemo(), newErase(), newExplain(), newRun(), newSchemas(), newSimulateCommand(), newTest(), newTopics(), newVersion())
 	return root
 }
 

@@ -97,9 +97,9 @@ func (r *reporting) ofAccount(names config.Topics) {
 	stub := day(r.now.Add(kafka.UsageRetention + stubFor))
 	r.add(Place{Place: "states", Name: r.keys(config.Activation, names.Usage), Outcome: Removed, Detail: fmt.Sprintf(
 		"a stub with the id and no more stays until about %s, by the events' time, so that no id of a fact comes twice", stub)})
-	r.compacted("changelog", names.ActivationChangelog, Replaced, fmt.Sprintf("the stub is newest; about %s its tombstone", stub))
+	r.compacted("changelog", names.ActivationChangelog, Replaced, true, fmt.Sprintf("the stub is newest; about %s its tombstone", stub))
 	if r.eraser.c.Output.Current {
-		r.compacted("current", names.Current, Tombstoned, "the row is deleted")
+		r.compacted("current", names.Current, Tombstoned, true, "the row is deleted")
 	}
 	if len(r.eraser.users) == 0 {
 		return
@@ -131,9 +131,9 @@ func (r *reporting) ofUser(names config.Topics) {
 		states.Detail += fmt.Sprintf("; %d of them count what the user did, without saying who it was (partly_erased)", partly)
 	}
 	r.add(states)
-	r.compacted("changelog", names.ActivationChangelog, Replaced, "states without the user are newest")
+	r.compacted("changelog", names.ActivationChangelog, Replaced, false, "states without the user are newest")
 	if r.eraser.c.Output.Current {
-		r.compacted("current", names.Current, Replaced, "rows without the user are newest")
+		r.compacted("current", names.Current, Replaced, false, "rows without the user are newest")
 	}
 	if len(r.eraser.users) == 0 {
 		return
@@ -141,7 +141,7 @@ func (r *reporting) ofUser(names config.Topics) {
 	stub := day(r.now.Add(kafka.UnresolvedRetention + stubFor))
 	r.add(Place{Place: "users", Name: r.keys(config.Resolve, names.Unresolved), Outcome: Removed, Detail: fmt.Sprintf(
 		"accounts and waiting events; where there were any, the id and no more stays as a key until about %s, by the events' time", stub)})
-	r.compacted("users_changelog", names.ResolveChangelog, Replaced, fmt.Sprintf("the empty state is newest; about %s its tombstone", stub))
+	r.compacted("users_changelog", names.ResolveChangelog, Replaced, true, fmt.Sprintf("the empty state is newest; about %s its tombstone", stub))
 }
 
 // logs are the topics from which nothing is removed before its time.
@@ -174,8 +174,8 @@ func (r *reporting) keys(stage config.Stage, topic string) string {
 	return fmt.Sprintf("{%s:%s:%s:", r.eraser.c.Prefix, stage, topic)
 }
 
-// compacted adds a topic of which Kafka keeps the newest record of a key.
-func (r *reporting) compacted(place, topic string, outcome Outcome, detail string) {
+// compacted adds a topic of which Kafka keeps the newest record of a key; byID says that the id is the key of what is erased.
+func (r *reporting) compacted(place, topic string, outcome Outcome, byID bool, detail string) {
 	keeps := r.keeps[topic]
 	p := Place{Place: place, Name: topic, Outcome: outcome, Detail: detail}
 	if r.unknown(&p, &keeps) {
@@ -191,7 +191,9 @@ func (r *reporting) compacted(place, topic string, outcome Outcome, detail strin
 	}
 	if keeps.Compacts {
 		p.Detail += fmt.Sprintf(", and not before its segment is closed, which the first record after %s does (segment.ms)", age(keeps.Segment))
-		p.Detail += fmt.Sprintf("; a tombstone, which has the id as its key, goes %s after that (delete.retention.ms)", age(keeps.Tombstone))
+	}
+	if keeps.Compacts && byID {
+		p.Detail += fmt.Sprintf("; a tombstone has the id as its key and goes %s after that (delete.retention.ms)", age(keeps.Tombstone))
 	}
 	r.add(p)
 }

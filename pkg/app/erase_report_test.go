@@ -64,7 +64,7 @@ func TestWhatKafkaHoldsAndUntilWhen(t *testing.T) {
 	}{
 		"an account": {Erasure{Account: "acme", Targets: []*Target{{Account: "acme", Done: true}}}, map[string]is{
 			"states {pql:activation:pql.usage:":  {Removed, "", false, "stays until about 2026-07-31", ""},
-			"changelog pql.activation.changelog": {Replaced, "2026-07-08", false, "the first record after 6h0m0s does (segment.ms); a tombstone, which has the id as its key, goes 1 day after", ""},
+			"changelog pql.activation.changelog": {Replaced, "2026-07-08", false, "the first record after 6h0m0s does (segment.ms); a tombstone has the id as its key and goes 1 day after", ""},
 			"current pql.current":                {Tombstoned, "", true, "the row is deleted; ", "--topic pql.current --add-config max.compaction.lag.ms=604800000"},
 			"users {pql:resolve:pql.unresolved:": {Absent, "", false, "no user is known to belong to it", ""},
 			"usage pql.usage":                    {Kept, "2026-08-07", false, "for 30 days (retention.ms), after up to 7 days in which its segment takes records", ""},
