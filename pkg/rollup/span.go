@@ -155,7 +155,7 @@ func (s *Span) Pass(watermark int64) bool {
 // expiry is when the window can no longer be corrected.
 func (s *Span) expiry() int64 { return s.end + s.rollup.restatement }
 
-// NextTimer is when time alone changes rows, ms since the Unix epoch: the window is closed, rows ripen, it can no longer be corrected, and
+// NextTimer is when time alone changes rows, ms since the Unix epoch: the window begins, is closed, rows ripen, it can no longer be corrected, and
 // then, that the state has expired.
 func (s *Span) NextTimer() int64 {
 	next := s.expiry() + goneAfter
@@ -169,6 +169,7 @@ func (s *Span) NextTimer() int64 {
 
 // ripens tells all moments at which rows change by themselves.
 func (s *Span) ripens(at func(int64)) {
+	at(s.address.start)
 	at(s.end + s.rollup.lateness)
 	at(s.expiry())
 	for _, days := range [...][]int32{s.rollup.cohortDays, s.rollup.paidDays} {
@@ -184,7 +185,8 @@ func (s *Span) after(days int32) int64 { return s.end + int64(days)*dayMillis }
 // Expired says whether the state can be deleted.
 func (s *Span) Expired() bool { return s.passed >= s.expiry()+goneAfter }
 
-// Rows emits the rows whose content has changed since the last call. A row is valid during its emit only.
+// Rows emits the rows whose content has changed since the last call, from the window's beginning on: so they become known together with
+// those of its Series. A row is valid during its emit only.
 func (s *Span) Rows(emit func(*Row)) {
 	var changed uint32 // kinds, as bits
 	for k, by := range s.causes {
@@ -194,7 +196,7 @@ func (s *Span) Rows(emit func(*Row)) {
 	}
 	ripened := false
 	s.ripens(func(at int64) { ripened = ripened || at > s.shown && at <= s.passed })
-	if changed != 0 || ripened {
+	if s.passed >= s.address.start && (changed != 0 || ripened) {
 		t := table{span: s, emit: emit, revision: s.revision + 1}
 		for i := range spanMetrics {
 			m := &spanMetrics[i]
