@@ -132,6 +132,7 @@ func TestErasingByHand(t *testing.T) {
 	report = w.erase(e.FindUser(t.Context(), "stranger", nil))
 	require.Len(t, report.Asked, 1, "an event waits for an account of this one")
 	require.Empty(t, w.holding("stranger"))
+	w.erase(e.FindUser(t.Context(), "nobody", []string{"beta"})) // and who is unknown changes nothing
 
 	// An account is one with those that were merged into it.
 	want := []string{"account:acme", "merged:old"}
@@ -170,6 +171,34 @@ func TestErasingByHand(t *testing.T) {
 	require.Equal(t, []string{"resolving:", "knows:beta"}, roles(e.FindUser(t.Context(), ana, nil)), "and is erased only when asked again")
 }
 
+// Accounts that come to know the user while it is found are asked as well; who knows the user by what came after the request is not.
+func TestErasingWhileEventsCome(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t).up()
+	c := w.settings()
+	c.Stages, c.Input.UsagePartitions = []config.Stage{config.Ingest, config.Activation}, partitions
+	start(t, c).awaitReady()
+	passed := func(records ...*kgo.Record) {
+		w.send(records...)
+		w.awaitCommitted(c.Group(config.Ingest), "usage")
+		w.awaitCommitted(c.Group(config.Activation), "pql.usage")
+	}
+	passed(told("acme", "ana", "one", 5*time.Hour))
+	e := w.eraser(c)
+	x, err := e.FindUser(t.Context(), "ana", nil)
+	require.Equal(t, []string{"knows:acme"}, roles(x, err))
+	passed(told("beta", "ana", "one", 4*time.Hour))
+	require.NoError(t, x.Ask(t.Context()))
+	passed()
+	passed(told("acme", "ana", "two", 3*time.Hour))
+	progress := 0
+	require.NoError(t, x.Await(t.Context(), func(_, of int) { progress = of }))
+	require.Equal(t, []string{"knows:acme", "knows:beta"}, roles(x, nil))
+	require.Equal(t, 2, progress)
+	require.Equal(t, []bool{true, false}, []bool{x.Targets[0].Again, x.Targets[1].Again})
+	require.Equal(t, []string{"knows:acme"}, roles(e.FindUser(t.Context(), "ana", nil)))
+}
+
 // Nobody answers while no process runs; what was asked for is done when one does.
 func TestAnErasureOutlastsThatNobodyRuns(t *testing.T) {
 	t.Parallel()
@@ -197,14 +226,19 @@ func TestAnErasureOutlastsThatNobodyRuns(t *testing.T) {
 	require.False(t, report.Done)
 	require.Equal(t, Pending, report.Places[0].Outcome)
 
+	unknown, err := e.FindAccount(t.Context(), "nobody") // events may be on their way
+	require.NoError(t, err)
+	require.NoError(t, unknown.Ask(t.Context()))
+	ctx, cancel = context.WithCancel(t.Context())
+	require.ErrorAs(t, unknown.Await(ctx, func(int, int) { cancel() }), &left)
+
 	start(t, c).awaitReady()
+	require.NoError(t, unknown.Await(t.Context(), func(int, int) {}))
 	require.NoError(t, x.Await(t.Context(), func(int, int) {}))
 	require.Empty(t, w.holding("user\""))
 	known, _, err := e.knowing(t.Context(), "user")
 	require.NoError(t, err)
 	require.Empty(t, known)
-	// Who is unknown is erased all the same: events may be on their way.
-	w.erase(e.FindAccount(t.Context(), "nobody"))
 }
 
 func TestErasingIsRefused(t *testing.T) {
