@@ -135,7 +135,7 @@ func TestASeriesWaitsForCorrections(t *testing.T) {
 		b.flush()
 	}
 	s := b.series["series|Europe/Berlin|day|tier|large"]
-	for b.watermark < instant(t, "2025-07-07T23:00:00Z") { // the last that has changed, the day of 10 March, can still be corrected
+	for b.watermark < instant(t, "2025-11-04T23:00:00Z") { // the last that has a row, the day of 9 July, can still be corrected
 		require.False(t, s.Expired())
 		b.pass(s.NextTimer())
 		b.flush()
@@ -143,6 +143,31 @@ func TestASeriesWaitsForCorrections(t *testing.T) {
 	b.pass(s.NextTimer())
 	b.flush()
 	assert.True(t, s.Expired())
+	days := b.gauge("large")
+	assert.Equal(t, "08 22h 0-0 closed r126", days[len(days)-1], "120 days after the last that has changed")
+	for key, r := range b.rows {
+		assert.True(t, r.Closed, key)
+	}
+}
+
+func TestASeriesThatHasEndedGoesOnWhereSomethingHappens(t *testing.T) {
+	b := newBoardOf(t, Day, "2025-03-10T00:00:00Z", DefaultLimits())
+	for _, n := range []int64{1, -1} {
+		b.feed(delta(t, "large", "2025-03-09T10:00:00Z", came, n, Ordinary))
+		b.flush()
+	}
+	for _, until := range []string{"2025-08-01T00:00:00Z", "2025-10-01T00:00:00Z"} {
+		b.pass(instant(t, until))
+		b.flush()
+	}
+	for _, r := range b.rows {
+		assert.Less(t, r.WindowEnd, instant(t, "2025-07-10T00:00:00Z"))
+	}
+	b.feed(delta(t, "large", "2025-06-20T10:00:00Z", came, 1, Late), delta(t, "large", "2025-09-29T10:00:00Z", left, 1, Late))
+	b.flush() // checks that revisions have grown
+	zone := "pqls||day|%d|Europe/Berlin|tier|large"
+	june, september := b.rows[fmt.Sprintf(zone, instant(t, "2025-06-19T22:00:00Z"))], b.rows[fmt.Sprintf(zone, instant(t, "2025-09-28T22:00:00Z"))]
+	assert.Equal(t, "0 1 1 0", fmt.Sprint(june.CurrentStart.Value, june.CurrentEnd.Value, september.CurrentStart.Value, september.CurrentEnd.Value))
 }
 
 func TestWhatIsTakenBackBetweenRowsWasNeverShown(t *testing.T) {
@@ -190,7 +215,7 @@ func TestWindowsBeyondTheHorizonStayAsTheyAre(t *testing.T) {
 	b := newBoardOf(t, Day, "2025-01-01T00:00:00Z", limits)
 	b.feed(delta(t, "large", "2025-01-01T10:00:00Z", came, 2, Ordinary), delta(t, "large", "2025-01-02T10:00:00Z", left, 1, Ordinary),
 		delta(t, "large", "2025-01-01T10:00:00Z", cell(SignedUp), 1, Ordinary))
-	for day := range int64(90) {
+	for day := range int64(130) {
 		b.pass(b.watermark + dayMillis)
 		b.flush()
 		if day == 40 {

@@ -183,19 +183,40 @@ func (s *Series) Pass(watermark int64) bool {
 	return true
 }
 
-// NextTimer is when time alone changes rows, ms since the Unix epoch: a window ends and the next one begins, or one is closed. 0: never.
+// NextTimer is when time alone changes rows, ms since the Unix epoch: a window ends and the next one begins, or one is closed; or
+// that the state has expired. 0: never.
 func (s *Series) NextTimer() int64 {
 	if s.first == noWindow {
 		return 0
+	}
+	if end := s.end(); end != noWindow && end+s.rollup.lateness <= s.passed && s.passed < end+s.rollup.restatement {
+		return end + s.rollup.restatement
 	}
 	_, end := s.windows.At(s.passed)
 	_, closes := s.windows.At(s.passed - s.rollup.lateness)
 	return min(end, closes+s.rollup.lateness)
 }
 
-// Expired says whether the state can be deleted: there are no PQLs, and no window has anything that could be corrected.
+// end is where the last window ends that has a row: there have been no PQLs, and nothing has happened, for as long as windows
+// can be corrected. noWindow: there are PQLs.
+func (s *Series) end() int64 {
+	current := s.base
+	for i := range s.buckets {
+		current += s.buckets[i].counts.net()
+	}
+	if current != 0 {
+		return noWindow
+	}
+	_, end := s.windows.At(s.last)
+	_, end = s.windows.At(end + s.rollup.restatement - 1)
+	return end
+}
+
+// Expired says whether the state can be deleted: there are no PQLs, and no window that has had a row can be corrected. So each has been
+// closed, and no later state tells one anew.
 func (s *Series) Expired() bool {
-	return s.base == 0 && len(s.buckets) == 0 && len(s.old) == 0 && s.last < s.floor
+	end := s.end()
+	return end != noWindow && s.passed >= end+s.rollup.restatement
 }
 
 // forget lets windows go that start before a moment.

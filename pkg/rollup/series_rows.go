@@ -69,7 +69,7 @@ func (w *walk) run(from int64) {
 	for w.next < len(s.buckets) && s.buckets[w.next].start < start {
 		w.step()
 	}
-	for start <= s.passed {
+	for last := s.end(); start <= s.passed && start < last; {
 		w.window(start, end)
 		start, end = s.windows.At(end)
 	}
