@@ -111,8 +111,8 @@ func requireState(t *testing.T, want oracle.Summary, v *account.View) {
 	require.Equal(t, want, got)
 }
 
-func newEngine(t *testing.T) *account.Engine {
-	rules, err := app.LoadChecklist(checklistFile)
+func newEngine(t *testing.T, file string) *account.Engine {
+	rules, err := app.LoadChecklist(file)
 	require.NoError(t, err)
 	return account.NewEngine(rules)
 }
@@ -121,7 +121,7 @@ func newEngine(t *testing.T) *account.Engine {
 // this package do.
 func TestEngineAgreesWithOracle(t *testing.T) {
 	for seed := range uint64(5) {
-		e, judge := newEngine(t), oracle.New()
+		e, judge := newEngine(t, checklistFile), oracle.New()
 		states := map[string]*account.State{}
 		var facts []oracle.Fact
 		var newest, offset int64

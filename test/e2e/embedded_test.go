@@ -28,7 +28,7 @@ func comparePipeline(t *testing.T, seed uint64) {
 	for _, mode := range []struct {
 		name string
 		set  func(*testing.T, *config.Config)
-	}{{"direct", direct}, {"ingest", ingest}} {
+	}{{"direct", direct}, {"ingest", ingest}, {"identity", identity}} {
 		for _, partitions := range []int32{1, 8} {
 			for _, members := range []int{1, 4} {
 				seed++
@@ -84,10 +84,14 @@ const (
 // or leaves.
 func runEmbedded(t *testing.T, c *config.Config, seed uint64, partitions int32, most int) {
 	w := newWorld(t, c, seed, partitions)
+	all := inputs
+	if w.wholeLives() {
+		all = livesInputs
+	}
 	rng := rand.New(rand.NewPCG(seed, 3))
 	members := []*member{w.join()}
 	i := 0
-	for in := range inputs(seed, embeddedEvents, embeddedAccounts) {
+	for in := range all(seed, embeddedEvents, embeddedAccounts) {
 		w.put(in)
 		if i++; i%(embeddedEvents/embeddedPortions) != 0 {
 			continue
@@ -106,11 +110,16 @@ func runEmbedded(t *testing.T, c *config.Config, seed uint64, partitions int32, 
 	}
 	w.flush()
 	w.eventually("everything committed", w.caughtUp)
+	w.awaitTimers()
 	for _, m := range members {
 		m.leave(t)
 	}
 	w.verify()
-	requireVariety(t, w.judge)
+	if w.wholeLives() {
+		w.requireWholeLives(shortLifeFacts)
+	} else {
+		requireVariety(t, w.judge)
+	}
 }
 
 // member is one pqlstream, here in this process.

@@ -43,6 +43,16 @@ func TestNothingIsLostOrDoubledForManySeeds(t *testing.T) {
 	}
 }
 
+func TestNoLifeIsLostOrDoubledForManySeeds(t *testing.T) {
+	for seed := uint64(40); seed < 44; seed++ {
+		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
+			runFaults(t, faultPlan{
+				protocol: config.ProtocolConsumer, seed: seed, events: 200_000, accounts: 8_000, kills: 5, lives: true, restartBroker: restartBetweenMarkers,
+			})
+		})
+	}
+}
+
 func TestWokenZombieChangesNothingByTheClassicProtocol(t *testing.T) {
 	runZombies(t, config.ProtocolClassic, 31, 8)
 }

@@ -19,8 +19,9 @@ type faultPlan struct {
 	protocol         config.Protocol
 	seed             uint64
 	events, accounts int
+	lives            bool                            // accounts and users are merged and erased, and time passes
 	kills            int                             // of each process
-	restartBroker    func(*setup, ...*process) error // how the broker goes down and comes up again
+	restartBroker    func(*setup, ...*process) error // how the broker goes down and comes up again; nil: it does not
 	kafka            []servers.KafkaOption
 }
 
@@ -33,6 +34,13 @@ func TestNothingIsLostOrDoubledUnderKills(t *testing.T) {
 	})
 }
 
+// TestNoLifeIsLostOrDoubledUnderKills is the same of whole lives, through ingest and resolve: while accounts are merged, some
+// both ways at once, and erased, busy ones directly before a kill, users are erased or looked for, and time ends what it ends.
+// The broker stays up.
+func TestNoLifeIsLostOrDoubledUnderKills(t *testing.T) {
+	runFaults(t, faultPlan{protocol: config.ProtocolConsumer, seed: 5, events: 60_000, accounts: 2_000, kills: 2, lives: true})
+}
+
 // fault is something that goes wrong once so many records have been committed.
 type fault struct {
 	name   string
@@ -41,13 +49,18 @@ type fault struct {
 }
 
 func runFaults(t *testing.T, plan faultPlan) {
-	s := newSetup(t, plan.protocol, plan.seed, plan.kafka...)
+	s, all := (*setup)(nil), inputs
+	if plan.lives {
+		s, all = newLifeSetup(t, plan.protocol, plan.seed, plan.kafka...), livesInputs
+	} else {
+		s = newSetup(t, plan.protocol, plan.seed, plan.kafka...)
+	}
 	a, b := s.run(), s.run()
 	s.share(a, b)
 	began := time.Now()
 	rng := rand.New(rand.NewPCG(plan.seed, 5))
 	faults := s.faults(plan, rng, a, b)
-	in := s.feed(inputs(plan.seed, plan.events, plan.accounts))
+	in := s.feed(all(plan.seed, plan.events, plan.accounts))
 	for i, f := range faults {
 		// The input stays ahead of what is committed, so that there is work when the fault strikes; not so far that
 		// outputs wait for checkpoints.
@@ -64,7 +77,11 @@ func runFaults(t *testing.T, plan faultPlan) {
 	t.Logf("%v: everything is put", time.Since(began).Round(time.Second))
 	s.finish(a, b)
 	t.Logf("%v: verified", time.Since(began).Round(time.Second))
-	requireVariety(t, s.judge)
+	if plan.lives {
+		s.requireWholeLives(shortLifeFacts)
+	} else {
+		requireVariety(t, s.judge)
+	}
 }
 
 // faults draws what goes wrong when: in random order, each in its own share of the input. The last tenth of the input is
@@ -76,6 +93,9 @@ func (s *setup) faults(plan faultPlan, rng *rand.Rand, processes ...*process) (a
 			add("a process is killed", func() error {
 				if n%2 == 0 { // at work, and not while it starts
 					s.eventually("it has partitions", func() bool { return p.metric("partitions_owned") > 0 })
+				}
+				if plan.lives {
+					s.eraseBefore(rng, plan.accounts)
 				}
 				if err := p.Kill(); err != nil {
 					return err
@@ -92,7 +112,9 @@ func (s *setup) faults(plan faultPlan, rng *rand.Rand, processes ...*process) (a
 		}
 		return s.redis.Restart()
 	})
-	add("the broker is restarted", func() error { return plan.restartBroker(s, processes...) })
+	if plan.restartBroker != nil {
+		add("the broker is restarted", func() error { return plan.restartBroker(s, processes...) })
+	}
 	rng.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	share := plan.events * 9 / 10 / len(all)
 	for i := range all {

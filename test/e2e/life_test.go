@@ -9,7 +9,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/pqlstream/pqlstream/pkg/account"
-	"github.com/pqlstream/pqlstream/pkg/app"
 	"github.com/pqlstream/pqlstream/pkg/usage"
 	"github.com/pqlstream/pqlstream/test/oracle"
 )
@@ -105,12 +104,10 @@ func (b *bench) message(ev *usage.Event, position account.Position) *account.Mes
 // TestEngineAgreesWithOracleOverWholeLives compares the rules alone, of time, merges and erasures, too: where it fails, the
 // others that follow whole lives do.
 func TestEngineAgreesWithOracleOverWholeLives(t *testing.T) {
-	rules, err := app.LoadChecklist(lifeFile)
-	require.NoError(t, err)
 	all := map[string]int{}
 	for seed := range lifeSeeds {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
-			b := &bench{t: t, engine: account.NewEngine(rules), judge: oracle.OfLife(), states: map[string]*account.State{}}
+			b := &bench{t: t, engine: newEngine(t, lifeFile), judge: oracle.OfLife(), states: map[string]*account.State{}}
 			b.folder = b.engine.Folder()
 			b.run(seed)
 			b.compare()

@@ -166,3 +166,6 @@ func (l *lives) event(ev *usage.Event, name, user string, properties ...usage.Pr
 func property(key, value string) usage.Property {
 	return usage.Property{Key: key, Value: usage.StringValue(value)}
 }
+
+// accountID is the id of one of the busiest accounts of the random stream.
+func accountID(n int) string { return fmt.Sprintf("acct-%d", n) }

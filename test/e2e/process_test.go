@@ -62,6 +62,13 @@ const processPartitions = 8
 // newSetup starts the servers. Members that are silent for 3 s lose their partitions, by either group protocol, and
 // transactions time out after 3 s, so that takeovers are what takes time in these tests, not waiting for them.
 func newSetup(t *testing.T, protocol config.Protocol, seed uint64, opts ...servers.KafkaOption) *setup {
+	return newSetupOf(t, func(_ *testing.T, c *config.Config) {
+		c.Input.Sources = []config.Source{{Topic: "usage", Format: config.Avro}}
+	}, protocol, seed, opts...)
+}
+
+// newSetupOf is newSetup with other settings of what is read and how it is judged.
+func newSetupOf(t *testing.T, set func(*testing.T, *config.Config), protocol config.Protocol, seed uint64, opts ...servers.KafkaOption) *setup {
 	const session = 3 * time.Second
 	ms := strconv.FormatInt(session.Milliseconds(), 10)
 	for key, value := range map[string]string{
@@ -75,15 +82,16 @@ func newSetup(t *testing.T, protocol config.Protocol, seed uint64, opts ...serve
 	}
 	s := &setup{kafka: servers.StartKafka(t, opts...), redis: servers.StartRedis(t)}
 	c := config.Default()
-	var err error
-	c.Checklist, err = filepath.Abs(checklistFile)
-	require.NoError(t, err)
+	c.Checklist = checklistFile
 	c.Kafka.Brokers, c.Kafka.CreateTopics, c.Kafka.GroupProtocol = []string{s.kafka.Bootstrap()}, true, protocol
 	c.Kafka.SessionTimeout = session
 	c.Redis.Addresses, c.Redis.Buckets = []string{s.redis.Addr()}, 64
+	set(t, c)
 	c.Registry.Directory = t.TempDir()
 	require.NoError(t, codec.ExportSchemas(c.Registry.Directory))
-	c.Input.Sources = []config.Source{{Topic: "usage", Format: config.Avro}}
+	var err error
+	c.Checklist, err = filepath.Abs(c.Checklist)
+	require.NoError(t, err)
 	c.Runtime.TransactionTimeout, c.Runtime.CheckpointInterval = 3*time.Second, 500*time.Millisecond
 	c.Runtime.CacheAccounts = 8000
 	s.world = newWorld(t, c, seed, processPartitions)
@@ -95,17 +103,36 @@ func newSetup(t *testing.T, protocol config.Protocol, seed uint64, opts ...serve
 // writeSettings writes down those of the settings that are not the defaults.
 func writeSettings(t *testing.T, c *config.Config) string {
 	file := filepath.Join(t.TempDir(), "pqlstream.yaml")
-	require.NoError(t, os.WriteFile(file, fmt.Appendf(nil, `checklist: %q
+	text := fmt.Sprintf(`checklist: %q
+stages: %s
 kafka: {brokers: [%q], create_topics: true, group_protocol: %s, session_timeout: %s}
 redis: {addresses: [%q], buckets: %d}
 registry: {directory: %q}
-input: {sources: [{topic: %s, format: %s}]}
-runtime: {transaction_timeout: %s, checkpoint_interval: %s, cache_accounts: %d}
+runtime: {transaction_timeout: %s, checkpoint_interval: %s, cache_accounts: %d, replay: %t}
 http: {address: "127.0.0.1:0"}
-`, c.Checklist, c.Kafka.Brokers[0], c.Kafka.GroupProtocol, c.Kafka.SessionTimeout, c.Redis.Addresses[0], c.Redis.Buckets,
-		c.Registry.Directory, c.Input.Sources[0].Topic, c.Input.Sources[0].Format,
-		c.Runtime.TransactionTimeout, c.Runtime.CheckpointInterval, c.Runtime.CacheAccounts), 0o600))
+input:
+  sources: %s
+  identity: {users_without_account: %s, hold: %s, hold_events: %d}
+`, c.Checklist, list(c.Stages, func(s config.Stage) string { return string(s) }), c.Kafka.Brokers[0], c.Kafka.GroupProtocol, c.Kafka.SessionTimeout,
+		c.Redis.Addresses[0], c.Redis.Buckets, c.Registry.Directory, c.Runtime.TransactionTimeout, c.Runtime.CheckpointInterval,
+		c.Runtime.CacheAccounts, c.Runtime.Replay,
+		list(c.Input.Sources, func(s config.Source) string { return fmt.Sprintf("{topic: %s, format: %s}", s.Topic, s.Format) }),
+		c.Input.Identity.UsersWithoutAccount, c.Input.Identity.Hold, c.Input.Identity.HoldEvents)
+	if in := &c.Input.Identity; in.Merge.Event != "" {
+		text = strings.TrimSuffix(text, "}\n") + fmt.Sprintf(", merge: {event: %s, from: %s}, erase_account: {event: %s}, erase_user: {event: %s}}\n",
+			in.Merge.Event, in.Merge.From, in.EraseAccount.Event, in.EraseUser.Event)
+	}
+	require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
 	return file
+}
+
+// list is a list in YAML.
+func list[T any](of []T, text func(T) string) string {
+	var all []string
+	for _, one := range of {
+		all = append(all, text(one))
+	}
+	return "[" + strings.Join(all, ", ") + "]"
 }
 
 // process is one pqlstream.
@@ -206,6 +233,7 @@ func (s *setup) finish(processes ...*process) {
 	s.t.Helper()
 	s.flush()
 	s.eventually("everything committed", s.caughtUp)
+	s.awaitTimers()
 	s.share(processes...) // one that has only just been started would not know what a signal means
 	for _, p := range processes {
 		p.stop()

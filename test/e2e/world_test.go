@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"math/rand/v2"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -36,9 +37,14 @@ type world struct {
 	judge      *oracle.Oracle       // reading directly, up to date with what was acknowledged
 	letters    map[oracle.Position]letter
 	events     map[oracle.Position]*usage.Event // what ingest has to carry over
+	people     *oracle.Users                    // after the fact; nil: events that name only a user are refused
+	newest     int64                            // event time of what was acknowledged, ms
 	produced   int
 	failed     error
 }
+
+// wholeLives says whether accounts are judged by the checklist of a whole life.
+func (w *world) wholeLives() bool { return filepath.Base(w.c.Checklist) == filepath.Base(lifeFile) }
 
 // letter is what a dead letter has to say.
 type letter struct{ reason, value string }
@@ -48,6 +54,9 @@ func newWorld(t *testing.T, c *config.Config, seed uint64, partitions int32) *wo
 	w := &world{
 		t: t, c: c, rng: rand.New(rand.NewPCG(seed, 11)), partitions: partitions, judge: oracle.New(),
 		letters: map[oracle.Position]letter{}, events: map[oracle.Position]*usage.Event{},
+	}
+	if w.wholeLives() {
+		w.judge = oracle.OfLife()
 	}
 	var err error
 	w.client, err = kgo.NewClient(kgo.SeedBrokers(c.Kafka.Brokers...), kgo.RecordPartitioner(kgo.ManualPartitioner()),
@@ -105,12 +114,15 @@ func mapped(canonical []byte) []byte {
 
 // put puts a record onto a source: directly read, the one, in its account's partition, otherwise any of any key. What
 // has to come of it is noted when it is acknowledged.
-func (w *world) put(in input) {
+func (w *world) put(in input) { w.putBy(w.rng, in) }
+
+// putBy is put by another goroutine than the one that produces.
+func (w *world) putBy(rng *rand.Rand, in input) {
 	source, r := 0, &kgo.Record{}
 	if w.c.Direct() {
-		r.Partition = in.partition(w.rng, w.partitions)
+		r.Partition = in.partition(rng, w.partitions)
 	} else {
-		source, r.Partition = w.rng.IntN(len(w.encoders)), w.rng.Int32N(w.partitions)
+		source, r.Partition = rng.IntN(len(w.encoders)), rng.Int32N(w.partitions)
 	}
 	if in.stray && (!w.c.Direct() || w.partitions == 1) {
 		in.reason = "" // it lies well
@@ -136,6 +148,7 @@ func (w *world) acknowledged(in input, r *kgo.Record, err error) {
 		w.judge.Fold(oracle.Record{Event: in.event, Partition: r.Partition, Offset: r.Offset, Source: at})
 	default:
 		w.events[at] = in.event
+		w.newest = max(w.newest, in.event.OccurredAt)
 	}
 	w.produced++
 }
@@ -195,7 +208,28 @@ func (w *world) caughtUp() bool {
 	if !w.passed(w.first(), sources...) {
 		return false
 	}
-	return w.c.Direct() || w.passed(config.Activation, w.c.TopicNames().Usage)
+	names := w.c.TopicNames()
+	if w.c.ResolvesUsers() && !w.passed(config.Resolve, names.Unresolved) {
+		return false
+	}
+	if w.c.Direct() {
+		return true
+	}
+	// Accounts send one another what concerns their aliases: what was there at first has to be all that there is.
+	before := w.end(names.Usage)
+	return w.passed(config.Activation, names.Usage) && w.end(names.Usage) == before
+}
+
+// end is how far a topic's partitions go altogether, -1 when nobody tells.
+func (w *world) end(topic string) (n int64) {
+	ctx, cancel := context.WithTimeout(w.t.Context(), 5*time.Second)
+	defer cancel()
+	ends, err := w.admin.ListEndOffsets(ctx, topic)
+	if err != nil || ends.Error() != nil {
+		return -1
+	}
+	ends.Each(func(o kadm.ListedOffset) { n += o.Offset })
+	return n
 }
 
 // passed says whether a stage has committed everything of topics.

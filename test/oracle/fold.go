@@ -488,13 +488,16 @@ func (a *account) say(kind string) *Fact {
 	}
 	switch progress := slices.Contains([]string{"signed_up", "active", "step_done", "step_undone", "segment_changed"}, kind); {
 	case a.current || !progress: // a lead: with all the evidence
-		f.StepsDone, f.StepsMissing, f.SingleUser = slices.Clone(a.done), a.missing(a.at), a.singleUser()
+		f.StepsDone, f.StepsMissing, f.SingleUser = copied(a.done), a.missing(a.at), a.singleUser()
 	case kind == "step_done":
-		f.StepsDone = slices.Clone(a.done[len(a.done)-1:])
+		f.StepsDone = copied(a.done[len(a.done)-1:])
 	}
 	a.facts = append(a.facts, f)
 	return &a.facts[len(a.facts)-1]
 }
+
+// copied returns a copy, nil of nothing.
+func copied(done []Done) []Done { return append([]Done(nil), done...) }
 
 func (a *account) missing(at int64) (missing []Missing) {
 	for _, s := range a.steps() {
@@ -513,7 +516,7 @@ func (a *account) missing(at int64) (missing []Missing) {
 func (a *account) summary(at int64) Summary {
 	return Summary{
 		AccountID: a.id, Incarnation: a.incarnation, Ordinal: a.ordinal, Tier: a.tier().name, Rate: a.rate(),
-		StepsDone: slices.Clone(a.done), StepsMissing: a.missing(at), Users: maps.Clone(a.users), SignedUpAt: a.signedUpAt, QualifiedAt: a.pqlSince,
+		StepsDone: copied(a.done), StepsMissing: a.missing(at), Users: maps.Clone(a.users), SignedUpAt: a.signedUpAt, QualifiedAt: a.pqlSince,
 		Current: a.current, Excluded: a.excluded(), Converted: a.converted, Escalated: a.escalated, Silent: a.silent, Barred: a.barred,
 		CompanySize: a.size.value, Domain: a.domain.value, Plan: a.plan.value, Beta: a.beta.value, SingleUser: a.singleUser(),
 		PartlyErased: a.partlyErased, MergedInto: a.aliasOf, Erased: a.stub,
