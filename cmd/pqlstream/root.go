@@ -57,7 +57,7 @@ func newRoot() *cobra.Command {
 		SilenceErrors: true, // execute prints them
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newChecklist(), newConfig(), newDemo(), newErase(), newExplain(), newRun(), newSchemas(), newSimulateCommand(), newTest(), newTopics(), newVersion())
+	root.AddCommand(newChecklist(), newConfig(), newDemo(), newErase(), newExplain(), newMetrics(), newRun(), newSchemas(), newSimulateCommand(), newTest(), newTopics(), newVersion())
 	return root
 }
 

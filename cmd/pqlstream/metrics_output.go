@@ -1,0 +1,98 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"golang.org/x/term"
+
+	"github.com/pqlstream/pqlstream/pkg/config"
+	"github.com/pqlstream/pqlstream/pkg/report"
+	"github.com/pqlstream/pqlstream/pkg/rollup"
+)
+
+// The formats of `pqlstream metrics`.
+const (
+	formatTable   = "table"
+	formatCSV     = "csv"
+	formatJSON    = "json"
+	formatParquet = "parquet"
+)
+
+type rowWriter func(io.Writer, []rollup.Row) error
+
+// writer returns what writes the format that the flags ask for. An error says what is wrong with them.
+func (f *metricsFlags) writer(stdout io.Writer) (rowWriter, error) {
+	switch f.format {
+	case formatTable:
+		style := styleOf(stdout, os.Getenv)
+		if f.out != "" {
+			style = report.Style{Width: report.PipeWidth}
+		}
+		style.Brief, style.Last = len(f.metrics) == 0, f.from == "" && f.to == ""
+		return func(w io.Writer, rows []rollup.Row) error { return report.Print(w, rows, style) }, nil
+	case formatCSV:
+		return report.WriteCSV, nil
+	case formatJSON:
+		return report.WriteJSON, nil
+	case formatParquet:
+		if f.out == "" && terminal(stdout) != nil {
+			return nil, config.Problems{{Path: "--format parquet", Text: "it is not for terminals: give --out, or a pipe"}}
+		}
+		return report.WriteParquet, nil
+	}
+	return nil, config.Problems{{Path: "--format " + f.format, Text: "it is table, csv, json or parquet"}}
+}
+
+// deliver writes rows to the file, which is replaced once all is written, or to stdout.
+func (f *metricsFlags) deliver(stdout io.Writer, rows []rollup.Row, write rowWriter) error {
+	if f.out == "" {
+		return buffered(stdout, rows, write)
+	}
+	part := f.out + ".part"
+	file, err := os.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
+	if err != nil {
+		return fmt.Errorf("--out: %w", err)
+	}
+	err = errors.Join(buffered(file, rows, write), file.Close())
+	if err == nil {
+		err = os.Rename(part, f.out)
+	}
+	if err != nil {
+		return fmt.Errorf("--out: %w", errors.Join(err, os.Remove(part)))
+	}
+	return nil
+}
+
+func buffered(w io.Writer, rows []rollup.Row, write rowWriter) error {
+	b := bufio.NewWriterSize(w, 64<<10)
+	if err := write(b, rows); err != nil {
+		return err
+	}
+	return b.Flush()
+}
+
+// terminal returns the terminal that is written to, nil if it is none.
+func terminal(w io.Writer) *os.File {
+	if file, is := w.(*os.File); is && isTerminal(file) {
+		return file
+	}
+	return nil
+}
+
+// styleOf returns how tables look on a terminal, or elsewhere: without colours, and with lines of a fixed width. See no-color.org.
+func styleOf(w io.Writer, env func(string) string) report.Style {
+	style := report.Style{Width: report.PipeWidth}
+	file := terminal(w)
+	if file == nil {
+		return style
+	}
+	style.Colour = env("NO_COLOR") == "" && env("TERM") != "dumb"
+	if width, _, err := term.GetSize(int(file.Fd())); err == nil && width > 0 {
+		style.Width = width
+	}
+	return style
+}
