@@ -7,6 +7,10 @@ import (
 	"math"
 	"slices"
 	"unsafe"
+
+	"github.com/pqlstream/pqlstream/pkg/account"
+	"github.com/pqlstream/pqlstream/pkg/checklist"
+	"github.com/pqlstream/pqlstream/pkg/usage"
 )
 
 // The types of facts, reasons and causes that mean something here: those of pkg/account. Facts of all types are folded: each tells
@@ -58,6 +62,23 @@ type Fact struct {
 
 // Dim is the value of one dimension.
 type Dim struct{ Name, Value string }
+
+// Read makes f what metrics read of an account's fact. The properties are those that its checklist declares. f's dimensions are used
+// again, its segments are the fact's.
+func (f *Fact) Read(of *account.Fact, properties []checklist.Property) {
+	dimensions := f.Dimensions[:0]
+	for i := range of.Properties { // in the checklist's order
+		if v := of.Properties[i].Value; properties[i].Dimension && v.Kind() != usage.Null {
+			dimensions = append(dimensions, Dim{Name: properties[i].Name, Value: v.String()})
+		}
+	}
+	*f = Fact{
+		Type: string(of.Type), Reason: string(of.Reason), Step: of.Step,
+		OccurredAt: of.OccurredAt, SignedUpAt: of.SignedUpAt, Rate: of.Rate,
+		HoldOut: of.HoldOut, Excluded: of.Excluded, Late: of.Late, Merge: of.Cause == account.ByMerge,
+		Tier: of.Tier, Segments: of.Segments, Checklist: of.Checklist.Version, Dimensions: dimensions,
+	}
+}
 
 // factLayout is the first byte of an encoded fact. What follows: type, flags, time, tier, rate, version of the checklist, segments,
 // dimensions, and what the flags say is there: time since sign-up, reason, step.

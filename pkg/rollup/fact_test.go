@@ -9,7 +9,32 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/pqlstream/pqlstream/pkg/account"
+	"github.com/pqlstream/pqlstream/pkg/checklist"
+	"github.com/pqlstream/pqlstream/pkg/usage"
 )
+
+// TestWhatAFactTells names each column, so that none is left out or mistaken for another.
+func TestWhatAFactTells(t *testing.T) {
+	properties := []checklist.Property{{Name: "source"}, {Name: "seats", Dimension: true}, {Name: "plan", Dimension: true}, {Name: "is_test", Dimension: true}}
+	of := account.Fact{
+		Type: account.Disqualified, Reason: account.ReasonInactive, Step: "s", OccurredAt: 20, SignedUpAt: 10, Rate: 0.5,
+		HoldOut: true, Excluded: true, Late: true, Cause: account.ByMerge, Tier: "small", Segments: []string{"a", "b"},
+		Checklist: account.ChecklistRef{Name: "x", Version: 3}, Properties: []usage.Property{
+			{Key: "source", Value: usage.StringValue("ad")}, {Key: "seats", Value: usage.LongValue(12)}, {Key: "plan"}, {Key: "is_test", Value: usage.BoolValue(false)},
+		},
+	}
+	got := Fact{Dimensions: []Dim{{"old", "1"}, {"older", "2"}, {"oldest", "3"}}}
+	got.Read(&of, properties)
+	assert.Equal(t, Fact{
+		Type: "disqualified", Reason: "inactive", Step: "s", OccurredAt: 20, SignedUpAt: 10, Rate: 0.5,
+		HoldOut: true, Excluded: true, Late: true, Merge: true, Tier: "small", Segments: []string{"a", "b"}, Checklist: 3,
+		Dimensions: []Dim{{"seats", "12"}, {"is_test", "false"}},
+	}, got)
+	for _, cause := range []account.Cause{account.ByEvent, account.ByTime, account.ByDefinition, account.ByErasure} {
+		got.Read(&account.Fact{Cause: cause}, properties)
+		assert.Equal(t, Fact{Dimensions: []Dim{}}, got)
+	}
+}
 
 func TestAFactIsReadAsItWasWritten(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 8))
