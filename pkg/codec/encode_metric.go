@@ -15,25 +15,37 @@ import (
 )
 
 // MetricEncoder encodes rows of metrics, the values of pql.metrics (schemas/metric_row.avsc).
-type MetricEncoder struct{ output }
+type MetricEncoder struct {
+	output
+	schema string // precedes the JSON of a row, which then ends with one brace more: with Connect only
+}
 
-// NewMetricEncoder returns an encoder, or an error when there is no such format. The schema's id matters to Avro only; with
-// AvroBody nothing precedes the binary.
+// NewMetricEncoder returns an encoder, or an error when there is no such format. Beside the formats of other topics there is
+// Connect. The schema's id matters to Avro only; with AvroBody nothing precedes the binary.
 func NewMetricEncoder(f Format, schemaID int) (*MetricEncoder, error) {
-	o, err := newOutput(f, schemaID)
+	enc, err := &MetricEncoder{}, error(nil)
+	if f == Connect {
+		enc.json = true
+		enc.schema, err = connectRow()
+	} else {
+		enc.output, err = newOutput(f, schemaID)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("encoding metrics: %w", err)
 	}
-	return &MetricEncoder{o}, nil
+	return enc, nil
 }
 
 // AppendRow appends an encoded row. It allocates nothing when b has room. In JSON, times are numbers of milliseconds since the
 // Unix epoch, and what is unknown is null.
 func (enc *MetricEncoder) AppendRow(b []byte, r *rollup.Row) []byte {
 	if enc.json {
-		o := openObject(b)
+		o := openObject(append(b, enc.schema...))
 		for i := range rollup.Columns {
 			o.column(rollup.Columns[i].Name, rollup.Columns[i].Of(r))
+		}
+		if enc.schema != "" {
+			o.close()
 		}
 		return o.end()
 	}
@@ -97,12 +109,16 @@ func (o *jsonObject) column(name string, value any) {
 
 var metricSchema = sync.OnceValue(func() *avro.Schema { return avro.MustParse(schemas.MetricRow.Text) })
 
-// DecodeRow reads a row in either format, Avro in the wire format by this version's schema, whatever the id says.
+// DecodeRow reads a row in any format, Avro in the wire format by this version's schema, whatever the id says. Of Connect's it reads
+// the payload.
 func DecodeRow(b []byte) (rollup.Row, error) {
 	var wire map[string]any
 	var row rollup.Row
 	if err := decodeWire(b, metricSchema, &wire); err != nil {
 		return row, fmt.Errorf("reading a row of a metric: %w", err)
+	}
+	if payload, ok := wire["payload"].(map[string]any); ok { // no column has this name
+		wire = payload
 	}
 	for i := range rollup.Columns {
 		c := &rollup.Columns[i]

@@ -129,7 +129,7 @@ func requireRowRoundTrip(t *testing.T, codec *goavro.Codec, r *rollup.Row) {
 	t.Helper()
 	asAvro := newMetricEncoder(t, Avro).AppendRow(nil, r)
 	require.Equal(t, nativeRow(t, r), decodeGoavro(t, codec, asAvro))
-	for _, value := range [][]byte{asAvro, newMetricEncoder(t, JSON).AppendRow(nil, r)} {
+	for _, value := range [][]byte{asAvro, newMetricEncoder(t, JSON).AppendRow(nil, r), newMetricEncoder(t, Connect).AppendRow(nil, r)} {
 		got, err := DecodeRow(value)
 		require.NoError(t, err, "%s", value)
 		require.Equal(t, *r, got)
@@ -175,6 +175,7 @@ func TestDecodeRowRefusesWhatIsNone(t *testing.T) {
 		"empty": nil, "no header": []byte("hello"), "cut": whole[:len(whole)-3], "too long": append(whole[:len(whole):len(whole)], 0),
 		"not JSON": []byte("{"), "text for a number": []byte(`{"rate":"x"}`), "number for a text": []byte(`{"metric":1}`),
 		"no base64": []byte(`{"sketch":"?"}`), "no whole number": []byte(`{"count":1.5}`), "number for a flag": []byte(`{"closed":1}`),
+		"wrong payload": []byte(`{"schema":null,"payload":{"metric":1}}`),
 	} {
 		_, err := DecodeRow(value)
 		assert.ErrorContains(t, err, "reading a row of a metric: ", name)
@@ -187,8 +188,8 @@ func TestNoSuchFormatOfMetrics(t *testing.T) {
 }
 
 func TestMetricAllocatesNothing(t *testing.T) {
-	for _, format := range []Format{Avro, JSON} {
-		enc, r, b := newMetricEncoder(t, format), testRow(), make([]byte, 0, 8192)
+	for _, format := range []Format{Avro, JSON, Connect} {
+		enc, r, b := newMetricEncoder(t, format), testRow(), make([]byte, 0, 16384)
 		assert.Zero(t, testing.AllocsPerRun(100, func() { b = enc.AppendRow(b[:0], r) }), format)
 	}
 }
