@@ -7,11 +7,13 @@ import (
 )
 
 // Erase leaves a stub of an account, for about an hour after expires (ms since the Unix epoch): no id of a fact comes again
-// then, and an event begins anew. If the account is a PQL it leaves. The facts tell nothing but that. Erasing a stub
-// again puts off when it goes.
+// then, and an event begins anew. What happened up to the request changes nothing as long as there is a stub, nor later what
+// comes along an alias. If the account is a PQL it leaves. The facts tell nothing but that. Erasing a stub again puts off when
+// it goes.
 func (f *Folder) Erase(s *State, expires int64, c *Control) (facts []Fact) {
+	at := max(c.At, s.erasedAt())
 	if s.has(erased) {
-		s.expire(expires)
+		f.turn.engine.erase(s, at, max(expires, int64(s.lastHour-1)*hourMillis))
 		return nil
 	}
 	t := &f.turn
@@ -24,9 +26,15 @@ func (f *Folder) Erase(s *State, expires int64, c *Control) (facts []Fact) {
 	t.bare = false
 	facts = t.facts
 	t.release()
-	t.engine.wipe(s, 0)
-	s.expire(expires)
+	t.engine.erase(s, at, expires)
 	return facts
+}
+
+// erase makes a state a stub of an account that was erased at a time.
+func (e *Engine) erase(s *State, at, expires int64) {
+	e.wipe(s, 0)
+	s.remember(&entry{kind: kindErased, at: at})
+	s.expire(expires)
 }
 
 // bareFact returns a fact that tells of an account what its id does; of one that leaves also when it came.

@@ -1,6 +1,8 @@
 package account
 
 import (
+	"math"
+
 	"github.com/pqlstream/pqlstream/pkg/checklist"
 	"github.com/pqlstream/pqlstream/pkg/usage"
 )
@@ -43,9 +45,34 @@ func (e *Engine) wipe(s *State, is flags) {
 	}
 }
 
-// isEmpty says whether nothing is known of the account.
+// isEmpty says whether nothing is known of the account, but that it was erased.
 func (s *State) isEmpty() bool {
-	return len(s.parts.b) == len(nothing) && s.flags&(allFlags&^erased) == 0
+	return s.flags&(allFlags&^erased) == 0 && (len(s.parts.b) == len(nothing) || s.isOnlyErased())
+}
+
+// isOnlyErased says whether all that is there is when the account was erased.
+func (s *State) isOnlyErased() bool {
+	r, e := s.log(), entry{}
+	return s.parts.count(log) == 1 && r.next(&e) && e.kind == kindErased && len(s.parts.b) == len(nothing)+1+len(s.parts.items(log))
+}
+
+// erasedAt is the event time of the newest erasure that the account remembers, below all times if there is none. What happened
+// up to then, and has taken a longer way than the request, is not to come back.
+func (s *State) erasedAt() int64 {
+	at := int64(math.MinInt64)
+	for r, e := s.log(), (entry{}); r.next(&e); {
+		if e.kind == kindErased {
+			at = max(at, e.at)
+		}
+	}
+	return at
+}
+
+// beginAnew leaves of a stub that it was erased, and when.
+func (e *Engine) beginAnew(s *State) {
+	at := s.erasedAt()
+	e.wipe(s, 0)
+	s.remember(&entry{kind: kindErased, at: at})
 }
 
 // expire makes a wiped state a stub, for an hour after a time.
@@ -63,7 +90,7 @@ func (s *State) isRest() (rest, good bool) {
 		name := s.parts.items(topics)
 		return true, bare && s.lastHour == 0 && s.parts.count(topics) == 1 && len(name) > 1 && len(s.parts.b) == len(nothing)+1+len(name)
 	case erased:
-		return true, bare && s.lastHour > 0 && s.isEmpty()
+		return true, bare && s.lastHour > 0 && s.isEmpty() && s.isOnlyErased()
 	}
 	return false, s.flags&(aliased|erased) == 0
 }
@@ -83,15 +110,15 @@ func (t *turn) catchUpOnce() {
 }
 
 // foldAnew folds an event into what is left of an account: an alias takes nothing, a stub begins anew if the event has an
-// effect.
+// effect and happened after the erasure.
 func (f *Folder) foldAnew(s *State, l *checklist.Listener, ev *usage.Event, source Source, pos Position, watermark int64) (
 	changed bool, facts []Fact,
 ) {
-	if s.has(aliased) {
+	if s.has(aliased) || ev.OccurredAt <= s.erasedAt() {
 		return false, nil
 	}
 	stub := *s
-	f.turn.engine.wipe(s, 0)
+	f.turn.engine.beginAnew(s)
 	if changed, facts = f.fold(s, l, ev, source, pos, watermark); !changed {
 		*s = stub
 	}

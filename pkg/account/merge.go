@@ -43,8 +43,11 @@ func (f *Folder) Absorb(s *State, from string, carried []byte, c *Control) (fact
 	if err != nil {
 		return nil, fmt.Errorf("merging account %s into %s: %w", from, s.id, err)
 	}
+	if c.At <= s.erasedAt() {
+		return nil, nil // it was merged before the erasure, which has come the shorter way
+	}
 	if s.has(erased) {
-		e.wipe(s, 0)
+		e.beginAnew(s)
 	}
 	t := &f.turn
 	t.begin(s, c, ByMerge)

@@ -85,8 +85,8 @@ func (f *Folder) Answer(s *State, m *Message, watermark int64) (a Answer, err er
 }
 
 func (a *Answer) fold(f *Folder, s *State, m *Message, watermark int64) {
-	if m.Listener == nil {
-		return
+	if m.Listener == nil || m.Event.OccurredAt <= s.erasedAt() && len(m.Via.Visited) > 0 {
+		return // of one that has come along an alias, an erasure may have come the shorter way
 	}
 	changed, facts := f.Fold(s, m.Listener, m.Event, m.Source, watermark)
 	a.Facts, a.Changed = facts, a.Changed || changed

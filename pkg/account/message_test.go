@@ -207,6 +207,31 @@ func TestWhatConcernsAnAliasFollowsIt(t *testing.T) {
 	unique(t, d.facts)
 }
 
+// What concerns the whole takes the shorter way: the request to erase it is there before what was sent off by a part.
+func TestWhatAnErasureHasOvertakenStaysErased(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 1))
+	d := deploy(t, partly, 1)
+	d.event("part", "a", 1)
+	d.event("part", "c", 2)
+	d.run(r)
+	d.merge("part", "whole", 3)
+	d.event("part", "c", 4)
+	erase := &account.Message{Asks: account.ToErase, To: "whole", Expires: 1 << 40, Control: account.Control{At: 5000}}
+	d.send(erase)
+	d.run(r)
+	assert.True(t, d.of("whole").accounts["whole"].Expired(1<<60), "it is a stub")
+
+	d.merge("other", "whole", 6) // of whom nothing is known
+	d.event("part", "c", 3)      // late
+	d.run(r)
+	assert.True(t, d.of("whole").accounts["whole"].Expired(1<<60))
+	d.event("whole", "c", 7)
+	d.event("part", "c", 4) // late
+	d.event("part", "c", 8)
+	d.run(r)
+	assert.InDelta(t, 2, d.counted("whole", "many"), 0, "what came later counts")
+}
+
 func TestMessagesThatAreWrongChangeNothing(t *testing.T) {
 	d := deploy(t, partly, 1)
 	s := d.engine.New("a0", 1)

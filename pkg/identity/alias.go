@@ -38,6 +38,9 @@ func Next(account, aliasOf string, via *Via) (Hop, error) {
 	}
 	if at := slices.Index(via.Visited, account); at >= 0 {
 		cycle := slices.Clone(via.Visited[at:])
+		if !slices.Contains(cycle, aliasOf) { // it is of somebody outside by now: nothing leads back any more
+			return Hop{To: aliasOf, Via: Via{Visited: []string{account}}}, nil
+		}
 		if canonical := slices.Min(cycle); canonical != account {
 			return Hop{To: canonical, Via: Via{Visited: cycle, Canonical: canonical}}, nil
 		}

@@ -46,6 +46,13 @@ func TestTheCanonicalOneMayHaveBeenMergedMeanwhile(t *testing.T) {
 	assert.Equal(t, Hop{To: "z", Via: Via{Visited: []string{"a"}}}, hop)
 }
 
+// Two were sent round: the first has ended a's being an alias, and a was merged into z before the second has come back.
+func TestNobodyReturnsToACycleThatWasLeft(t *testing.T) {
+	hop, err := Next("a", "z", &Via{Visited: []string{"a", "b"}})
+	require.NoError(t, err)
+	assert.Equal(t, Hop{To: "z", Via: Via{Visited: []string{"a"}}}, hop)
+}
+
 func TestEndlessChainsAreGivenUp(t *testing.T) {
 	n := network{}
 	for i := range MaxVisited + 1 {
