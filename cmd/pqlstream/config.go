@@ -46,6 +46,9 @@ func newConfigCheck() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if err := c.CheckDimensions(list); err != nil {
+				return err
+			}
 			fmt.Fprintf(cmd.OutOrStdout(), "the checklist in %s is valid: %s, version %d, %d steps, %d tiers\n",
 				c.Checklist, list.Name(), list.Version(), len(list.Steps()), len(list.Tiers()))
 			return nil

@@ -20,6 +20,9 @@ func (a *App) prepare(ctx context.Context) (_ *wiring, err error) {
 		if a.rules, err = LoadChecklist(a.c.Checklist); err != nil {
 			return nil, err
 		}
+		if err := a.c.CheckDimensions(a.rules); err != nil {
+			return nil, err
+		}
 	}
 	w := &wiring{app: a, names: a.c.TopicNames()}
 	group, ctx := errgroup.WithContext(ctx)

@@ -63,7 +63,7 @@ func (a *App) build(ctx context.Context, w *wiring) error {
 
 func (w *wiring) stage(ctx context.Context, s config.Stage) (r *stream.Runtime, err error) {
 	options := map[config.Stage]func() (stream.Options, error){
-		config.Ingest: w.ingest, config.Resolve: w.resolve, config.Activation: w.activation,
+		config.Ingest: w.ingest, config.Resolve: w.resolve, config.Activation: w.activation, config.Measure: w.measure, config.Rollup: w.rollup,
 	}
 	o, err := options[s]()
 	if err != nil {
@@ -94,6 +94,9 @@ func (w *wiring) registrations() []codec.Registration {
 	}
 	if c.ResolvesUsers() {
 		list = append(list, codec.Registration{Topic: w.names.Unresolved, Schema: schemas.UsageEvent})
+	}
+	if c.Metrics.Enabled {
+		list = append(list, codec.Registration{Topic: w.names.Metrics, Schema: schemas.MetricRow})
 	}
 	return list
 }
@@ -189,20 +192,16 @@ func (w *wiring) options(s config.Stage) (stream.Options, error) {
 	}, nil
 }
 
-// resolveShare is how much less of the cache's memory resolve gets than activation in one process with it.
-const resolveShare = 4
+// cacheShares are how the cache's memory is divided among the stages of one process that keep states.
+var cacheShares = map[config.Stage]int{config.Activation: 3, config.Resolve: 1, config.Measure: 1, config.Rollup: 1}
 
 // cacheMemory is the memory that a stage's states may take.
 func (w *wiring) cacheMemory(s config.Stage) config.Bytes {
-	c := w.app.c
-	all := c.Runtime.CacheMemory
-	switch {
-	case !c.Runs(config.Resolve) || !c.Runs(config.Activation):
-		return all
-	case s == config.Resolve:
-		return all / resolveShare
+	c, all := w.app.c, 0
+	for _, other := range c.Stages {
+		all += cacheShares[other]
 	}
-	return all - all/resolveShare
+	return c.Runtime.CacheMemory / config.Bytes(max(all, 1)) * config.Bytes(cacheShares[s])
 }
 
 func (w *wiring) deadLetters(s config.Stage) (*pipeline.DeadLetters, error) {
@@ -239,6 +238,7 @@ func (w *wiring) activation() (stream.Options, error) {
 		Escalations:     c.Output.Escalations,
 		FutureTolerance: c.Runtime.FutureTolerance.Milliseconds(),
 		Replay:          c.Runtime.Replay,
+		Metrics:         w.metricFacts(),
 		Now:             now,
 	}
 	if c.Output.Lifecycle {
@@ -264,7 +264,7 @@ func (w *wiring) activation() (stream.Options, error) {
 	o.Inputs = []stream.Input{{Topic: c.ActivationInput(), Changelog: w.names.ActivationChangelog}}
 	// Our own usage topic is read from its start: what is in it ingest has begun where the settings say.
 	o.StartAtEnd, o.Told = o.StartAtEnd && c.Direct(), !c.Direct()
-	o.NewProcessor = func(string, int32) stream.Processor { return a.Processor() }
+	o.NewProcessor = a.Processor
 	o.Store = w.app.store
 	o.Definition = w.app.rules.Hash()
 	return o, err

@@ -11,9 +11,10 @@ type Runtime struct {
 	CheckpointInterval time.Duration `mapstructure:"checkpoint_interval"`
 	// When Kafka gives up a transaction that is not ended, such as one of a process that was killed.
 	TransactionTimeout time.Duration `mapstructure:"transaction_timeout"`
-	// How many accounts the process keeps in memory at most; as many users where it resolves them.
+	// How many accounts the process keeps in memory at most; as many users where it resolves them, and of each of what metrics keep.
 	CacheAccounts int `mapstructure:"cache_accounts"`
-	// How much memory the accounts in it take at most, and users, who get a quarter of it beside accounts. The process needs about as much again for garbage, and 150 MB for
+	// How much memory the accounts in it take at most, and what else it keeps: beside accounts, who get three parts, users get one, and
+	// each of the two stages of metrics. The process needs about as much again for garbage, and 150 MB for
 	// what is under way: give the cache a third of the container's memory limit. One that exceeds the limit is refused at
 	// start. The garbage collector keeps within nine tenths of the container's limit, unless GOMEMLIMIT is set.
 	CacheMemory Bytes `mapstructure:"cache_memory"`

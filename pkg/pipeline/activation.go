@@ -21,15 +21,16 @@ type Activation struct {
 	Engine          *account.Engine
 	Input           *codec.Input
 	Facts           *codec.FactEncoder
-	Events          string // topic
-	Current         string // topic; empty: not written
-	Lifecycle       string // topic; empty: not written
-	Escalations     bool   // escalations go to Events as well
-	Partitions      int32  // of the input when it is a foreign topic, whose keys are checked; 0: it is ingest's
-	Usage           Topic  // ingest's topic, where accounts send one another what concerns them
-	Retention       int64  // for how long it keeps records, ms: an erased account leaves a stub for as long
-	FutureTolerance int64  // ms
-	Replay          bool   // history is being published again
+	Events          string       // topic
+	Current         string       // topic; empty: not written
+	Lifecycle       string       // topic; empty: not written
+	Metrics         *MetricFacts // nil: there are no metrics
+	Escalations     bool         // escalations go to Events as well
+	Partitions      int32        // of the input when it is a foreign topic, whose keys are checked; 0: it is ingest's
+	Usage           Topic        // ingest's topic, where accounts send one another what concerns them
+	Retention       int64        // for how long it keeps records, ms: an erased account leaves a stub for as long
+	FutureTolerance int64        // ms
+	Replay          bool         // history is being published again
 	Now             Clock
 }
 
@@ -37,15 +38,35 @@ type Activation struct {
 const backfillAge = 24 * 60 * 60 * 1000
 
 // Processor returns the processor of one task: one with timers where time alone decides something, by the checklist or as
-// erased accounts, which need ingest, leave stubs that go.
-func (a *Activation) Processor() stream.Processor {
+// erased accounts, which need ingest, leave stubs that go; and one that tells the time where there are metrics.
+func (a *Activation) Processor(_ string, partition int32) stream.Processor {
 	p := &activation{
 		Activation: a, folder: a.engine().Folder(), decoder: a.Input.Decoder(), gate: gate{clock: a.Now, tolerance: a.FutureTolerance},
 	}
-	if a.Engine.Checklist().Timed() || a.Partitions == 0 {
+	timed := a.Engine.Checklist().Timed() || a.Partitions == 0
+	if a.Metrics != nil {
+		p.facts = &factTeller{MetricFacts: a.Metrics, partition: partition, properties: a.Engine.Checklist().Properties()}
+	}
+	switch {
+	case timed && p.facts != nil:
+		return struct {
+			timedActivation
+			timeTeller
+		}{timedActivation{p}, p.facts}
+	case timed:
 		return timedActivation{p}
+	case p.facts != nil:
+		return struct {
+			*activation
+			timeTeller
+		}{p, p.facts}
 	}
 	return p
+}
+
+// timeTeller is what makes a processor a stream.TimeTeller.
+type timeTeller interface {
+	Tell(watermark int64) []stream.Output
 }
 
 // activation is the processor of one task.
@@ -56,7 +77,8 @@ type activation struct {
 	slots   []slot
 	source  source
 	gate    gate
-	buffer  []byte // a fact is encoded here, and then copied: what grows step by step wastes memory
+	facts   *factTeller // nil: there are no metrics
+	buffer  []byte      // a fact is encoded here, and then copied: what grows step by step wastes memory
 }
 
 // slot is a decoded record.
@@ -74,7 +96,7 @@ func (s *source) Position() account.Position { return position(s.record) }
 // engine returns the engine without the facts that are for no topic. A fact is for Current when the account is a PQL, or
 // was one and may leave.
 func (a *Activation) engine() *account.Engine {
-	if a.Lifecycle != "" {
+	if a.Lifecycle != "" || a.Metrics != nil {
 		return a.Engine
 	}
 	return a.Engine.Wanting(a.leads, a.Current != "")
@@ -213,8 +235,14 @@ func (a *activation) take(t *stream.Turn, changed bool, facts []account.Fact) {
 }
 
 // publish emits one fact. Of several that one event led to, only the last says where the account stands now. Facts of
-// accounts that are held out are on Lifecycle only.
+// accounts that are held out are on Lifecycle only, and among those that metrics read.
 func (a *activation) publish(t *stream.Turn, f *account.Fact, last bool) {
+	if a.facts != nil {
+		a.facts.tell(t, f)
+	}
+	if a.Lifecycle == "" && a.Current == "" && !a.leads(f.Type) {
+		return
+	}
 	now := a.Now()
 	a.buffer = a.Facts.AppendFact(a.buffer[:0], f, codec.Detection{DetectedAt: now, Replay: a.Replay, Backfill: now-f.OccurredAt > backfillAge})
 	value, key := bytes.Clone(a.buffer), []byte(f.AccountID)

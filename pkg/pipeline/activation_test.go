@@ -17,7 +17,7 @@ import (
 )
 
 func TestWhichFactsGoWhere(t *testing.T) {
-	a := &entity{t: t, proc: stage(t).Processor()}
+	a := &entity{t: t, proc: stage(t).Processor("in", 2)}
 	steps := []struct {
 		event string
 		want  []published
@@ -53,7 +53,7 @@ func TestWhichFactsGoWhere(t *testing.T) {
 }
 
 func TestAnAccountThatIsExcludedLeaves(t *testing.T) {
-	a := &entity{t: t, proc: stage(t).Processor()}
+	a := &entity{t: t, proc: stage(t).Processor("in", 2)}
 	a.fold(event(t, 0, "acme", "one"), event(t, 1, "acme", "two"))
 	_, outputs := a.fold(event(t, 2, "acme", "signed_up", usage.Property{Key: "is_test", Value: usage.BoolValue(true)}))
 	require.Equal(t, []published{
@@ -65,7 +65,7 @@ func TestAnAccountThatIsExcludedLeaves(t *testing.T) {
 
 // An account of the control group lives on lifecycle alone, and is told of there as all others are.
 func TestWhoIsHeldOutIsOnLifecycleOnly(t *testing.T) {
-	a := &entity{t: t, proc: stageOf(t, rules+"hold_out: {share: 1}\nnear_miss: true\n").Processor()}
+	a := &entity{t: t, proc: stageOf(t, rules+"hold_out: {share: 1}\nnear_miss: true\n").Processor("in", 2)}
 	topics := map[string]int{}
 	for i, name := range []string{"signed_up", "one", "two", "three", "four", "paid", "left", "lost"} {
 		_, outputs := a.fold(event(t, int64(i), "acme", name))
@@ -78,7 +78,7 @@ func TestWhoIsHeldOutIsOnLifecycleOnly(t *testing.T) {
 }
 
 func TestNearMissesAreForThoseWhoActOnLeads(t *testing.T) {
-	a := &entity{t: t, proc: stageOf(t, rules+"near_miss: true\n").Processor()}
+	a := &entity{t: t, proc: stageOf(t, rules+"near_miss: true\n").Processor("in", 2)}
 	_, outputs := a.fold(event(t, 0, "acme", "one"))
 	assert.Equal(t, []published{
 		{topic: "lifecycle", kind: account.Active}, {topic: "lifecycle", kind: account.StepDone},
@@ -89,7 +89,7 @@ func TestNearMissesAreForThoseWhoActOnLeads(t *testing.T) {
 
 func TestASilentAccountLosesItsRow(t *testing.T) {
 	s := stageOf(t, strings.Replace(rules, "days: 0", "days: 3", 1))
-	a := &entity{t: t, proc: s.Processor()}
+	a := &entity{t: t, proc: s.Processor("in", 2)}
 	a.fold(event(t, 0, "acme", "one"), event(t, 1, "acme", "two"))
 	turn := &stream.Turn{Topic: "in", Partition: 2, State: a.state}
 	require.NoError(t, a.proc.(timedActivation).Fire(turn, a.state.(*account.State).NextTimer()))
@@ -101,7 +101,7 @@ func TestASilentAccountLosesItsRow(t *testing.T) {
 }
 
 func TestConvertingWithoutHavingQualifiedTouchesNoRow(t *testing.T) {
-	a := &entity{t: t, proc: stage(t).Processor()}
+	a := &entity{t: t, proc: stage(t).Processor("in", 2)}
 	_, outputs := a.fold(event(t, 0, "acme", "paid"))
 	require.Equal(t, []published{{topic: "lifecycle", kind: account.Converted}, {topic: "events", kind: account.Converted}}, summary(t, outputs))
 }
@@ -109,7 +109,7 @@ func TestConvertingWithoutHavingQualifiedTouchesNoRow(t *testing.T) {
 func TestEscalationsCanBeKeptFromEvents(t *testing.T) {
 	s := stage(t)
 	s.Escalations = false
-	a := &entity{t: t, proc: s.Processor()}
+	a := &entity{t: t, proc: s.Processor("in", 2)}
 	_, outputs := a.fold(event(t, 0, "acme", "one"), event(t, 1, "acme", "two"), event(t, 2, "acme", "three"), event(t, 3, "acme", "four"))
 	require.Equal(t, []published{
 		{topic: "lifecycle", kind: account.StepDone}, {topic: "lifecycle", kind: account.Escalated}, {topic: "current", kind: account.Escalated},
@@ -129,7 +129,7 @@ func TestFactsSayWhetherTheyAreHistory(t *testing.T) {
 	} {
 		s := stage(t)
 		s.Replay, s.Now = test.replay, func() int64 { return epoch + test.age }
-		a := &entity{t: t, proc: s.Processor()}
+		a := &entity{t: t, proc: s.Processor("in", 2)}
 		_, outputs := a.fold(event(t, 0, "acme", "one"))
 		_, got, err := codec.DecodeFact(outputs[0].Value)
 		require.NoError(t, err)
@@ -144,7 +144,7 @@ func TestTraceContextIsPassedOn(t *testing.T) {
 		{Key: "tracestate", Value: []byte("vendor=1")}, {Key: "authorization", Value: []byte("secret")},
 		{Key: "traceparent", Value: []byte("00-0af7-b7ad-01")}, {Key: "traceparent", Value: []byte("second")},
 	}
-	_, outputs := (&entity{t: t, proc: stage(t).Processor()}).fold(r)
+	_, outputs := (&entity{t: t, proc: stage(t).Processor("in", 2)}).fold(r)
 	clear(r.Headers[2].Value) // the fetch buffer is the client's
 	require.Equal(t, []kgo.RecordHeader{
 		{Key: "traceparent", Value: []byte("00-0af7-b7ad-01")}, {Key: "tracestate", Value: []byte("vendor=1")},
@@ -158,7 +158,7 @@ func TestOversizedTraceContextIsLeftOut(t *testing.T) {
 	r.Headers = []kgo.RecordHeader{
 		{Key: "traceparent", Value: make([]byte, 200_000)}, {Key: "tracestate", Value: make([]byte, 513)},
 	}
-	_, outputs := (&entity{t: t, proc: stage(t).Processor()}).fold(r)
+	_, outputs := (&entity{t: t, proc: stage(t).Processor("in", 2)}).fold(r)
 	require.Len(t, outputs[0].Headers, 2)
 	require.Empty(t, header(outputs[0].Headers, "traceparent"))
 }
@@ -180,7 +180,7 @@ func TestEvidenceNamesTheSourceRecord(t *testing.T) {
 		if test.header != "" {
 			r.Headers = []kgo.RecordHeader{{Key: headerPosition, Value: []byte(test.header)}}
 		}
-		_, outputs := (&entity{t: t, proc: stage(t).Processor()}).fold(r)
+		_, outputs := (&entity{t: t, proc: stage(t).Processor("in", 2)}).fold(r)
 		f := fact(t, outputs[1])
 		assert.Equal(t, test.want, f.Position, name)
 		assert.Equal(t, test.want, f.StepsDone[0].Position, name)
@@ -192,7 +192,7 @@ func TestEvidenceNamesTheSourceRecord(t *testing.T) {
 func TestAttack07KeysInForeignPartitions(t *testing.T) {
 	s := stage(t)
 	s.Partitions = partitions
-	proc := s.Processor()
+	proc := s.Processor("in", 2)
 	strangers := 0
 	for i := range int64(50) {
 		r := event(t, i, "account-"+strings.Repeat("x", int(i)), "one")
@@ -240,14 +240,14 @@ func TestBadRecordsAreRejectedWithTheirReason(t *testing.T) {
 	} {
 		r := event(t, 0, "acme", "one")
 		r.Value = test.value
-		_, err := stage(t).Processor().Decode(0, r)
+		_, err := stage(t).Processor("in", 2).Decode(0, r)
 		requireReject(t, err, test.code)
 		assert.NotEmpty(t, err.Error(), name)
 	}
 }
 
 func TestEventsThatNothingListensToAreIgnored(t *testing.T) {
-	route, err := stage(t).Processor().Decode(0, event(t, 3, "acme", "page_viewed"))
+	route, err := stage(t).Processor("in", 2).Decode(0, event(t, 3, "acme", "page_viewed"))
 	require.NoError(t, err)
 	require.True(t, route.Ignore)
 	require.Equal(t, epoch+3*60_000, route.EventTime, "it still moves time")
@@ -259,7 +259,7 @@ func TestWhatNobodyReadsMayBeAnything(t *testing.T) {
 	for event, want := range map[string][]usage.Property{
 		"page_viewed": nil, "one": nil, "signed_up": {{Key: "is_test", Value: usage.BoolValue(true)}},
 	} {
-		proc, r := stage(t).Processor().(timedActivation), unsound(t, event)
+		proc, r := stage(t).Processor("in", 2).(timedActivation), unsound(t, event)
 		_, err := proc.Decode(0, r)
 		require.NoError(t, err, event)
 		require.Equal(t, want, proc.slots[0].event.Properties, event)
@@ -282,7 +282,7 @@ func TestTheClockGoesOnWhicheverSlotComesFirst(t *testing.T) {
 	s := stage(t)
 	now := epoch
 	s.Now = func() int64 { return now }
-	proc := s.Processor()
+	proc := s.Processor("in", 2)
 	for i := range int64(3) {
 		now = epoch + i*day
 		r := recordOf(t, i, usage.Event{AccountID: "acme", Name: "one", OccurredAt: now + s.FutureTolerance})
@@ -296,7 +296,7 @@ func TestTheClockGoesOnWhicheverSlotComesFirst(t *testing.T) {
 
 func TestFoldingAgainGivesTheSameRecords(t *testing.T) {
 	run := func() (all []any) {
-		proc := stage(t).Processor()
+		proc := stage(t).Processor("in", 2)
 		a := &entity{t: t, proc: proc}
 		for i, name := range []string{"signed_up", "one", "two", "three", "four", "paid"} {
 			if i == 3 { // as after a crash
@@ -315,7 +315,7 @@ func TestFoldingAgainGivesTheSameRecords(t *testing.T) {
 
 // Records of a batch are decoded before the first is folded.
 func TestSlotsHoldABatch(t *testing.T) {
-	proc := stage(t).Processor()
+	proc := stage(t).Processor("in", 2)
 	var routes []string
 	for i, id := range []string{"a", "b", "c", "d", "e"} {
 		route, err := proc.Decode(i, event(t, int64(i), id, "one"))

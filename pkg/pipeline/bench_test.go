@@ -82,7 +82,7 @@ func jobProcessor(tb testing.TB, f codec.Format, m usage.Mapping, s schemas.Sche
 	input, err := codec.NewInput(f, m, codec.Schemas{s.LocalID: s.Text})
 	require.NoError(tb, err)
 	a := &Activation{Engine: account.NewEngine(rules), Input: input, Partitions: partitions, Now: func() int64 { return epoch + day }}
-	return a.Processor()
+	return a.Processor("in", 2)
 }
 
 // jobRecords are the benchmark job's records of one partition. They lie one after the other, as in a fetch.

@@ -78,8 +78,13 @@ func controlKind(r *kgo.Record) string {
 	if len(r.Key) > 0 {
 		return ""
 	}
+	return headerOf(r, headerControl)
+}
+
+// headerOf returns a header of a record, "" when there is none.
+func headerOf(r *kgo.Record, key string) string {
 	for _, h := range r.Headers {
-		if h.Key == headerControl {
+		if h.Key == key {
 			return string(h.Value)
 		}
 	}

@@ -84,7 +84,7 @@ func TestPositionsPassThroughIngest(t *testing.T) {
 	outputs, err := ingestOne(t, in, source)
 	require.NoError(t, err)
 	between := &kgo.Record{Topic: "usage", Partition: outputs[0].Partition, Offset: 3, Key: outputs[0].Key, Value: outputs[0].Value, Headers: outputs[0].Headers}
-	_, facts := (&entity{t: t, proc: stage(t).Processor()}).fold(between)
+	_, facts := (&entity{t: t, proc: stage(t).Processor("in", 2)}).fold(between)
 	f := fact(t, facts[0])
 	require.Equal(t, "in:2:41", fmt.Sprintf("%s:%d:%d", f.Position.Topic, f.Position.Partition, f.Position.Offset))
 	require.Equal(t, "e1", f.EventID)
@@ -147,7 +147,7 @@ func TestSchemasOutOfReachAreWaitedFor(t *testing.T) {
 	s.Input = input
 	r := event(t, 0, "acme", "one")
 	r.Value = []byte{0, 0, 0, 0, 9, 0}
-	_, err = s.Processor().Decode(0, r)
+	_, err = s.Processor("in", 2).Decode(0, r)
 	require.ErrorIs(t, err, stream.ErrRetry)
 	require.ErrorContains(t, err, "schema 9")
 	require.ErrorContains(t, err, "connection refused")
@@ -155,7 +155,7 @@ func TestSchemasOutOfReachAreWaitedFor(t *testing.T) {
 	input, err = codec.NewInput(codec.Avro, usage.CanonicalMapping(), codec.Schemas{})
 	require.NoError(t, err)
 	s.Input = input
-	_, err = s.Processor().Decode(0, r)
+	_, err = s.Processor("in", 2).Decode(0, r)
 	requireReject(t, err, usage.CodeUnknownSchema, "schema 9")
 }
 
@@ -201,23 +201,23 @@ func TestMarks(t *testing.T) {
 		r := &kgo.Record{Value: o.Value, Headers: o.Headers, Timestamp: time.UnixMilli(epoch + 7)}
 		want := &stream.Mark{Topic: "clicks", Partition: 1, Watermark: epoch, AsOf: 50, Sources: in.Sources}
 		s := stage(t)
-		route, err := s.Processor().Decode(0, r)
+		route, err := s.Processor("in", 2).Decode(0, r)
 		require.NoError(t, err)
 		assert.Equal(t, want, route.Mark)
 
 		r.Timestamp = time.UnixMilli(20)
-		route, err = s.Processor().Decode(0, r)
+		route, err = s.Processor("in", 2).Decode(0, r)
 		require.NoError(t, err)
 		assert.Equal(t, int64(20), route.Mark.Watermark)
 		assert.Equal(t, int64(20), route.Mark.AsOf)
 
 		s.Partitions = partitions // read directly, the topic is another's
-		_, err = s.Processor().Decode(0, r)
+		_, err = s.Processor("in", 2).Decode(0, r)
 		requireReject(t, err, usage.CodeAccountIDMissing)
 
 		r.Value = []byte("no mark")
 		s.Partitions = 0
-		_, err = s.Processor().Decode(0, r)
+		_, err = s.Processor("in", 2).Decode(0, r)
 		requireReject(t, err, usage.CodeUndecodable, "mark")
 	}
 }

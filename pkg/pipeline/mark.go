@@ -30,6 +30,11 @@ func markOf(r *kgo.Record) (*stream.Mark, error) {
 	if controlKind(r) != controlMark {
 		return nil, nil
 	}
+	return markIn(r)
+}
+
+// markIn returns the mark of time that a record holds.
+func markIn(r *kgo.Record) (*stream.Mark, error) {
 	var m stream.Mark
 	if err := json.Unmarshal(r.Value, &m); err != nil {
 		return nil, &stream.Reject{Code: usage.CodeUndecodable, Err: fmt.Errorf("it says to be a mark of time: %w", err)}

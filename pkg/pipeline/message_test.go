@@ -31,7 +31,7 @@ func newKeyed(t *testing.T, rules string) *keyed {
 	k := &keyed{t: t, stage: stageOf(t, rules), rows: map[string]bool{}, ends: make([]int64, partitions)}
 	k.stage.Usage, k.stage.Retention = Topic{Name: "usage", Partitions: partitions}, 30*day
 	for range partitions {
-		k.tasks = append(k.tasks, k.stage.Processor())
+		k.tasks = append(k.tasks, k.stage.Processor("in", int32(len(k.tasks))))
 		k.states = append(k.states, map[string]stream.State{})
 	}
 	return k
@@ -201,10 +201,10 @@ func TestErasedAccountsLeaveAStubThatGoes(t *testing.T) {
 // A checklist that no time changes has stubs that go all the same; reading a source directly, nothing is erased.
 func TestTimersAreForErasedAccountsToo(t *testing.T) {
 	s := stageOf(t, rules)
-	_, timed := s.Processor().(stream.TimerProcessor)
+	_, timed := s.Processor("in", 2).(stream.TimerProcessor)
 	assert.True(t, timed)
 	s.Partitions = partitions
-	_, timed = s.Processor().(stream.TimerProcessor)
+	_, timed = s.Processor("in", 2).(stream.TimerProcessor)
 	assert.False(t, timed)
 }
 

@@ -334,7 +334,7 @@ func TestBothStagesTellActivationTheTime(t *testing.T) {
 		return route.Mark
 	}
 	assert.Equal(t, &stream.Mark{Topic: "in", Partition: 1, Watermark: epoch, AsOf: 50, Sources: in.Sources}, read(s.Processor("unresolved", 2), byTopic["unresolved"][3]))
-	activation := stage(t).Processor()
+	activation := stage(t).Processor("in", 2)
 	assert.Equal(t, &stream.Mark{Topic: "in", Partition: 1, Watermark: epoch, AsOf: 50, Sources: all}, read(activation, byTopic["usage"][0]))
 	assert.Equal(t, &stream.Mark{Topic: "unresolved", Partition: 2, Watermark: epoch - 5, AsOf: 60, Sources: all}, read(activation, byTopic["usage"][partitions]))
 }

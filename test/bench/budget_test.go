@@ -129,7 +129,7 @@ func newWork(t *testing.T) *work {
 	require.NoError(t, err)
 	stage := &pipeline.Activation{Engine: account.NewEngine(rules), Input: in, Facts: facts, Events: "events", Escalations: true,
 		FutureTolerance: 600_000, Now: func() int64 { return job.End }}
-	w := &work{t: t, proc: stage.Processor(), routes: make([]stream.Route, chunk), entities: map[string]*entity{}}
+	w := &work{t: t, proc: stage.Processor("usage", 0), routes: make([]stream.Route, chunk), entities: map[string]*entity{}}
 	for e := range job.Stream(1, budgetEvents, budgetAccounts) {
 		w.records = append(w.records, &kgo.Record{Topic: input, Offset: int64(len(w.records)), Key: []byte(e.AccountID), Value: job.Append(nil, e)})
 	}
