@@ -88,7 +88,7 @@ func pqlsTable(rows []*rollup.Row, zones *zones) *table {
 		count("again", func(r *rollup.Row) rollup.Null[int64] { return r.Repeated }),
 		some("moved in", func(r *rollup.Row) rollup.Null[int64] { return r.InSegment }),
 		count("left", func(r *rollup.Row) rollup.Null[int64] { return r.Outflow }),
-		field{column{head: "why they left", spare: 8}, leavings},
+		field{column{head: "why they left", spare: 10}, leavings},
 	)
 }
 

@@ -47,6 +47,9 @@ func TestRowsAreFound(t *testing.T) {
 			q.Metrics, q.From, q.Mature = []string{rollup.MetricPQLRate}, bound(t, "2025-05-19"), true
 		}), []string{"2025-05-19", "2025-05-26", "2025-06-02", "2025-06-09"}},
 		"months": {with(func(q *Query) { q.Units, q.From = []rollup.Unit{rollup.Month}, bound(t, "60d") }), []string{"2025-05-01", "2025-06-01"}},
+		"so many days": {with(func(q *Query) {
+			q.Units, q.Zones, q.From = []rollup.Unit{rollup.Day}, []string{"UTC"}, bound(t, "2d")
+		}), []string{"2025-06-23", "2025-06-24"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			found, err := find(t, rows, c.query)
@@ -54,7 +57,7 @@ func TestRowsAreFound(t *testing.T) {
 			assert.Equal(t, c.want, starts(found))
 			for _, r := range found {
 				assert.Contains(t, c.query.Metrics, r.Metric)
-				assert.Equal(t, [3]string{string(c.query.Units[0]), "Europe/Berlin", ""}, [3]string{r.Unit, r.Zone, r.Grouping})
+				assert.Equal(t, [3]string{string(c.query.Units[0]), c.query.Zones[0], ""}, [3]string{r.Unit, r.Zone, r.Grouping})
 				assert.True(t, r.Closed || !c.query.Closed)
 				assert.True(t, r.Mature || !c.query.Mature)
 			}
