@@ -224,8 +224,74 @@ func TestRowsOfMetrics(t *testing.T) {
 				w.requireRestated(before, w.awaitRows(pqlsAfter, sharesAfter))
 			})
 			require.Empty(t, w.read("pql.dead-letters"))
+			w.requireTogether()
 		})
 	}
+}
+
+// requireTogether checks that after each transaction the rows of a window and group agree: who has qualified is in all of them.
+func (w *world) requireTogether() {
+	w.t.Helper()
+	client, err := kgo.NewClient(kgo.SeedBrokers(w.brokers()...), kgo.ConsumeTopics("pql.metrics"), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.KeepControlRecords(), kgo.FetchMaxWait(50*time.Millisecond))
+	require.NoError(w.t, err)
+	defer client.Close()
+	left, newest, checked := len(w.read("pql.metrics")), map[string]rollup.Row{}, 0
+	for left > 0 {
+		fetches := client.PollFetches(w.t.Context())
+		require.NoError(w.t, fetches.Err())
+		fetches.EachRecord(func(r *kgo.Record) {
+			if !r.Attrs.IsControl() {
+				row, err := codec.DecodeRow(r.Value)
+				require.NoError(w.t, err)
+				newest[row.Key()] = row
+				left--
+				return
+			}
+			for _, row := range newest {
+				if row.Metric == rollup.MetricTimeToPQL {
+					row.Metric = rollup.MetricPQLs
+					assert.Equal(w.t, newest[row.Key()].First.Value, row.Count.Value+row.SignupUnknown.Value, "before offset %d: %s", r.Offset, row.Key())
+					checked++
+				}
+			}
+		})
+	}
+	assert.Positive(w.t, checked)
+}
+
+// Activation that reads its source directly is a first stage: where nothing comes any more, its clock closes windows.
+func TestRowsOfMetricsWithoutIngest(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t).up()
+	c := w.measuring(config.Activation, config.Measure, config.Rollup)
+	c.Input.Mode, c.Input.Identity = config.ModeDirect, config.Default().Input.Identity
+	w.send(lives()...)
+	p := start(t, c).awaitReady()
+	w.awaitRows(pqlsBefore, sharesBefore)
+	for _, stage := range []string{"activation", "measure", "rollup"} {
+		p.awaitMetric(fmt.Sprintf("pqlstream_partitions_owned{stage=%q} 4", stage))
+	}
+	p.stop()
+	w.requireTogether()
+	require.Empty(t, w.read("pql.dead-letters"))
+
+	// What was counted is not gone on with under other settings.
+	c.HTTP.Address = ""
+	c.Metrics.CohortDays = []int{5}
+	w.send(on(5, 9, "carl", "two"))
+	require.ErrorContains(t, refused(t, c), "counted under other settings of metrics")
+}
+
+func TestGroupingsThatTheChecklistDoesNotKnowAreRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t).up()
+	c := w.measuring(metricStages...)
+	c.Metrics.Groupings = [][]string{{}, {"plan", "is_test"}}
+	require.ErrorContains(t, refused(t, c), `metrics.groupings[1][1]: "is_test" is neither tier, segment nor checklist, nor a property that `)
+	topics, err := w.admin().ListTopics(t.Context())
+	require.NoError(t, err)
+	require.False(t, topics.Has("pql.facts"), "nothing is created for it")
 }
 
 // requireRestated checks that rows which a merge has changed say so.
