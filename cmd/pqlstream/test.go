@@ -42,7 +42,7 @@ when a file or its checklist can't be read or is not valid.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return f.test(cmd.OutOrStdout(), args) },
 	}
 	flags := cmd.Flags()
-	flags.BoolVar(&f.update, "update", false, "write into the files what came: all => lines, and the values in check lines")
+	flags.BoolVar(&f.update, "update", false, "write into the files what came: all => lines, and the values in check and metric lines")
 	flags.StringVar(&f.junit, "junit", "", "file to write the results to as JUnit XML")
 	flags.StringVar(&f.run, "run", "", "run only the scenarios whose names a regular expression matches")
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "list the scenarios that pass, too")

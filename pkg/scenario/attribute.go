@@ -7,14 +7,16 @@ import (
 	"strings"
 
 	"github.com/pqlstream/pqlstream/pkg/account"
+	"github.com/pqlstream/pqlstream/pkg/rollup"
 	"github.com/pqlstream/pqlstream/pkg/usage"
 )
 
-// subject is what attributes are of: a transition or, with a view, the standing of an account.
+// subject is what attributes are of: a transition; with a view, the standing of an account; or a row of the metrics.
 type subject struct {
 	*account.Fact
 	view  *account.View
 	knows func(user string) bool // of a standing: whether there can be anything of a user
+	row   *rollup.Row            // nil: it is not there
 }
 
 // use says where an attribute can be written.
@@ -23,6 +25,7 @@ type use uint8
 const (
 	ofTransitions use = 1 << iota
 	ofStandings
+	ofRows
 	anywhere = ofTransitions | ofStandings
 )
 
@@ -47,8 +50,8 @@ type attribute struct {
 // Attributes that name steps.
 const aStep, doneSteps, missingSteps = "a step", "done", "missing"
 
-// specs is the one list of the attributes there are, in the order in which they are written. docs/scenarios.md explains
-// them.
+// specs is the one list of the attributes that transitions and standings have, in the order in which they are written.
+// docs/scenarios.md explains them.
 var specs = []*spec{
 	{words: "account", form: text, use: ofTransitions, get: func(s subject, _ string) value { return textValue(s.AccountID) }},
 	{words: "reason", form: text, use: ofTransitions, get: func(s subject, _ string) value { return textValue(string(s.Reason)) }},
@@ -97,6 +100,14 @@ var specs = []*spec{
 	{words: "late", not: "on time", use: ofTransitions, get: func(s subject, _ string) value { return flagValue(s.Late) }},
 	{words: "by", form: text, use: ofTransitions, get: func(s subject, _ string) value { return textValue(string(s.Cause)) }},
 	{words: "at", form: moment, use: ofTransitions, get: func(s subject, _ string) value { return value{at: s.OccurredAt} }},
+}
+
+// specsFor returns the attributes that can be written somewhere.
+func specsFor(here use) []*spec {
+	if here == ofRows {
+		return rowSpecs
+	}
+	return specs
 }
 
 func specOf(words string) *spec {
@@ -269,7 +280,7 @@ func readAttribute(tokens []token, here use, c clock) (a attribute, used int, er
 
 // findSpec finds the attribute that begins with the tokens, the one of most words. A flag may be said or denied.
 func findSpec(tokens []token, here use) (found *spec, positive bool, used int) {
-	for _, s := range specs {
+	for _, s := range specsFor(here) {
 		if s.use&here == 0 {
 			continue
 		}
@@ -299,7 +310,7 @@ func begins(tokens []token, words string) int {
 
 // words are what the attributes there are begin with.
 func words(here use) (all []string) {
-	for _, s := range specs {
+	for _, s := range specsFor(here) {
 		if s.use&here != 0 {
 			all = append(all, s.words)
 			if s.not != "" {

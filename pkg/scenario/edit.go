@@ -20,10 +20,17 @@ func (e *edits) none() bool { return len(e.replaced)+len(e.removed)+len(e.insert
 
 // compare holds what a line expects against what came of it.
 func (e *edits) compare(f *File, s *Scenario, st *statement, came []subject) {
-	if st.kind == check {
+	switch st.kind {
+	case check:
 		w := &st.wants[0]
 		if len(w.attributes) == 0 || !w.fits(came[0], st) {
 			e.replaced[w.line] = f.rewritten(w, came[0])
+		}
+		return
+	case rowIs:
+		w := &st.wants[0]
+		if !w.fitsRow(came[0]) {
+			e.replaced[w.line] = f.rewrittenRow(w, came[0])
 		}
 		return
 	}
@@ -44,7 +51,7 @@ func (e *edits) compare(f *File, s *Scenario, st *statement, came []subject) {
 	}
 }
 
-// fits says whether a transition or a standing is what a line expects.
+// fits says whether a transition, a standing or a row that is there is what a line expects.
 func (w *want) fits(s subject, st *statement) bool {
 	if w.kind != "" {
 		if w.kind != s.Type || ofStep(w.kind) && w.step != s.Step {
@@ -172,7 +179,7 @@ func (f *File) rewritten(w *want, s subject) string {
 		b.WriteString(text)
 		at = where.to
 	}
-	if w.step != s.Step && ofStep(w.kind) {
+	if ofStep(w.kind) && w.step != s.Step {
 		replace(w.stepAt, quoted(s.Step))
 	}
 	for i := range w.attributes {

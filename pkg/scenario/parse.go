@@ -59,18 +59,19 @@ var (
 
 // parser is one run of Parse.
 type parser struct {
-	file     *File
-	read     func(path string) ([]byte, error)
-	at       int // the index of the line being read
-	problems []*Problem
-	seen     map[string]bool            // keys of the head
-	scenario *Scenario                  // the newest
-	told     told                       // in the newest
-	engines  map[string]*account.Engine // by the path of their checklist; nil: it is wrong
-	engine   *account.Engine            // by which the next line is read; nil: its checklist is wrong, which is said
-	last     *statement                 // the newest, which expectations are of; nil: there is none
-	events   int                        // of the file
-	ordinal  int                        // of the scenario's newest event
+	file      *File
+	read      func(path string) ([]byte, error)
+	at        int // the index of the line being read
+	problems  []*Problem
+	seen      map[string]bool            // keys of the head
+	scenario  *Scenario                  // the newest
+	told      told                       // in the newest
+	metricsAt int                        // the index of the line of the metrics' settings
+	engines   map[string]*account.Engine // by the path of their checklist; nil: it is wrong
+	engine    *account.Engine            // by which the next line is read; nil: its checklist is wrong, which is said
+	last      *statement                 // the newest, which expectations are of; nil: there is none
+	events    int                        // of the file
+	ordinal   int                        // of the scenario's newest event
 }
 
 func (p *parser) problem(line int, format string, args ...any) {
@@ -95,7 +96,7 @@ func (p *parser) line() {
 	case m != nil:
 		p.head(at, m[1], withoutComment(m[2]))
 	case p.scenario == nil:
-		p.problem(at, "this belongs to a scenario: write `scenario: NAME` above it, or one of checklist:, start:, disorder:, hold:, show:")
+		p.problem(at, "this belongs to a scenario: write `scenario: NAME` above it, or one of checklist:, start:, disorder:, hold:, show:, metrics:")
 	default:
 		p.statement(at, line)
 	}
@@ -144,8 +145,10 @@ func (p *parser) head(at int, key, text string) {
 		p.file.limits, err = readLimits(text)
 	case "show":
 		p.file.show, err = readTypes(text)
+	case "metrics":
+		p.metricSettings(at, text)
 	default:
-		err = errors.New("is none of checklist, start, disorder, hold, show, scenario")
+		err = errors.New("is none of checklist, start, disorder, hold, show, metrics, scenario")
 	}
 	if err != nil {
 		p.problem(at, "%s: %v", key, err)
@@ -158,11 +161,7 @@ func (p *parser) checklist(at int, name string) {
 		p.file.engine = p.named(at, name)
 		return
 	}
-	for p.at < len(p.file.lines) && inBlock(p.file.lines[p.at]) {
-		p.at++
-	}
-	// As many lines before it as there are in the file, so that messages name the file's lines.
-	p.file.engine = p.compile(p.file.Name, at+1, []byte(strings.Repeat("\n", at+1)+strings.Join(p.file.lines[at+1:p.at], "\n")))
+	p.file.engine = p.compile(p.file.Name, at+1, p.block(at))
 }
 
 // named compiles the checklist in a file of its own, once; nil if it is wrong.
@@ -195,7 +194,16 @@ func (p *parser) compile(file string, line int, data []byte) *account.Engine {
 	return account.NewEngine(compiled)
 }
 
-// inBlock says whether a line can be of a checklist written in place: indented, blank, or a comment.
+// block takes the indented lines that follow one of the head. As many lines come before them as there are in the file, so that messages
+// name the file's lines.
+func (p *parser) block(at int) []byte {
+	for p.at < len(p.file.lines) && inBlock(p.file.lines[p.at]) {
+		p.at++
+	}
+	return []byte(strings.Repeat("\n", at+1) + strings.Join(p.file.lines[at+1:p.at], "\n"))
+}
+
+// inBlock says whether a line can be of what is written below one of the head: indented, blank, or a comment.
 func inBlock(line string) bool {
 	return line == "" || line[0] == ' ' || line[0] == '\t' || line[0] == '#'
 }
@@ -293,6 +301,7 @@ func (p *parser) finish() {
 		return
 	}
 	p.end(len(p.file.lines))
+	p.dimensions()
 	for _, s := range p.file.Scenarios {
 		if len(s.statements) == 0 {
 			p.problem(s.Line-1, "nothing happens in this scenario: write lines such as `+0d 09:00  acme  ana  account_created` below it")

@@ -28,9 +28,12 @@ func (p *parser) statement(at int, line string) {
 		s := &statement{line: at}
 		// A line that is wrong stands for its kind, so that those below it are not reported for it.
 		p.last = s
-		if tokens[0].raw == "check" {
+		switch tokens[0].raw {
+		case "check":
 			err = p.check(s, tokens[1:])
-		} else {
+		case "metric":
+			err = p.row(s, tokens[1:])
+		default:
 			err = p.happening(s, tokens)
 			p.told.unread = p.told.unread || err != nil && s.kind == somethingHappens && s.events == nil
 		}
@@ -58,7 +61,7 @@ func (p *parser) check(s *statement, tokens []token) (err error) {
 
 // transition reads what is to come of the line above.
 func (p *parser) transition(at int, line string, from int) {
-	if p.last == nil || p.last.kind == check {
+	if p.last == nil || p.last.kind == check || p.last.kind == rowIs {
 		p.problem(at, "there is nothing above that this can come of: => lines belong below an event or `time passes`")
 		return
 	}

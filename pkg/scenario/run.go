@@ -25,6 +25,9 @@ func (f *File) Run(s *Scenario) *Result {
 		soonest: never, now: f.clock.start.UnixMilli(),
 	}
 	r := &Result{Scenario: s, file: f, edits: newEdits()}
+	if w.board, r.Err = f.board(s); r.Err != nil {
+		return r
+	}
 	for _, st := range s.statements {
 		came, err := w.live(st)
 		if err != nil {
@@ -54,6 +57,7 @@ type world struct {
 	now       int64 // the latest moment that the scenario has come to
 	offset    int64 // of the newest record
 	facts     []account.Fact
+	board     *board // nil: no row is looked at
 }
 
 // live does what a line says, and returns what came of it.
@@ -62,6 +66,8 @@ func (w *world) live(st *statement) (came []subject, err error) {
 	switch st.kind {
 	case check:
 		return []subject{w.standing(st.account)}, nil
+	case rowIs:
+		return []subject{{row: w.board.rows[st.row]}}, nil
 	case timePasses:
 		err = w.pass(st)
 	case isAsked:
@@ -85,7 +91,7 @@ func (w *world) live(st *statement) (came []subject, err error) {
 func (w *world) standing(id string) subject {
 	s := w.state(id)
 	v := w.engine.View(s, w.now)
-	return subject{&v.Fact, &v, func(user string) bool { return w.folder.Knows(s, user) }}
+	return subject{Fact: &v.Fact, view: &v, knows: func(user string) bool { return w.folder.Knows(s, user) }}
 }
 
 // state returns an account's state, a new one of an account that nothing is known of.
@@ -142,8 +148,27 @@ func (w *world) fire() error {
 		if still > 0 && still <= w.soonest {
 			return fmt.Errorf("the timer of %q that was due at %s is still set after it has fired", id, w.file.clock.write(w.soonest))
 		}
+		if err := w.measure(w.soonest); err != nil {
+			return err
+		}
 	}
-	return nil
+	return w.measure(w.watermark)
+}
+
+// measure has metrics count what has been told so far, at a watermark.
+func (w *world) measure(watermark int64) error {
+	if w.board == nil {
+		return nil
+	}
+	return w.board.advance(watermark)
+}
+
+// tell takes down facts.
+func (w *world) tell(facts []account.Fact) {
+	w.facts = append(w.facts, facts...)
+	if w.board != nil {
+		w.board.tell(facts, w.engine.Checklist())
+	}
 }
 
 // timed is what has timers.
@@ -171,7 +196,7 @@ func (w *world) fireAccount(id string, due int64) int64 {
 		at = w.watermark
 	}
 	_, facts := w.folder.Pass(s, at)
-	w.facts = append(w.facts, facts...)
+	w.tell(facts)
 	return s.NextTimer()
 }
 

@@ -52,6 +52,7 @@ type File struct {
 	disorder int64                 // ms
 	limits   identity.Limits       // of what is held of users of whom no account is known
 	show     map[account.Type]bool // the types of transitions that are compared; nil: all
+	metrics  *metrics              // nil: no scenario looks at any
 	engine   *account.Engine
 }
 
@@ -96,7 +97,7 @@ func (w *want) steps() (ids []string) {
 	return ids
 }
 
-// statement is one line that says that something happens, or how an account stands.
+// statement is one line that says that something happens, how an account stands, or what a row of the metrics holds.
 type statement struct {
 	kind    statementKind
 	line    int    // index among the file's lines
@@ -105,7 +106,8 @@ type statement struct {
 	request *account.Message // of what is asked for; to no account yet where it is for all of a user
 	at      int64            // of time passing; ms since the Unix epoch
 	engine  *account.Engine  // of time passing: of the checklist that holds from then on; nil: the one before
-	wants   []want           // of what leads to transitions: those; of a check: the standing, one
+	row     string           // key of the row that is looked at
+	wants   []want           // of what leads to transitions: those; of a check or a row: that, one
 }
 
 type statementKind uint8
@@ -115,15 +117,17 @@ const (
 	isAsked
 	timePasses
 	check
+	rowIs
 )
 
-// want is what a line expects: a transition, or the standing of an account.
+// want is what a line expects: a transition, the standing of an account, or a row.
 type want struct {
 	line       int          // index among the file's lines
 	kind       account.Type // of a transition
 	step       string       // of a transition of a step
 	stepAt     span
 	attributes []attribute
+	keyEnd     int // of what says which row it is, in its line
 	end        int // of what it says, in its line: white space or a comment follows
 }
 

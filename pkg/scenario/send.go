@@ -68,7 +68,7 @@ func (w *world) answer(m *account.Message) (on *account.Message) {
 		w.accounts[m.To] = s // as in the runtime, an account begins with what first changes it
 		w.touched(s)
 	}
-	w.facts = append(w.facts, a.Facts...)
+	w.tell(a.Facts)
 	return a.Send
 }
 

@@ -14,7 +14,8 @@ import (
 type told struct {
 	accounts map[string]bool // that events are of, or requests about
 	unread   bool            // some event could not be read
-	latest   int64           // moment; ms since the Unix epoch, 0: none
+	earliest int64           // moment; ms since the Unix epoch, 0: none
+	latest   int64           // likewise
 }
 
 // tell takes the events of a line in.
@@ -26,7 +27,7 @@ func (t *told) tell(events []usage.Event) {
 
 // tellOf takes in that something happens to accounts; an empty one is none.
 func (t *told) tellOf(at int64, accounts ...string) {
-	t.latest = max(t.latest, at)
+	t.comeTo(at)
 	for _, id := range accounts {
 		if id != "" {
 			t.accounts[id] = true
@@ -39,8 +40,15 @@ func (t *told) pass(to int64, c clock) error {
 	if to < t.latest {
 		return fmt.Errorf("time has come to %s already: write a later moment", c.write(t.latest))
 	}
-	t.latest = to
+	t.comeTo(to)
 	return nil
+}
+
+func (t *told) comeTo(at int64) {
+	if t.earliest == 0 || at < t.earliest {
+		t.earliest = at
+	}
+	t.latest = max(t.latest, at)
 }
 
 // end ends the newest scenario before a line. Only then it is known whose accounts there are.
@@ -49,6 +57,10 @@ func (p *parser) end(at int) {
 		return
 	}
 	p.scenario.end, p.scenario.several = at, len(p.told.accounts) > 1
+	looks := slices.ContainsFunc(p.scenario.statements, func(s *statement) bool { return s.kind == rowIs })
+	if looks && p.told.latest-p.told.earliest > mostTime {
+		p.problem(p.scenario.Line-1, "a scenario with rows of metrics goes on for at most five years")
+	}
 	if p.told.unread {
 		return
 	}

@@ -19,13 +19,16 @@ func invented(r *rand.Rand) string {
 	if r.IntN(4) == 0 {
 		b.WriteString("show: " + pick("qualified", "step_done signed_up", "converted qualified") + "\n")
 	}
+	if r.IntN(2) == 0 {
+		b.WriteString("metrics:\n  zones: [Europe/Berlin, UTC]\n  groupings: [[], [tier]]\n  max_groups: 1\n")
+	}
 	for n := range 1 + r.IntN(3) {
 		latest, came := 0, []string{}
 		ids := []string{"acme", "other", "n1"}
 		fmt.Fprintf(&b, "scenario: number %d # comment\n", n)
 		for range 1 + r.IntN(15) {
 			indent := pick("", "\t", "  ", "    ")
-			what := r.IntN(8)
+			what := r.IntN(9)
 			if what == 1 && len(came) == 0 {
 				what = 0
 			}
@@ -38,6 +41,11 @@ func invented(r *rand.Rand) string {
 			case 2:
 				r.Shuffle(len(ids), func(i, j int) { ids[i], ids[j] = ids[j], ids[i] })
 				fmt.Fprintf(&b, " %s+%dd  %s\n", indent, latest, pick("merge "+ids[0]+" into "+ids[1], "erase account "+ids[2], "erase user ana"))
+			case 3:
+				fmt.Fprintf(&b, " %smetric %s %s%s\n", indent, pick("pqls day +3d", "pqls day +1d tier=small", "pqls week +2d in UTC", "pql_rate 7d day +2d other of tier", "time_to_pql week +0d",
+					"funnel a week +0d", "other_groups of tier", "hold_out 7d month 2026-03", "activation_rate 20 week +3d"),
+					pick("", "  no row", " raw 1 inflow  2", " count 1 mean 2h p50 1h", " numerator 1 rate 20.00%  mature", " restated late mature_at -"), pick("", " # c"))
+				continue
 			default:
 				day, account := r.IntN(12), pick("acme", "other", "n{n}", "-")
 				latest = max(latest, day+5) // after all repetitions
@@ -102,6 +110,9 @@ func FuzzFile(f *testing.F) {
 	}
 	f.Add("checklist: x\nhold: 1h 1\nscenario: s\n +0d - ana a x2\n +0d merge a into b\n +0d b ana a\n +0d merge b into a\n +0d erase user ana\n" +
 		" +0d erase account b\n +1d checklist y\n check a nothing of ana who did a - merged into - not erased\n")
+	f.Add("checklist: x\nmetrics:\n  zones: [Europe/Berlin, UTC]\n  groupings: [[], [tier], [segment, tier]]\n  max_groups: 1\n  lateness: 1h\n" + strings.TrimPrefix(rated, "checklist: x\n") +
+		" metric pqls hour +1d 10:00 in UTC segment=- tier=small raw 1 restated -\n metric beyond_horizon week of tier no row\n metric time_to_pql month 2026-01 mean 1h\n" +
+		" metric pql_to_paid 7d day 2026-01-05T02:00+01:00 other of tier lift 1.5 difference -5% mature_at +3d p50 0.5s\n +150d time passes\n metric pqls week +1d no row\n")
 	wrong, err := os.ReadFile("testdata/wrong.scenario")
 	require.NoError(f, err)
 	f.Add(string(wrong))
@@ -117,7 +128,7 @@ func FuzzFile(f *testing.F) {
 			for _, st := range s.statements {
 				n += len(st.events)
 				for i := range st.wants {
-					rereads(t, file, &st.wants[i])
+					rereads(t, file, st, &st.wants[i])
 				}
 			}
 		}
@@ -136,10 +147,13 @@ func FuzzFile(f *testing.F) {
 }
 
 // rereads says of each attribute that it is read as it is written.
-func rereads(t *testing.T, f *File, w *want) {
+func rereads(t *testing.T, f *File, st *statement, w *want) {
 	here := ofTransitions
-	if w.kind == "" {
+	switch st.kind {
+	case check:
 		here = ofStandings
+	case rowIs:
+		here = ofRows
 	}
 	for i := range w.attributes {
 		a := &w.attributes[i]
