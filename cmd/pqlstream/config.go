@@ -46,7 +46,7 @@ func newConfigCheck() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := c.CheckDimensions(list); err != nil {
+			if err := c.CheckWith(list); err != nil {
 				return err
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "the checklist in %s is valid: %s, version %d, %d steps, %d tiers\n",

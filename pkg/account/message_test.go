@@ -91,21 +91,40 @@ func (d *deployment) step(p *partition) {
 	}
 }
 
+// any lets a partition answer, whichever, and says whether there was one with a message left.
+func (d *deployment) any(r *rand.Rand) bool {
+	var busy []*partition
+	for _, p := range d.partitions {
+		if p.at < len(p.log) {
+			busy = append(busy, p)
+		}
+	}
+	if len(busy) > 0 {
+		d.step(busy[r.IntN(len(busy))])
+	}
+	return len(busy) > 0
+}
+
 // run lets partitions answer, at random, until there is nothing left.
 func (d *deployment) run(r *rand.Rand) {
 	for range 10_000 {
-		var busy []*partition
-		for _, p := range d.partitions {
-			if p.at < len(p.log) {
-				busy = append(busy, p)
-			}
-		}
-		if len(busy) == 0 {
+		if !d.any(r) {
 			return
 		}
-		d.step(busy[r.IntN(len(busy))])
 	}
 	require.Fail(d.t, "messages go round for ever")
+}
+
+// end is the account that an id leads to.
+func (d *deployment) end(id string) string {
+	for range 10 {
+		s := d.of(id).accounts[id]
+		if s == nil || s.Alias() == "" {
+			break
+		}
+		id = s.Alias()
+	}
+	return id
 }
 
 func (d *deployment) counted(id, step string) float64 {
@@ -124,21 +143,34 @@ func (d *deployment) counted(id, step string) float64 {
 
 // Whatever is merged into whatever and whichever partition is ahead: each event counts once, in one account.
 func TestMergesLoseNothingAndDoubleNothing(t *testing.T) {
-	for seed := range uint64(300) {
+	for seed := range uint64(2000) {
 		r := rand.New(rand.NewPCG(seed, 6))
 		d := deploy(t, partly, 3)
 		ids := []string{"a0", "b1", "c2", "d3", "e4"}[:2+r.IntN(4)]
-		events := 0
+		events, class := 0, map[string]string{}
+		whole := func(id string) string {
+			for class[id] != "" {
+				id = class[id]
+			}
+			return id
+		}
 		for n := range 60 {
 			if r.IntN(8) == 0 {
-				d.merge(ids[r.IntN(len(ids))], ids[r.IntN(len(ids))], n)
+				from, into := ids[r.IntN(len(ids))], ids[r.IntN(len(ids))]
+				if d.merge(from, into, n); whole(from) != whole(into) {
+					class[whole(from)] = whole(into)
+				}
 			} else {
 				d.event(ids[r.IntN(len(ids))], "c", n)
 				events++
 			}
-			if r.IntN(3) == 0 {
-				d.run(r)
+			for r.IntN(3) > 0 && d.any(r) { // the rest is on its way
 			}
+		}
+		d.run(r)
+		for i, id := range ids { // accounts that are each other's part find out with what reaches them
+			d.event(id, "c", 1000+i)
+			events++
 		}
 		d.run(r)
 		require.Empty(t, d.lost)
@@ -147,6 +179,9 @@ func TestMergesLoseNothingAndDoubleNothing(t *testing.T) {
 			total += d.counted(id, "many")
 		}
 		require.InDelta(t, events, total, 0, "seed %d", seed)
+		for _, id := range ids {
+			require.Equal(t, d.end(whole(id)), d.end(id), "seed %d: what was merged is one account", seed)
+		}
 		unique(t, d.facts)
 	}
 }

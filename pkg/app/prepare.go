@@ -20,7 +20,7 @@ func (a *App) prepare(ctx context.Context) (_ *wiring, err error) {
 		if a.rules, err = LoadChecklist(a.c.Checklist); err != nil {
 			return nil, err
 		}
-		if err := a.c.CheckDimensions(a.rules); err != nil {
+		if err := a.c.CheckWith(a.rules); err != nil {
 			return nil, err
 		}
 	}

@@ -300,7 +300,7 @@ func TestDefaultMetricsAreThoseOfTheRollup(t *testing.T) {
 	require.NoError(t, err)
 }
 
-func TestGroupingsNameDimensionsOfTheChecklist(t *testing.T) {
+func TestSettingsAreHeldAgainstTheChecklist(t *testing.T) {
 	definition, err := checklist.Parse([]byte(`
 version: 1
 name: test
@@ -316,12 +316,17 @@ steps: [{id: one, kind: event, event: one}]
 	c := Default()
 	c.Checklist, c.Metrics.Enabled = "rules.yaml", true
 	c.Metrics.Groupings = [][]string{{}, {"tier", "segment"}, {"checklist", "plan"}}
-	require.NoError(t, c.CheckDimensions(list))
+	require.NoError(t, c.CheckWith(list))
 	c.Metrics.Groupings = [][]string{{"tier"}, {"plan", "source", "moon"}}
 	require.Equal(t, Problems{
 		{"metrics.groupings[1][1]", `"source" is neither tier, segment nor checklist, nor a property that rules.yaml marks with dimension: true`},
 		{"metrics.groupings[1][2]", `"moon" is neither tier, segment nor checklist, nor a property that rules.yaml marks with dimension: true`},
-	}, c.CheckDimensions(list))
+	}, c.CheckWith(list))
 	c.Metrics.Enabled = false
-	require.NoError(t, c.CheckDimensions(list))
+	require.NoError(t, c.CheckWith(list))
+
+	c.Input.Identity.EraseUser.Event, c.Input.Identity.EraseAccount.Event = "one", "two"
+	require.Equal(t, Problems{
+		{"input.identity.erase_user.event", `"one" is an event that rules.yaml listens to: events that ask for something are no usage, and count for no step`},
+	}, c.CheckWith(list))
 }

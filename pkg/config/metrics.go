@@ -96,12 +96,10 @@ func (m *Metrics) validate(p *Problems, at string) {
 	}
 }
 
-// CheckDimensions holds the groupings of the metrics against the checklist, which declares their dimensions. It returns all that is wrong
-// as Problems.
-func (c *Config) CheckDimensions(list *checklist.Checklist) error {
-	var p Problems
+// checkDimensions holds the groupings of the metrics against the checklist, which declares their dimensions.
+func (c *Config) checkDimensions(p *Problems, list *checklist.Checklist) {
 	if !c.Metrics.Enabled {
-		return nil
+		return
 	}
 	for i, grouping := range c.Metrics.Groupings {
 		for j, name := range grouping {
@@ -110,7 +108,6 @@ func (c *Config) CheckDimensions(list *checklist.Checklist) error {
 			}
 		}
 	}
-	return p.err()
 }
 
 func isDimension(name string, list *checklist.Checklist) bool {

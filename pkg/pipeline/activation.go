@@ -116,12 +116,26 @@ func (a *activation) Decode(i int, r *kgo.Record) (stream.Route, error) {
 	}
 	s := &a.slots[i]
 	s.message = nil
-	if a.Partitions == 0 && len(r.Key) == 0 {
-		if kind := controlKind(r); kind != "" {
+	if len(r.Key) == 0 {
+		switch kind := controlKind(r); {
+		case kind == "":
+		case a.Partitions > 0:
+			return foreign(kind)
+		default:
 			return a.decodeControl(s, kind, r)
 		}
 	}
 	return a.decodeEvent(s, r)
+}
+
+// foreign says what becomes of what another deployment's ingest says to its activation, where its topic is read directly: events
+// that were forwarded are there as they came as well, and time is that of the events.
+func foreign(kind string) (stream.Route, error) {
+	if kind == controlMark || kind == controlEvent {
+		return stream.Route{Ignore: true}, nil
+	}
+	return stream.Route{}, &stream.Reject{Code: CodeNeedsIngest, Err: fmt.Errorf(
+		"a request of kind %q can't be answered where the topic is read directly: read its sources through the ingest stage", kind)}
 }
 
 // decodeControl decodes a record that is no event of the account that it is for.

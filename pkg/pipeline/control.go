@@ -105,6 +105,9 @@ func decodeControl(kind string, r *kgo.Record) (*Control, error) {
 	return c, nil
 }
 
+// latest is the end of the year 9999, ms since the Unix epoch. Nothing that ingest lets pass is as late.
+const latest = 253_402_300_799_999
+
 // validate says whether the control has what its kind needs. Anybody may have written it.
 func (c *Control) validate() error {
 	need := map[string][]string{
@@ -127,8 +130,8 @@ func (c *Control) validate() error {
 	if len(c.Visited) > identity.MaxVisited {
 		return fmt.Errorf("it has come through more than %d accounts", identity.MaxVisited)
 	}
-	if c.At < 0 {
-		return errors.New("its time is before 1970")
+	if c.At < 0 || c.At > latest {
+		return errors.New("its time is before 1970 or after the year 9999")
 	}
 	return nil
 }

@@ -189,6 +189,21 @@ func TestDeadLettersPreserveTheRecord(t *testing.T) {
 	require.Nil(t, letter.Value)
 }
 
+// Anybody may have written a mark; what is kept of it must not be without bound, nor of what it does not tell.
+func TestMarksThatCanBeNone(t *testing.T) {
+	for _, m := range map[string]stream.Mark{
+		"no sources":             {Topic: "clicks"},
+		"of no source of its":    {Topic: "clicks", Sources: []stream.Source{{Topic: "orders", Partitions: 1}}},
+		"of no partition of its": {Topic: "clicks", Partition: 2, Sources: []stream.Source{{Topic: "clicks", Partitions: 2}}},
+		"partitions below 0":     {Topic: "clicks", Sources: []stream.Source{{Topic: "clicks", Partitions: 2}, {Topic: "orders", Partitions: -1}}},
+		"very many partitions":   {Topic: "clicks", Sources: []stream.Source{{Topic: "clicks", Partitions: 2}, {Topic: "orders", Partitions: 300_000_000}}},
+	} {
+		o := marks(Topic{Name: "usage", Partitions: 1}, m)[0]
+		_, err := stage(t).Processor("in", 2).Decode(0, &kgo.Record{Value: o.Value, Headers: o.Headers, Timestamp: time.UnixMilli(epoch)})
+		requireReject(t, err, usage.CodeUndecodable, "mark")
+	}
+}
+
 // Marks tell activation the time, but none of the future: the record's timestamp is the broker's.
 func TestMarks(t *testing.T) {
 	in := ingestStage(t)
@@ -212,8 +227,9 @@ func TestMarks(t *testing.T) {
 		assert.Equal(t, int64(20), route.Mark.AsOf)
 
 		s.Partitions = partitions // read directly, the topic is another's
-		_, err = s.Processor("in", 2).Decode(0, r)
-		requireReject(t, err, usage.CodeAccountIDMissing)
+		route, err = s.Processor("in", 2).Decode(0, r)
+		require.NoError(t, err)
+		assert.Equal(t, stream.Route{Ignore: true}, route)
 
 		r.Value = []byte("no mark")
 		s.Partitions = 0

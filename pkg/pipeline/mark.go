@@ -39,7 +39,29 @@ func markIn(r *kgo.Record) (*stream.Mark, error) {
 	if err := json.Unmarshal(r.Value, &m); err != nil {
 		return nil, &stream.Reject{Code: usage.CodeUndecodable, Err: fmt.Errorf("it says to be a mark of time: %w", err)}
 	}
+	if err := checkMark(&m); err != nil {
+		return nil, &stream.Reject{Code: usage.CodeUndecodable, Err: fmt.Errorf("it says to be a mark of time: %w", err)}
+	}
 	now := r.Timestamp.UnixMilli()
 	m.AsOf, m.Watermark = min(m.AsOf, now), min(m.Watermark, now)
 	return &m, nil
+}
+
+// maxSources is how many partitions the sources of a mark may have: what is said of each is kept.
+const maxSources = 100_000
+
+// checkMark says whether a mark can be one: of a partition that is among its own sources.
+func checkMark(m *stream.Mark) error {
+	total, known := 0, false
+	for _, s := range m.Sources {
+		if s.Partitions < 0 || int(s.Partitions) > maxSources-total {
+			return fmt.Errorf("its sources have more than %d partitions", maxSources)
+		}
+		total += int(s.Partitions)
+		known = known || s.Topic == m.Topic && m.Partition >= 0 && m.Partition < s.Partitions
+	}
+	if !known {
+		return fmt.Errorf("partition %d of %s is not among its sources", m.Partition, m.Topic)
+	}
+	return nil
 }

@@ -19,8 +19,11 @@ const (
 	headerAlong  = "pqlstream-along"
 )
 
-// CodeMessage is the code of messages between accounts that can't be answered.
-const CodeMessage = "unanswerable"
+// The codes of messages between accounts that can't be answered.
+const (
+	CodeMessage     = "unanswerable"
+	CodeNeedsIngest = "needs_ingest"
+)
 
 // along is the way that a forwarded event has come.
 type along struct {
@@ -44,10 +47,14 @@ func messageOf(kind string, r *kgo.Record) (*account.Message, error) {
 	if !ok || c.Account == "" {
 		return nil, &stream.Reject{Code: usage.CodeUndecodable, Err: fmt.Errorf("a control record of kind %q that names account %q is not for accounts", kind, c.Account)}
 	}
+	other := c.From
+	if ask == account.ToMerge {
+		other = c.Into
+	}
 	return &account.Message{
 		Asks: ask, To: c.Account, Via: identity.Via{Visited: c.Visited, Canonical: c.Canonical},
 		Control: account.Control{At: c.At, EventID: c.EventID, EventName: c.Event, Position: position(r)},
-		Other:   c.Into + c.From, User: c.User, Carried: c.State, // a merge has one of both, an absorption the other
+		Other:   other, User: c.User, Carried: c.State,
 	}, nil
 }
 

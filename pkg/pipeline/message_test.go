@@ -229,12 +229,39 @@ func TestErasedUsersAreInNoRow(t *testing.T) {
 	assert.NotContains(t, string(encoded), "user-1")
 }
 
+// A source may be another deployment's usage topic, read directly: what its stages say to one another is no usage.
+func TestWhatIsSaidToAccountsNeedsIngest(t *testing.T) {
+	k := newKeyed(t, rules)
+	k.ask(&Control{Kind: ControlMerge, Account: "part", Into: "whole"}, 1)
+	k.event(2, "part", "one")
+	var all []*kgo.Record
+	for len(k.queue) > 0 {
+		all = append(all, k.queue[0])
+		require.NoError(t, k.fold(k.queue[0]))
+		k.queue = k.queue[1:]
+	}
+	require.Len(t, all, 3)
+	direct := stageOf(t, rules)
+	direct.Partitions = partitions
+	proc := direct.Processor("usage", 0)
+	_, err := proc.Decode(0, all[0])
+	requireReject(t, err, CodeNeedsIngest, "merge", "ingest stage")
+	route, err := proc.Decode(0, all[1])
+	require.NoError(t, err)
+	assert.False(t, route.Ignore)
+	route, err = proc.Decode(0, all[2])
+	require.NoError(t, err)
+	assert.True(t, route.Ignore, "it was forwarded: it is there already")
+}
+
 func TestMessagesThatMakeNoSenseAreDeadLetters(t *testing.T) {
 	k := newKeyed(t, rules)
 	k.ask(&Control{Kind: ControlAbsorb, Account: "acme", From: "part", State: []byte("rubbish")}, 1)
 	k.ask(&Control{Kind: ControlLink, Account: "acme", User: "u"}, 2)
 	k.ask(&Control{Kind: "unheard-of", Account: "acme"}, 3)
 	k.ask(&Control{Kind: ControlEraseUser, User: "u"}, 4)
+	far := (&Control{Kind: ControlEraseAccount, Account: "acme", At: 1 << 62}).output(k.stage.Usage, "acme", nil, account.Position{Topic: "in"})
+	k.write(far)
 	e := event(t, 5, "acme", "one")
 	for _, way := range []string{"", "{", `{"account":""}`} {
 		o := stream.Output{Topic: "usage", Value: e.Value, Headers: []kgo.RecordHeader{{Key: headerControl, Value: []byte(controlEvent)}}}
@@ -244,7 +271,7 @@ func TestMessagesThatMakeNoSenseAreDeadLetters(t *testing.T) {
 		k.write(o)
 	}
 	rejects := k.run()
-	require.Len(t, rejects, 7)
+	require.Len(t, rejects, 8)
 	requireReject(t, rejects[0], CodeMessage, "merging account part into acme")
 	requireReject(t, rejects[1], usage.CodeUndecodable, "link")
 	codes := map[string]int{}
@@ -253,7 +280,7 @@ func TestMessagesThatMakeNoSenseAreDeadLetters(t *testing.T) {
 		require.ErrorAs(t, err, &reject)
 		codes[reject.Code]++
 	}
-	assert.Equal(t, map[string]int{usage.CodeUndecodable: 6, CodeMessage: 1}, codes)
+	assert.Equal(t, map[string]int{usage.CodeUndecodable: 7, CodeMessage: 1}, codes)
 	assert.Nil(t, k.state("acme"))
 }
 

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"math"
 	"slices"
 	"time"
 
@@ -71,7 +70,7 @@ func (s *resolve) Decode(i int, r *kgo.Record) (stream.Route, error) {
 	}
 	err := s.decoder.Decode(context.Background(), r.Value, &slot.event)
 	if err == nil {
-		err = usage.ValidateOfUser(&slot.event, math.MaxInt64, 0) // ingest has looked at the clock
+		err = usage.ValidateOfUser(&slot.event, latest, 0) // ingest has looked at the clock
 	}
 	if err != nil {
 		return stream.Route{}, decoded(r, err)
