@@ -98,6 +98,13 @@ func TestConfigCheck(t *testing.T) {
 	r = pqlstream(t, "config", "check", "-c", example, "--set", "kafka.tls.enabled=true", "--set", "kafka.tls.ca_file=none.pem")
 	assert.Equal(t, exitFailed, r.code)
 	assert.Contains(t, r.stderr, "kafka.tls: reading the certificate authorities: open none.pem")
+
+	text, err := os.ReadFile(example)
+	require.NoError(t, err)
+	metrics := write(t, string(text)+"metrics: {enabled: true, groupings: [[tier, moon]]}\n")
+	r = pqlstream(t, "config", "check", "-c", metrics, "--set", "checklist="+write(t, validChecklist))
+	assert.Equal(t, exitWrong, r.code)
+	assert.Contains(t, r.stderr, `metrics.groupings[0][1]: "moon" is neither tier, segment nor checklist`)
 }
 
 func TestTopicsAreCreatedAndChecked(t *testing.T) {
