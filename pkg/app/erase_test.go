@@ -156,8 +156,8 @@ func TestErasingByHand(t *testing.T) {
 	require.NotNil(t, row)
 	require.Nil(t, row.Value)
 
-	// What comes later starts from nothing.
-	w.send(told("acme", "dora", "one", time.Minute), told("old", "dora", "report", time.Minute), told("beta", ana, "joined", time.Minute))
+	// What happens later starts from nothing.
+	w.send(told("acme", "dora", "one", -time.Minute), told("old", "dora", "report", -time.Minute), told("beta", ana, "joined", time.Minute))
 	w.awaitPassed(c)
 	p.stop()
 	v, err := e.accounts.Get(t.Context(), "acme", time.Now().UnixMilli())
