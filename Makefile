@@ -20,6 +20,8 @@ LINT         := $(BUILD)/bin/golangci-lint-$(LINT_VERSION)
 RACE := $(shell command -v "$$(go env CC)" > /dev/null 2>&1 && echo -race)
 # Two packages at a time: more brokers at once would starve each other on two cores.
 TEST := go test -json -count=1 -p 2 $(RACE)
+# Metrics computed once more, in SQL: a module of its own, since DuckDB is large and needs a C compiler.
+TEST_SQL := $(if $(RACE),go -C test/sql test -json -count=1 -tags slow -timeout 30m ./...,true)
 # What was skipped, a line each; the report says it at the end.
 SKIPPED := $(BUILD)/skipped
 
@@ -40,13 +42,19 @@ test: checks budget kafka-if-possible ## format, lint, generated files, and all 
 	$(TEST) -timeout 9m $(PACKAGES) | tee $(BUILD)/test.json | go run ./test/report -also-skipped $(SKIPPED)
 
 .PHONY: test-slow
-test-slow: checks budget kafka kafka-3.9 ## the tests, and those that take long: soaks, many seeds, Kafka 3.9
-	$(TEST) -tags slow -timeout 60m $(PACKAGES) | tee $(BUILD)/test.json | go run ./test/report -also-skipped $(SKIPPED)
+test-slow: checks budget kafka kafka-3.9 ## the tests, and those that take long: soaks, many seeds, Kafka 3.9, a year of metrics in SQL
+	{ $(TEST) -tags slow -timeout 60m $(PACKAGES) || failed=1; $(TEST_SQL) || failed=1; exit $${failed:-0}; } | tee $(BUILD)/test.json | \
+	  go run ./test/report -also-skipped $(SKIPPED)
+
+.PHONY: test-sql
+test-sql: ## compute the metrics of some weeks once more in DuckDB, which this downloads; needs a C compiler
+	go -C test/sql vet -tags slow ./...
+	go -C test/sql test -count=1 ./...
 
 .PHONY: checks
 checks: skips-none format vet lint-if-installed generated
 ifeq ($(RACE),)
-	@echo 'the race detector: there is no C compiler: install one (Debian: apt-get install gcc libc6-dev)' >> $(SKIPPED)
+	@echo 'the race detector, and what test-slow has of test/sql: there is no C compiler: install one (Debian: apt-get install gcc libc6-dev)' >> $(SKIPPED)
 endif
 
 # Apart from the other tests: the race detector changes what is allocated.

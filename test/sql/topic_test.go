@@ -1,0 +1,84 @@
+package sql_test
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/pqlstream/pqlstream/pkg/account"
+	"github.com/pqlstream/pqlstream/pkg/codec"
+	"github.com/pqlstream/pqlstream/pkg/rollup"
+)
+
+// topic is pql.lifecycle, once in JSON, exported to a file, and once in Avro, of which metrics are made.
+type topic struct {
+	t        *testing.T
+	json     *codec.FactEncoder
+	avro     *codec.FactEncoder
+	file     *os.File
+	export   *bufio.Writer
+	offset   int64
+	facts    int
+	disquiet int // facts that tell a reason which nobody knows
+	buffer   []byte
+}
+
+// partitions is in how many the accounts lie.
+const partitions = 4
+
+func newTopic(t *testing.T, path string) *topic {
+	o := &topic{t: t}
+	var err error
+	o.json, err = codec.NewFactEncoder(codec.JSON, 0)
+	require.NoError(t, err)
+	o.avro, err = codec.NewFactEncoder(codec.Avro, 1)
+	require.NoError(t, err)
+	o.file, err = os.Create(path)
+	require.NoError(t, err)
+	o.export = bufio.NewWriterSize(o.file, 1<<20)
+	return o
+}
+
+// write appends a fact, and returns what a reader of the topic finds, as metrics see it.
+func (o *topic) write(f *account.Fact) (partition int, read rollup.Fact) {
+	o.offset++
+	o.facts++
+	partition = number(f.AccountID) % partitions
+	if f.Reason != "" && o.offset%50 == 0 {
+		f.Reason = []account.Reason{"", "paused"}[o.offset/50%2] // as a later version may tell
+		o.disquiet++
+	}
+	o.buffer = o.json.AppendFact(o.buffer[:0], f, codec.Detection{})
+	_, err := fmt.Fprintf(o.export, "{\"partition\":%d,\"offset\":%d,\"fact\":%s}\n", partition, o.offset, o.buffer)
+	require.NoError(o.t, err)
+
+	o.buffer = o.avro.AppendFact(o.buffer[:0], f, codec.Detection{})
+	decoded, _, err := codec.DecodeFact(o.buffer)
+	require.NoError(o.t, err)
+	o.buffer = factOf(&decoded).AppendBinary(o.buffer[:0])
+	require.NoError(o.t, rollup.DecodeFact(&read, append([]byte{}, o.buffer...)))
+	return partition, read
+}
+
+// factOf is what metrics read of a fact. The dimensions are those of the checklist.
+func factOf(f *account.Fact) *rollup.Fact {
+	r := &rollup.Fact{
+		Type: string(f.Type), Reason: string(f.Reason), Step: f.Step, OccurredAt: f.OccurredAt, SignedUpAt: f.SignedUpAt, Rate: f.Rate,
+		HoldOut: f.HoldOut, Excluded: f.Excluded, Late: f.Late, Merge: f.Cause == account.ByMerge, Tier: f.Tier, Segments: f.Segments,
+		Checklist: f.Checklist.Version,
+	}
+	for _, p := range f.Properties {
+		if p.Key == "plan" || p.Key == "country" {
+			r.Dimensions = append(r.Dimensions, rollup.Dim{Name: p.Key, Value: p.Value.Str()})
+		}
+	}
+	return r
+}
+
+func (o *topic) close() {
+	require.NoError(o.t, o.export.Flush())
+	require.NoError(o.t, o.file.Close())
+}
