@@ -69,7 +69,8 @@ func (x *Erasure) Report(ctx context.Context) (*EraseReport, error) {
 	r := &reporting{Erasure: x, now: time.Now().UTC().Truncate(time.Second)}
 	r.done = !slices.ContainsFunc(x.Targets, func(t *Target) bool { return !t.Done })
 	names := e.c.TopicNames()
-	topics := []string{names.ActivationChangelog, names.Current, names.ResolveChangelog, names.Usage, names.Unresolved, names.Events, names.Lifecycle, names.DeadLetters}
+	topics := []string{names.ActivationChangelog, names.Current, names.ResolveChangelog, names.Usage, names.Unresolved, names.Events, names.Lifecycle,
+		names.DeadLetters, names.Facts, names.MeasureChangelog}
 	for i := range e.c.Input.Sources {
 		topics = append(topics, e.c.Input.Sources[i].Topic)
 	}
@@ -100,6 +101,10 @@ func (r *reporting) ofAccount(names config.Topics) {
 	r.compacted("changelog", names.ActivationChangelog, Replaced, true, fmt.Sprintf("the stub is newest; about %s its tombstone", stub))
 	if r.eraser.c.Output.Current {
 		r.compacted("current", names.Current, Tombstoned, true, "the row is deleted")
+	}
+	if r.eraser.c.Metrics.Enabled {
+		r.add(Place{Place: "metrics_states", Name: r.keys(config.Measure, names.Facts), Outcome: Removed, Detail: "rows of metrics are stated anew without the account"})
+		r.compacted("metrics_changelog", names.MeasureChangelog, Tombstoned, true, "the state is deleted")
 	}
 	if len(r.eraser.users) == 0 {
 		return
@@ -154,6 +159,9 @@ func (r *reporting) logs(names config.Topics) {
 	r.log("events", names.Events, "")
 	if c.Output.Lifecycle {
 		r.log("lifecycle", names.Lifecycle, "")
+	}
+	if c.Metrics.Enabled && r.User == "" {
+		r.log("facts", names.Facts, "") // which tell of no users
 	}
 	r.log("dead_letters", names.DeadLetters, "")
 	for i := range c.Input.Sources {

@@ -18,6 +18,7 @@ func reportOf(x *Erasure, done bool, keeps map[string]kafka.Retention) map[strin
 	c := config.Default()
 	c.Input.Identity.UsersWithoutAccount = config.ResolveUsers
 	c.Input.Sources = []config.Source{{Topic: "usage"}, {Topic: "accounts"}}
+	c.Metrics.Enabled = true
 	x.eraser = &Eraser{c: c, users: make([]state.Partition, 1)}
 	r := &reporting{Erasure: x, now: time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC), done: done, keeps: keeps}
 	if x.User == "" {
@@ -49,7 +50,7 @@ func TestWhatKafkaHoldsAndUntilWhen(t *testing.T) {
 	keeps := map[string]kafka.Retention{
 		"pql.activation.changelog": compacting(7 * aDay), "pql.current": compacting(kafka.Forever), "pql.resolve.changelog": compacting(aDay),
 		"pql.usage": keeping(30 * aDay), "pql.unresolved": keeping(30 * aDay), "pql.events": keeping(kafka.Forever), "pql.lifecycle": {Err: errors.New("denied")},
-		"pql.dead-letters": {Err: kafka.ErrNoTopic}, "usage": byProducer, "accounts": compacting(kafka.Forever),
+		"pql.dead-letters": {Err: kafka.ErrNoTopic}, "pql.facts": keeping(7 * aDay), "pql.measure.changelog": compacting(7 * aDay), "usage": byProducer, "accounts": compacting(kafka.Forever),
 	}
 	type is struct {
 		outcome Outcome
@@ -63,17 +64,20 @@ func TestWhatKafkaHoldsAndUntilWhen(t *testing.T) {
 		want    map[string]is
 	}{
 		"an account": {Erasure{Account: "acme", Targets: []*Target{{Account: "acme", Done: true}}}, map[string]is{
-			"states {pql:activation:pql.usage:":  {Removed, "", false, "stays until about 2026-07-31", ""},
-			"changelog pql.activation.changelog": {Replaced, "2026-07-08", false, "the first record after 6h0m0s does (segment.ms); a tombstone has the id as its key and goes 1 day after", ""},
-			"current pql.current":                {Tombstoned, "", true, "the row is deleted; ", "--topic pql.current --add-config max.compaction.lag.ms=604800000"},
-			"users {pql:resolve:pql.unresolved:": {Absent, "", false, "no user is known to belong to it", ""},
-			"usage pql.usage":                    {Kept, "2026-08-07", false, "for 30 days (retention.ms), after up to 7 days in which its segment takes records", ""},
-			"unresolved pql.unresolved":          {Kept, "2026-08-07", false, "", ""},
-			"events pql.events":                  {Kept, "", true, "without end", "--topic pql.events --add-config retention.ms=2592000000"},
-			"lifecycle pql.lifecycle":            {Kept, "", false, "is not known: asking has failed: denied", "DescribeConfigs"},
-			"dead_letters pql.dead-letters":      {Absent, "", false, "there is no such topic", ""},
-			"source usage":                       {Kept, "2026-07-11", false, "by the times that producers give", ""},
-			"source accounts":                    {Kept, "", true, "the last record of a key stays", "publishes a tombstone"},
+			"states {pql:activation:pql.usage:":       {Removed, "", false, "stays until about 2026-07-31", ""},
+			"changelog pql.activation.changelog":      {Replaced, "2026-07-08", false, "the first record after 6h0m0s does (segment.ms); a tombstone has the id as its key and goes 1 day after", ""},
+			"current pql.current":                     {Tombstoned, "", true, "the row is deleted; ", "--topic pql.current --add-config max.compaction.lag.ms=604800000"},
+			"metrics_states {pql:measure:pql.facts:":  {Removed, "", false, "stated anew without", ""},
+			"metrics_changelog pql.measure.changelog": {Tombstoned, "2026-07-08", false, "the state is deleted", ""},
+			"facts pql.facts":                         {Kept, "2026-07-15", false, "for 7 days", ""},
+			"users {pql:resolve:pql.unresolved:":      {Absent, "", false, "no user is known to belong to it", ""},
+			"usage pql.usage":                         {Kept, "2026-08-07", false, "for 30 days (retention.ms), after up to 7 days in which its segment takes records", ""},
+			"unresolved pql.unresolved":               {Kept, "2026-08-07", false, "", ""},
+			"events pql.events":                       {Kept, "", true, "without end", "--topic pql.events --add-config retention.ms=2592000000"},
+			"lifecycle pql.lifecycle":                 {Kept, "", false, "is not known: asking has failed: denied", "DescribeConfigs"},
+			"dead_letters pql.dead-letters":           {Absent, "", false, "there is no such topic", ""},
+			"source usage":                            {Kept, "2026-07-11", false, "by the times that producers give", ""},
+			"source accounts":                         {Kept, "", true, "the last record of a key stays", "publishes a tombstone"},
 		}},
 		"a user": {Erasure{User: "ana", Targets: []*Target{{Done: true}, {Account: "acme", Done: true, PartlyErased: true}, {Account: "beta", Done: true}}}, map[string]is{
 			"states {pql:activation:pql.usage:":     {Removed, "", false, "from accounts: 2; 1 of them count what the user did", ""},
