@@ -59,7 +59,7 @@ func (w *wiring) rollup() (stream.Options, error) {
 	if r.Counts, err = rollup.NewRollup(&settings, limits); err != nil {
 		return o, err
 	}
-	if r.Encoder, err = codec.NewMetricEncoder(w.format(), w.ids[w.names.Metrics]); err != nil {
+	if r.Encoder, err = codec.NewMetricEncoder(codec.Format(w.app.c.MetricsFormat()), w.ids[w.names.Metrics]); err != nil {
 		return o, err
 	}
 	o.Inputs = []stream.Input{{Topic: w.names.Rollup, Changelog: w.names.RollupChangelog}}

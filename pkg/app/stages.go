@@ -76,8 +76,20 @@ func (w *wiring) stage(ctx context.Context, s config.Stage) (r *stream.Runtime, 
 	return r, err
 }
 
-// registrations are the topics that the deployment writes, with their schemas.
-func (w *wiring) registrations() []codec.Registration {
+// registrations are the topics that the deployment writes in Avro, with their schemas.
+func (w *wiring) registrations() (list []codec.Registration) {
+	c := w.app.c
+	if c.Output.Format == config.Avro {
+		list = w.outputs()
+	}
+	if c.Metrics.Enabled && c.MetricsFormat() == config.Avro {
+		list = append(list, codec.Registration{Topic: w.names.Metrics, Schema: schemas.MetricRow})
+	}
+	return list
+}
+
+// outputs are the topics that the deployment writes in the format of outputs, with their schemas.
+func (w *wiring) outputs() []codec.Registration {
 	c := w.app.c
 	list := []codec.Registration{
 		{Topic: w.names.Events, Schema: schemas.PQLEvent},
@@ -95,17 +107,14 @@ func (w *wiring) registrations() []codec.Registration {
 	if c.ResolvesUsers() {
 		list = append(list, codec.Registration{Topic: w.names.Unresolved, Schema: schemas.UsageEvent})
 	}
-	if c.Metrics.Enabled {
-		list = append(list, codec.Registration{Topic: w.names.Metrics, Schema: schemas.MetricRow})
-	}
 	return list
 }
 
 // openSchemas learns where schemas come from and the ids of ours: from a registry where there is one.
 func (w *wiring) openSchemas(ctx context.Context) error {
-	r := w.app.c.Registry
+	r, written := w.app.c.Registry, w.registrations()
 	if r.URL == "" {
-		w.source, w.own, w.ids = codec.SchemaDir(r.Directory), codec.LocalSchemas(), codec.LocalIDs(w.registrations())
+		w.source, w.own, w.ids = codec.SchemaDir(r.Directory), codec.LocalSchemas(), codec.LocalIDs(written)
 		return nil
 	}
 	client, err := registryClient(r)
@@ -114,15 +123,14 @@ func (w *wiring) openSchemas(ctx context.Context) error {
 	}
 	registry := codec.NewRegistry(client)
 	w.source, w.own = registry, registry
-	if w.app.c.Output.Format == config.JSON {
-		w.ids = codec.LocalIDs(w.registrations())
+	if len(written) == 0 {
 		return nil
 	}
 	err = w.app.await(ctx, "registry", unavailable, func(ctx context.Context) (err error) {
-		w.ids, err = codec.Register(ctx, client, w.registrations())
+		w.ids, err = codec.Register(ctx, client, written)
 		return err
 	})
-	w.own = registered{w.registrations(), w.ids, registry}
+	w.own = registered{written, w.ids, registry}
 	return err
 }
 

@@ -72,7 +72,7 @@ input:
     - {topic: clicks, changelog: leads.clicks}
 topics: {events: leads.out}
 groups: {activation: leads}
-metrics: {enabled: true, zones: [Europe/Berlin, UTC], groupings: [[tier, plan], []], paid_days: [5], restatement: 800h}
+metrics: {enabled: true, format: connect, zones: [Europe/Berlin, UTC], groupings: [[tier, plan], []], paid_days: [5], restatement: 800h}
 runtime: {cache_memory: 1GiB, replay: true, allowed_disorder: 0s}
 http: {address: ""}
 log: {level: debug, format: json}
@@ -91,7 +91,7 @@ log: {level: debug, format: json}
 
 	metrics := defaultMetrics()
 	metrics.Enabled, metrics.Zones, metrics.Groupings = true, []string{"Europe/Berlin", "UTC"}, [][]string{{"tier", "plan"}, {}}
-	metrics.PaidDays, metrics.Restatement = []int{5}, 800*time.Hour
+	metrics.PaidDays, metrics.Restatement, metrics.Format = []int{5}, 800*time.Hour, Connect
 	assert.Equal(t, metrics, c.Metrics)
 
 	source := c.Input.Sources[0]
@@ -292,6 +292,20 @@ func TestMetricsSettings(t *testing.T) {
 	assert.Equal(t, "Asia/Kathmandu", s.Windows[2].Zone())
 	assert.Equal(t, [][]string{{}, {"tier"}}, s.Groupings)
 	assert.Equal(t, rollup.DefaultLimits(), limits)
+}
+
+func TestMetricsFormat(t *testing.T) {
+	const allJSON = "checklist: checklist.yaml\nkafka: {brokers: [localhost:9092]}\nredis: {addresses: [localhost:6379]}\n" +
+		"input: {sources: [{topic: usage, format: json}]}\noutput: {format: json}\n"
+	for settings, want := range map[string]Format{
+		"": JSON, "metrics: {enabled: true}": JSON, "metrics: {enabled: true, format: connect}": Connect, "metrics: {format: avro}": Avro,
+	} {
+		c, err := load(t, allJSON+settings, nil)
+		require.NoError(t, err, settings)
+		assert.Equal(t, want, c.MetricsFormat(), settings)
+	}
+	_, err := load(t, allJSON+"metrics: {enabled: true, format: avro}", nil)
+	require.ErrorContains(t, err, "registry.url: Avro needs a registry's url")
 }
 
 // The defaults are valid together: validation looks at them also where metrics are not enabled.

@@ -49,6 +49,8 @@ type Format string
 const (
 	Avro Format = "avro" // in the registry's wire format
 	JSON Format = "json"
+
+	Connect Format = "connect" // JSON with a schema of Kafka Connect's: rows of metrics only
 )
 
 // Source is a topic that usage events are read from.

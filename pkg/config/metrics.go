@@ -16,6 +16,9 @@ import (
 type Metrics struct {
 	// Make metrics. This needs two stages more: some processes of the deployment must run measure and rollup.
 	Enabled bool `mapstructure:"enabled"`
+	// How rows are encoded: avro (in the registry's wire format), json, or connect, which is json with a schema in each value, as Kafka
+	// Connect reads it; empty: as output.format. What is on the topic already stays as it is.
+	Format Format `mapstructure:"format"`
 	// The time zones by whose clocks windows begin and end, as IANA names them: UTC, Europe/Berlin. Each has windows of its own.
 	Zones []string `mapstructure:"zones"`
 	// The day that weeks begin with, such as monday.
@@ -61,6 +64,14 @@ func (m *Metrics) Settings() (rollup.Settings, rollup.Limits, error) {
 	return s, rollup.Limits{MaxGroups: m.MaxGroups, Lateness: m.Lateness, Restatement: m.Restatement}, nil
 }
 
+// MetricsFormat is how rows of metrics are encoded.
+func (c *Config) MetricsFormat() Format {
+	if c.Metrics.Format == "" {
+		return c.Output.Format
+	}
+	return c.Metrics.Format
+}
+
 var weekdays = []string{"sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"} // as time.Weekday counts
 
 func (m *Metrics) weekStart() time.Weekday { return time.Weekday(slices.Index(weekdays, m.WeekStart)) }
@@ -68,6 +79,9 @@ func (m *Metrics) weekStart() time.Weekday { return time.Weekday(slices.Index(we
 func (m *Metrics) validate(p *Problems, at string) {
 	before := len(*p)
 	const day = 24 * time.Hour
+	if m.Format != "" {
+		oneOf(p, at+".format", m.Format, Avro, JSON, Connect)
+	}
 	for i, zone := range m.Zones {
 		if _, err := rollup.NewWindows(zone, rollup.Day, time.Monday); err != nil {
 			p.add(index(at+".zones", i), "%v", err)

@@ -27,7 +27,7 @@ func (c *Config) validateRegistry(p *Problems) {
 		p.add("registry.directory", "not together with url")
 	case r.URL == "" && r.Directory == "" && c.usesAvro():
 		p.add("registry.url", "Avro needs a registry's url or a directory of schemas; "+
-			"without Avro, set output.format and each source's format to json")
+			"without Avro, set output.format and each source's format to json, and metrics.format where it is avro")
 	}
 	if r.URL == "" {
 		return
@@ -46,5 +46,5 @@ func (c *Config) usesAvro() bool {
 			return true
 		}
 	}
-	return c.Output.Format == Avro
+	return c.Output.Format == Avro || c.Metrics.Enabled && c.MetricsFormat() == Avro
 }
