@@ -32,7 +32,7 @@ func openDatabase(t *testing.T) *database {
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
 	db.SetMaxOpenConns(1) // a variable belongs to its connection
 	d := &database{t, db}
-	d.exec("set memory_limit = '3GB'; set preserve_insertion_order = false; set threads = 2")
+	d.exec("set memory_limit = '2GB'; set preserve_insertion_order = false; set temp_directory = '" + t.TempDir() + "'")
 	return d
 }
 

@@ -15,22 +15,21 @@ import (
 
 // topic is pql.lifecycle, once in JSON, exported to a file, and once in Avro, of which metrics are made.
 type topic struct {
-	t        *testing.T
-	json     *codec.FactEncoder
-	avro     *codec.FactEncoder
-	file     *os.File
-	export   *bufio.Writer
-	offset   int64
-	facts    int
-	disquiet int // facts that tell a reason which nobody knows
-	buffer   []byte
+	t      *testing.T
+	json   *codec.FactEncoder
+	avro   *codec.FactEncoder
+	file   *os.File
+	export *bufio.Writer
+	offset int64           // of the newest fact, counted from 1
+	older  map[string]bool // accounts of which facts now tell an earlier sign-up
+	buffer []byte
 }
 
 // partitions is in how many the accounts lie.
 const partitions = 4
 
 func newTopic(t *testing.T, path string) *topic {
-	o := &topic{t: t}
+	o := &topic{t: t, older: map[string]bool{}}
 	var err error
 	o.json, err = codec.NewFactEncoder(codec.JSON, 0)
 	require.NoError(t, err)
@@ -45,12 +44,8 @@ func newTopic(t *testing.T, path string) *topic {
 // write appends a fact, and returns what a reader of the topic finds, as metrics see it.
 func (o *topic) write(f *account.Fact) (partition int, read rollup.Fact) {
 	o.offset++
-	o.facts++
 	partition = number(f.AccountID) % partitions
-	if f.Reason != "" && o.offset%50 == 0 {
-		f.Reason = []account.Reason{"", "paused"}[o.offset/50%2] // as a later version may tell
-		o.disquiet++
-	}
+	o.vary(f)
 	o.buffer = o.json.AppendFact(o.buffer[:0], f, codec.Detection{})
 	_, err := fmt.Fprintf(o.export, "{\"partition\":%d,\"offset\":%d,\"fact\":%s}\n", partition, o.offset, o.buffer)
 	require.NoError(o.t, err)
@@ -61,6 +56,22 @@ func (o *topic) write(f *account.Fact) (partition int, read rollup.Fact) {
 	o.buffer = factOf(&decoded).AppendBinary(o.buffer[:0])
 	require.NoError(o.t, rollup.DecodeFact(&read, append([]byte{}, o.buffer...)))
 	return partition, read
+}
+
+// vary makes of some facts what package account doesn't make, but may once: other reasons, and sign-ups that were earlier than told.
+func (o *topic) vary(f *account.Fact) {
+	if f.Reason != "" && o.offset%50 == 0 {
+		f.Reason = []account.Reason{"", "paused"}[o.offset/50%2]
+	}
+	switch f.Type {
+	case account.Absorbed:
+		o.older[f.AccountID] = true
+	case account.Merged, account.Erased:
+		delete(o.older, f.AccountID)
+	}
+	if o.older[f.AccountID] && f.SignedUpAt != 0 {
+		f.SignedUpAt -= 10 * day
+	}
 }
 
 // factOf is what metrics read of a fact. The dimensions are those of the checklist.

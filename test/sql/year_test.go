@@ -62,7 +62,7 @@ func (p *proof) run(t *testing.T, where string) *outcome {
 	o.metrics = newMetrics(t, p.accounts, p.settings(t), p.limits)
 	p.live(t, o)
 	o.topic.close()
-	t.Logf("%d accounts lived for %d days: %d facts; %d rows, written %d times, %s", p.accounts, p.days, o.topic.facts, len(o.metrics.rows),
+	t.Logf("%d accounts lived for %d days: %d facts; %d rows, written %d times, %s", p.accounts, p.days, o.topic.offset, len(o.metrics.rows),
 		o.metrics.written, time.Since(began).Round(time.Second))
 
 	o.loadRows(o.metrics.rows, filepath.Join(o.folder, "metrics.parquet"))
