@@ -88,6 +88,31 @@ func TestEveryKindHasScenarios(t *testing.T) {
 	t.Log(all, "scenarios:", ofKind)
 }
 
+// TestEveryMetricHasScenarios counts a scenario file for a metric if it expects a row of it.
+func TestEveryMetricHasScenarios(t *testing.T) {
+	reference, err := os.ReadFile("../../docs/metrics.md")
+	require.NoError(t, err)
+	metrics := map[string]bool{"pqls": true}
+	for _, table := range regexp.MustCompile(`(?m)^\| metric \|.*\n(?:\|.*\n)+`).FindAllString(string(reference), -1) {
+		for _, m := range regexp.MustCompile("(?m)^\\| `(\\w+)` \\|").FindAllStringSubmatch(table, -1) {
+			metrics[m[1]] = true
+		}
+	}
+	assert.Len(t, metrics, 16)
+	expected := map[string]int{}
+	for _, text := range files(t) {
+		for _, m := range regexp.MustCompile(`(?m)^ +metric (\w+) .*$`).FindAllSubmatch(text, -1) {
+			if !strings.Contains(string(m[0]), "no row") {
+				expected[string(m[1])]++
+			}
+		}
+	}
+	for metric := range metrics {
+		assert.Positive(t, expected[metric], "rows of %s", metric)
+	}
+	t.Log(expected)
+}
+
 // The examples of the format's reference are true.
 func TestTheReferenceIsTrue(t *testing.T) {
 	text, err := os.ReadFile("../../docs/scenarios.md")
