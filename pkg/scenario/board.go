@@ -93,19 +93,18 @@ func (b *board) advance(watermark int64) error {
 	return err
 }
 
-// pass lets time pass for a series or a window, from one of its timers to the next.
+// pass lets time pass for a series or a window that waits for it.
 func (b *board) pass(key string, c counted) {
-	for at := c.NextTimer(); at != 0; at = c.NextTimer() {
-		if at > b.watermark {
-			b.soonest = min(b.soonest, at)
-			return
-		}
-		c.Pass(at)
+	if at := c.NextTimer(); at != 0 && at <= b.watermark {
+		c.Pass(b.watermark)
 		c.Rows(b.take)
 		if c.Expired() {
 			delete(b.counted, key)
 			return
 		}
+	}
+	if at := c.NextTimer(); at != 0 {
+		b.soonest = min(b.soonest, at)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/pqlstream/pqlstream/pkg/account"
 	"github.com/pqlstream/pqlstream/pkg/config"
 	"github.com/pqlstream/pqlstream/pkg/rollup"
 )
@@ -122,6 +123,26 @@ func TestRowsDependOnWhatHappensAlone(t *testing.T) {
 	assert.Contains(t, atOnce, "metric pqls hour +200d 10:00  no row\n")
 	assert.Contains(t, atOnce, "metric pqls hour +60d 10:00  raw 0  current_start 0")
 	assert.Contains(t, at("+250d"), "metric pqls hour +200d 10:00  no row\n", "rows end when windows can no longer be corrected")
+}
+
+// full is a window that has no room for anything.
+type full struct{ *rollup.Span }
+
+func (full) Apply(changes []rollup.Change, _ int64) int64 { return int64(len(changes)) }
+
+func TestWhatHasNoRoomIsCounted(t *testing.T) {
+	f := parsed(t, "checklist: x\nscenario: s\n +0d acme ana a\n metric beyond_horizon day no row\n")
+	b, err := f.board(f.Scenarios[0])
+	require.NoError(t, err)
+	key := "window|UTC|day|2026-01-05T00:00:00Z||"
+	span, err := b.rollup.Span(key, nil)
+	require.NoError(t, err)
+	b.counted[key] = full{span}
+	b.tell([]account.Fact{{Type: account.Qualified, AccountID: "acme", OccurredAt: defaultStart.UnixMilli()}}, f.Checklist())
+	require.NoError(t, b.advance(defaultStart.UnixMilli()))
+	row := b.rows["beyond_horizon||day|0|UTC||"]
+	require.NotNil(t, row)
+	assert.EqualValues(t, 2, row.Count.Value, "that it qualified, and that its sign-up is unknown")
 }
 
 func TestWindowsAreThoseOfTheirZone(t *testing.T) {
