@@ -38,7 +38,7 @@ func TestNothingIsLostOrDoubledUnderKills(t *testing.T) {
 // both ways at once, and erased, busy ones directly before a kill, users are erased or looked for, and time ends what it ends.
 // The broker stays up.
 func TestNoLifeIsLostOrDoubledUnderKills(t *testing.T) {
-	runFaults(t, faultPlan{protocol: config.ProtocolConsumer, seed: 5, events: 60_000, accounts: 2_000, kills: 2, lives: true})
+	runFaults(t, faultPlan{protocol: config.ProtocolConsumer, seed: 5, events: 40_000, accounts: 1_500, kills: 2, lives: true})
 }
 
 // fault is something that goes wrong once so many records have been committed.

@@ -23,9 +23,15 @@ const (
 // Some accounts are merged, some into one another at once, some requests come twice; accounts and users are erased; some
 // users have several accounts, and some of their events name none.
 func livesOf(seed uint64, n, accounts int) iter.Seq[*usage.Event] {
+	return mixed(seed, simulate.Random(seed, n, accounts), func(string) bool { return false })
+}
+
+// mixed mixes all that into a stream. To accounts that are alone nothing happens that comes from elsewhere than their own events, and
+// none of these is late.
+func mixed(seed uint64, stream iter.Seq[*usage.Event], alone func(account string) bool) iter.Seq[*usage.Event] {
 	return func(yield func(*usage.Event) bool) {
-		l := &lives{rng: rand.New(rand.NewPCG(seed, 9))}
-		for ev := range simulate.Random(seed, n, accounts) {
+		l := &lives{rng: rand.New(rand.NewPCG(seed, 9)), alone: alone}
+		for ev := range stream {
 			for _, ev := range l.around(ev) {
 				if !yield(ev) {
 					return
@@ -38,6 +44,7 @@ func livesOf(seed uint64, n, accounts int) iter.Seq[*usage.Event] {
 // lives draws what happens beside a stream of events.
 type lives struct {
 	rng   *rand.Rand
+	alone func(account string) bool
 	n     int
 	seen  [64]*usage.Event // some of the stream
 	asked []*usage.Event   // requests, to be repeated
@@ -46,8 +53,12 @@ type lives struct {
 // around returns an event as it comes, and what comes with it.
 func (l *lives) around(ev *usage.Event) []*usage.Event {
 	l.n++
+	what := l.rng.IntN(400)
+	if l.alone(ev.AccountID) {
+		return l.aroundAlone(ev, what)
+	}
 	l.seen[l.rng.IntN(len(l.seen))] = ev
-	switch what := l.rng.IntN(400); {
+	switch {
 	case what < 12:
 		return []*usage.Event{l.late(ev)}
 	case what < 20:
@@ -72,6 +83,21 @@ func (l *lives) around(ev *usage.Event) []*usage.Event {
 		return []*usage.Event{ev, l.request(ev, eraseAccountEvent, "")}
 	case what < 111 && ev.UserID != "":
 		return []*usage.Event{ev, l.request(ev, eraseUserEvent, ev.UserID)}
+	}
+	return []*usage.Event{ev}
+}
+
+// aroundAlone is around of an account that is alone.
+func (l *lives) aroundAlone(ev *usage.Event, what int) []*usage.Event {
+	switch {
+	case what < 20:
+		return []*usage.Event{ev, l.feedback(ev)}
+	case what < 30:
+		return []*usage.Event{ev, l.event(ev, "plan_changed", "", l.plan())}
+	case what < 36:
+		return []*usage.Event{l.event(ev, "trial_cancelled", ev.UserID), ev}
+	case what == 36:
+		return []*usage.Event{ev, l.event(ev, eraseAccountEvent, "")}
 	}
 	return []*usage.Event{ev}
 }
@@ -111,7 +137,7 @@ func (l *lives) feedback(ev *usage.Event) *usage.Event {
 
 // told tells the account's plan or size, or that its trial is cancelled.
 func (l *lives) told(ev *usage.Event) *usage.Event {
-	plan := property("plan", []string{"free", "team", "business"}[l.rng.IntN(3)])
+	plan := l.plan()
 	switch l.rng.IntN(3) {
 	case 0:
 		return l.event(ev, "trial_cancelled", ev.UserID)
@@ -120,6 +146,10 @@ func (l *lives) told(ev *usage.Event) *usage.Event {
 	}
 	size := usage.Property{Key: "company_size", Value: usage.LongValue(l.rng.Int64N(800))}
 	return l.event(ev, "account_traits", "", size, plan)
+}
+
+func (l *lives) plan() usage.Property {
+	return property("plan", []string{"free", "team", "business"}[l.rng.IntN(3)])
 }
 
 // merge has an account that was there lately become part of the event's, and now and then both of each other.

@@ -24,9 +24,12 @@ import (
 func (w *world) verify() {
 	w.t.Helper()
 	w.flush()
-	if w.wholeLives() {
+	switch {
+	case w.c.Direct():
+		w.judge.Settle()
+	case w.wholeLives():
 		w.followed()
-	} else if !w.c.Direct() {
+	default:
 		w.carriedOver()
 	}
 	names := w.c.TopicNames()

@@ -71,6 +71,9 @@ func newWorld(t *testing.T, c *config.Config, seed uint64, partitions int32) *wo
 		require.NoError(t, created.Err)
 		w.encoders = append(w.encoders, encoder(t, s))
 	}
+	for _, s := range c.Input.Sources {
+		w.eventually("a source that every broker knows", func() bool { return w.end(s.Topic) == 0 })
+	}
 	return w
 }
 
@@ -82,7 +85,7 @@ func encoder(t *testing.T, s *config.Source) func(input) []byte {
 		switch {
 		case in.event == nil:
 			return in.raw
-		case s.Fields.AccountID != "":
+		case s.Fields.EventID == mappedFields.EventID:
 			return mapped(enc.AppendUsage(nil, in.event))
 		}
 		return enc.AppendUsage(nil, in.event)

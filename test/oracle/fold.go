@@ -37,6 +37,7 @@ type known struct {
 	users                      map[string]User
 	several                    bool // users were seen
 	partlyErased               bool
+	erasedAt                   int64 // when the newest erasure was asked for: what happened by then does not come back along aliases
 	size, domain, plan, beta   told
 	signedUp, everPQL          bool
 	signedUpAt, pqlSince       int64
@@ -86,7 +87,7 @@ type seenID struct {
 }
 
 func newKnown() known {
-	return known{beta: told{value: usage.BoolValue(false)}, users: map[string]User{}, work: map[string]*tally{}}
+	return known{erasedAt: -1, beta: told{value: usage.BoolValue(false)}, users: map[string]User{}, work: map[string]*tally{}}
 }
 
 // Fold takes in one record.
@@ -106,6 +107,9 @@ func (o *Oracle) account(id string, partition int32, offset int64) *account {
 // begin begins a turn, before which the account's time passes.
 func (o *Oracle) begin(a *account, t turn) {
 	o.pass(a, t.watermark)
+	if a.wholeLife && a.due() <= t.at {
+		o.Overtaken[a.id] = true
+	}
 	t.late = t.at < t.watermark
 	t.barBefore = a.tier().threshold
 	a.turn = t

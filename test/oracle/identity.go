@@ -95,7 +95,9 @@ func (o *Oracle) deliver(m *message, partition int32, offset int64) {
 	}
 	switch m.kind {
 	case "event":
-		o.fold(a, m.event, m.source, watermark)
+		if m.event.OccurredAt > a.erasedAt || !a.stub && len(m.visited) == 0 {
+			o.fold(a, m.event, m.source, watermark)
+		}
 	case "merge":
 		o.merge(a, m, watermark)
 	case "absorb":
@@ -116,6 +118,8 @@ func (m *message) along(a *account) *message {
 	case m.canonical == a.id && slices.Contains(m.visited, a.aliasOf):
 		return nil
 	case m.canonical == a.id:
+		on.visited = []string{a.id}
+	case since >= 0 && !slices.Contains(m.visited[since:], a.aliasOf):
 		on.visited = []string{a.id}
 	case since >= 0:
 		round := m.visited[since:]
@@ -168,8 +172,11 @@ func (k *known) clone() *known {
 	return &c
 }
 
-// absorb makes one account of two.
+// absorb makes one account of two, unless that was before the one was erased.
 func (o *Oracle) absorb(a *account, m *message, watermark int64) {
+	if m.at <= a.erasedAt {
+		return
+	}
 	o.begin(a, m.turn("merge", watermark))
 	a.stub = false
 	b := &account{wholeLife: a.wholeLife, known: *m.carried.clone()}
@@ -304,7 +311,9 @@ func (a *account) joinStep(s *step, b *account) {
 
 // erase leaves a stub. What it says tells nothing of the account.
 func (o *Oracle) erase(a *account, m *message, watermark int64) {
+	erasedAt := max(m.at, a.erasedAt)
 	if a.stub {
+		a.erasedAt = erasedAt
 		return
 	}
 	o.begin(a, m.turn("erasure", watermark))
@@ -317,7 +326,7 @@ func (o *Oracle) erase(a *account, m *message, watermark int64) {
 	f := a.say("erased")
 	*f = a.bare(f)
 	a.forgetAll()
-	a.stub = true
+	a.stub, a.erasedAt = true, erasedAt
 	o.end(a)
 	a.heardOf = false
 }

@@ -161,7 +161,9 @@ func (o *Oracle) pass(a *account, watermark int64) {
 			a.silent = true
 			a.leave("inactive")
 		}
-		a.liven("")
+		if a.lastHour == 0 { // time has made it a PQL
+			a.liven("")
+		}
 		o.end(a)
 	}
 }

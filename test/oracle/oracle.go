@@ -111,8 +111,12 @@ type User struct {
 
 // Oracle folds records. Fold is to be called in the order of each partition.
 type Oracle struct {
-	Facts    []Fact          // in the order of their making
-	Current  map[string]Fact // by account: the newest standing of those that are PQLs
+	Facts   []Fact          // in the order of their making
+	Current map[string]Fact // by account: the newest standing of those that are PQLs
+	// Overtaken are the accounts of which something was read that happened after time was to change them, before time had
+	// come so far. What becomes of them depends on how far behind the time is that is told.
+	Overtaken map[string]bool
+
 	accounts map[string]*account
 	newest   map[int32]int64 // highest event time of each partition, ms
 	clocks   map[int32]*clock
@@ -126,7 +130,7 @@ type Oracle struct {
 func New() *Oracle {
 	return &Oracle{
 		Current: map[string]Fact{}, accounts: map[string]*account{}, newest: map[int32]int64{}, clocks: map[int32]*clock{},
-		sent: map[string][]*message{},
+		sent: map[string][]*message{}, Overtaken: map[string]bool{},
 	}
 }
 
