@@ -42,7 +42,7 @@ test: checks budget kafka-if-possible ## format, lint, generated files, and all 
 	$(TEST) -timeout 9m $(PACKAGES) | tee $(BUILD)/test.json | go run ./test/report -also-skipped $(SKIPPED)
 
 .PHONY: test-slow
-test-slow: checks budget kafka kafka-3.9 ## the tests, and those that take long: soaks, many seeds, Kafka 3.9, a year of metrics in SQL
+test-slow: checks budget kafka kafka-3.9 connect ## the tests, and those that take long: soaks, many seeds, Kafka 3.9, Kafka Connect, a year of metrics in SQL
 	{ $(TEST) -tags slow -timeout 60m $(PACKAGES) || failed=1; $(TEST_SQL) || failed=1; exit $${failed:-0}; } | tee $(BUILD)/test.json | \
 	  go run ./test/report -also-skipped $(SKIPPED)
 
@@ -111,6 +111,21 @@ $(BUILD)/kafka/3.9: PROFILE := -P kafka-3.9
 $(BUILD)/kafka/%: test/servers/pom.xml
 	rm -rf $@ $@.part
 	mvn -q -B -f $< $(PROFILE) dependency:copy-dependencies -DoutputDirectory=$(CURDIR)/$@.part
+	mv $@.part $@
+	touch $@
+
+# What test/connect runs; it needs PostgreSQL besides (Debian: apt-get install postgresql). docs/metrics.md names the same connector.
+CONNECTOR := io.debezium:debezium-connector-jdbc:3.6.0.Final:tar.gz:plugin
+.PHONY: connect
+connect: $(BUILD)/connect/jars $(BUILD)/connect/plugins ## Kafka Connect and the connector of docs/metrics.md, for test-slow
+$(BUILD)/connect/jars: test/servers/connect.pom.xml
+	rm -rf $@ $@.part
+	mvn -q -B -f $< dependency:copy-dependencies -DoutputDirectory=$(CURDIR)/$@.part
+	mv $@.part $@
+	touch $@
+$(BUILD)/connect/plugins: Makefile
+	rm -rf $@ $@.part
+	mvn -q -B org.apache.maven.plugins:maven-dependency-plugin:3.8.1:unpack -Dartifact=$(CONNECTOR) -DoutputDirectory=$(CURDIR)/$@.part
 	mv $@.part $@
 	touch $@
 

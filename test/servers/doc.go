@@ -1,5 +1,5 @@
-// Package servers starts real servers for tests: Kafka (one KRaft node) and Redis, as processes of the test's own, on
-// free ports, in folders that vanish with the test.
+// Package servers starts real servers for tests: Kafka (one KRaft node), Redis, PostgreSQL and Kafka Connect, as processes of the
+// test's own, on free ports, in folders that vanish with the test.
 //
 // A server counts as started once its listener belongs to the process started here and it answers: a stranger on the
 // same port is an error, never a stand-in. Every process ends with the test that started it, and with the test's

@@ -30,6 +30,8 @@ type Process struct {
 	args []string
 	log  string                      // stdout and stderr of all its runs
 	up   func(context.Context) error // nil once it is ready to be used
+	with func(*exec.Cmd)             // sets what else the process is started with: its user, its environment
+	term syscall.Signal              // asks it to end
 
 	turn sync.Mutex // one start or stop at a time
 	mu   sync.Mutex // guards run
@@ -61,6 +63,8 @@ func newProcess(tb testing.TB, name, path string, args ...string) *Process {
 		args: args,
 		log:  filepath.Join(tb.TempDir(), name+".log"),
 		up:   func(context.Context) error { return nil },
+		with: func(*exec.Cmd) {},
+		term: syscall.SIGTERM,
 	}
 	tb.Cleanup(func() {
 		if err := p.Kill(); err != nil {
@@ -110,12 +114,12 @@ func (p *Process) Output() string {
 	return string(b)
 }
 
-// Stop asks the process to end (SIGTERM) and waits until it has. One that takes longer than 30 s is killed, which is
-// an error. Without effect when it has ended already.
+// Stop asks the process to end (SIGTERM, or what else the server takes for that) and waits until it has. One that takes longer
+// than 30 s is killed, which is an error. Without effect when it has ended already.
 func (p *Process) Stop() error {
 	p.turn.Lock()
 	defer p.turn.Unlock()
-	return p.end(syscall.SIGTERM)
+	return p.end(p.term)
 }
 
 // Kill ends the process at once (SIGKILL) and waits until it is gone. Without effect when it has ended already.
@@ -130,7 +134,7 @@ func (p *Process) Kill() error {
 func (p *Process) Restart() error {
 	p.turn.Lock()
 	defer p.turn.Unlock()
-	if err := p.end(syscall.SIGTERM); err != nil {
+	if err := p.end(p.term); err != nil {
 		return err
 	}
 	return p.start()
@@ -161,7 +165,7 @@ func (p *Process) current() *run {
 
 // start runs the program and waits until it is up. The caller holds turn.
 func (p *Process) start() error {
-	r, err := launch(p.path, p.args, p.log)
+	r, err := launch(p.path, p.args, p.log, p.with)
 	if err != nil {
 		return fmt.Errorf("starting %s: %w", p.name, err)
 	}
@@ -233,7 +237,7 @@ func (p *Process) tail() string {
 //
 // The signal that kills the child with its parent is sent when the parent's *thread* ends, so the thread that starts
 // the child is kept until the child has ended.
-func launch(path string, args []string, log string) (*run, error) {
+func launch(path string, args []string, log string, with func(*exec.Cmd)) (*run, error) {
 	out, err := os.OpenFile(log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return nil, err
@@ -241,6 +245,7 @@ func launch(path string, args []string, log string) (*run, error) {
 	r := &run{cmd: exec.Command(path, args...), ended: make(chan struct{})}
 	r.cmd.Stdout, r.cmd.Stderr = out, out
 	r.cmd.SysProcAttr = ownChild()
+	with(r.cmd)
 	started := make(chan error)
 	go func() {
 		runtime.LockOSThread()

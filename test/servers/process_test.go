@@ -19,7 +19,7 @@ const parentMode = "PQLSTREAM_TEST_PARENT"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(parentMode) != "" {
-		r, err := launch("sleep", []string{"600"}, os.DevNull)
+		r, err := launch("sleep", []string{"600"}, os.DevNull, func(*exec.Cmd) {})
 		if err != nil {
 			panic(err)
 		}
