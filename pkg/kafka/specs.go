@@ -79,17 +79,12 @@ func Specs(c *config.Config, partitions map[string]int32) []Spec {
 // metricsSpecs are the topics from facts to rows: facts lie where their accounts do, rows where their groupings do.
 func metricsSpecs(c *config.Config, accounts, groupings int32) []Spec {
 	names := c.TopicNames()
-	rows := compacted()
-	for key, value := range retained(c.Metrics.Restatement + 30*day) {
-		rows[key] = value
-	}
-	rows["cleanup.policy"] = "compact,delete"
 	return []Spec{
 		{names.Facts, accounts, c.ActivationInput(), retained(MetricsRetention)},
 		{names.MeasureChangelog, accounts, names.Facts, changelog()},
 		{Name: names.Rollup, Partitions: groupings, Configs: retained(MetricsRetention)},
 		{names.RollupChangelog, groupings, names.Rollup, changelog()},
-		{names.Metrics, groupings, names.Rollup, rows},
+		{names.Metrics, groupings, names.Rollup, compacted()}, // a row stays, however long nothing changes it
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -104,13 +103,12 @@ func TestSpecsOfADeploymentWithMetrics(t *testing.T) {
 		"pql.measure.changelog 3 compact  pql.facts",
 		"pql.rollup 4 delete 604800000 ",
 		"pql.rollup.changelog 4 compact  pql.rollup",
-		"pql.metrics 4 compact,delete 12960000000 pql.rollup",
+		"pql.metrics 4 compact  pql.rollup",
 		"pql.dead-letters 3 delete 7776000000 ",
 	}, lines(Specs(c, map[string]int32{"clicks": 2, "pql.usage": 3})))
 
-	c.Metrics.Restatement = 24 * time.Hour
 	specs := Specs(c, map[string]int32{"clicks": 2, "pql.usage": 3, "pql.rollup": 9})
-	assert.Equal(t, "pql.metrics 9 compact,delete 2678400000 pql.rollup", lines(specs)[8], "a rollup topic that exists decides")
+	assert.Equal(t, "pql.metrics 9 compact  pql.rollup", lines(specs)[8], "a rollup topic that exists decides")
 }
 
 func TestOrderOfPoliciesDoesNotMatter(t *testing.T) {
