@@ -125,7 +125,7 @@ $(BUILD)/connect/jars: test/servers/connect.pom.xml
 	touch $@
 $(BUILD)/connect/plugins: Makefile
 	rm -rf $@ $@.part
-	mvn -q -B org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy -DmarkersDirectory=$(CURDIR)/build/markers -Dartifact=$(CONNECTOR) -DoutputDirectory=$(CURDIR)/$@.part
+	mvn -q -B org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy -Dartifact=$(CONNECTOR) -DoutputDirectory=$(CURDIR)/$@.part
 	cd $@.part && tar -xzf *.tar.gz && rm *.tar.gz
 	mv $@.part $@
 	touch $@
