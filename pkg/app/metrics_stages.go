@@ -1,9 +1,9 @@
 package app
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
-	"fmt"
-	"hash/crc32"
 	"slices"
 
 	"github.com/pqlstream/pqlstream/pkg/codec"
@@ -23,7 +23,7 @@ func (w *wiring) metricFacts() *pipeline.MetricFacts {
 
 // measure is the stage that knows what accounts contribute to metrics.
 func (w *wiring) measure() (stream.Options, error) {
-	m := &pipeline.Measure{Facts: w.topic(w.names.Facts), Rollup: w.topic(w.names.Rollup), Started: now(), Under: under(&w.app.c.Metrics)}
+	m := &pipeline.Measure{Facts: w.topic(w.names.Facts), Rollup: w.topic(w.names.Rollup), Started: now()}
 	o, err := w.options(config.Measure)
 	if err != nil {
 		return o, err
@@ -41,13 +41,13 @@ func (w *wiring) measure() (stream.Options, error) {
 		return p
 	}
 	o.Store = w.app.store
-	o.Definition = fmt.Sprintf("%08x", m.Under)
+	o.Definition, o.Pinned = definitionOfMetrics(&w.app.c.Metrics), pinnedMetrics
 	return o, nil
 }
 
 // rollup is the stage that makes the rows of metrics.
 func (w *wiring) rollup() (stream.Options, error) {
-	r := &pipeline.Rollup{Topic: w.names.Rollup, Metrics: w.names.Metrics, Under: under(&w.app.c.Metrics)}
+	r := &pipeline.Rollup{Topic: w.names.Rollup, Metrics: w.names.Metrics}
 	o, err := w.options(config.Rollup)
 	if err != nil {
 		return o, err
@@ -66,15 +66,21 @@ func (w *wiring) rollup() (stream.Options, error) {
 	o.StartAtEnd, o.Told = false, true
 	o.NewProcessor = r.Processor
 	o.Store = w.app.store
-	o.Definition = fmt.Sprintf("%08x %v %v", r.Under, limits.Lateness, limits.Restatement) // what timers depend on
+	o.Definition, o.Pinned = definitionOfMetrics(&w.app.c.Metrics), pinnedMetrics
 	return o, nil
 }
 
-// under identifies the settings that states of metrics are made under.
-func under(m *config.Metrics) pipeline.Under {
+// definitionOfMetrics is a hash of all that decides what states of metrics mean. Both stages have the same: what one of them counted under
+// one of these settings and the other under another would make rows that are wrong without a sign.
+func definitionOfMetrics(m *config.Metrics) string {
 	text, _ := json.Marshal([]any{ // lists of texts and numbers: it can't fail
 		slices.Sorted(slices.Values(m.Zones)), m.WeekStart, slices.Sorted(slices.Values(m.Units)), m.Groupings,
-		slices.Sorted(slices.Values(m.CohortDays)), slices.Sorted(slices.Values(m.PaidDays)),
+		slices.Sorted(slices.Values(m.CohortDays)), slices.Sorted(slices.Values(m.PaidDays)), m.MaxGroups, m.Lateness, m.Restatement,
 	})
-	return pipeline.Under(crc32.ChecksumIEEE(text))
+	hash := sha256.Sum256(text)
+	return hex.EncodeToString(hash[:8])
 }
+
+// pinnedMetrics is what can be done where they are others.
+const pinnedMetrics = "set metrics.zones, week_start, units, groupings, max_groups, lateness, restatement, cohort_days and paid_days back to what they were; " +
+	"or begin anew: stop all processes, and give topics.facts, measure_changelog, rollup, rollup_changelog and metrics names that are not in use yet"

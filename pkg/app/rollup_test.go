@@ -276,11 +276,49 @@ func TestRowsOfMetricsWithoutIngest(t *testing.T) {
 	w.requireTogether()
 	require.Empty(t, w.read("pql.dead-letters"))
 
-	// What was counted is not gone on with under other settings.
-	c.HTTP.Address = ""
-	c.Metrics.CohortDays = []int{5}
+}
+
+// What was counted is not gone on with under other settings, and nothing stays of the attempt: with the settings set back it goes on, and under
+// other topics it begins anew.
+func TestOtherSettingsOfMetricsAreRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t).up()
+	settings := func() *config.Config {
+		c := w.measuring(config.Activation, config.Measure, config.Rollup)
+		c.Input.Mode, c.Input.Identity = config.ModeDirect, config.Default().Input.Identity
+		return c
+	}
+	w.send(lives()...)
+	p := start(t, settings()).awaitReady()
+	w.awaitRows(pqlsBefore, sharesBefore)
+	p.stop()
+	for _, set := range []func(m *config.Metrics){
+		func(m *config.Metrics) { m.CohortDays = []int{5} },
+		func(m *config.Metrics) { m.MaxGroups++ },
+		func(m *config.Metrics) { m.Lateness += time.Hour },
+		func(m *config.Metrics) { m.Restatement += time.Hour },
+	} {
+		for _, stage := range []config.Stage{config.Measure, config.Rollup} {
+			c := settings()
+			c.Stages, c.HTTP.Address = []config.Stage{stage}, ""
+			set(&c.Metrics)
+			requireParts(t, refused(t, c), "pql."+string(stage)+".changelog-", "settings that can't change", "set metrics.zones, week_start", "back", "topics.facts")
+		}
+	}
 	w.send(on(5, 9, "carl", "two"))
-	require.ErrorContains(t, refused(t, c), "counted under other settings of metrics")
+	p = start(t, settings()).awaitReady()
+	w.awaitCommitted("pql.activation", "usage")
+	w.awaitCommitted("pql.measure", "pql.facts")
+	p.stop()
+
+	c := settings()
+	c.Metrics.CohortDays = []int{5}
+	c.Topics.Facts, c.Topics.MeasureChangelog = "new.facts", "new.measure.changelog"
+	c.Topics.Rollup, c.Topics.RollupChangelog, c.Topics.Metrics = "new.rollup", "new.rollup.changelog", "new.metrics"
+	w.send(on(6, 9, "fred", "one"), on(6, 10, "fred", "two"))
+	p = start(t, c).awaitReady()
+	require.Eventually(t, func() bool { return len(w.read("new.metrics")) > 0 }, patience, poll)
+	p.stop()
 }
 
 func TestGroupingsThatTheChecklistDoesNotKnowAreRefused(t *testing.T) {

@@ -11,8 +11,7 @@ import (
 
 // Metrics says which rows of metrics are made of what happens to accounts. They count from the moment on at which they are enabled.
 //
-// What is counted where must stay as it is while the deployment lives: zones, week_start, units, groupings, cohort_days and
-// paid_days. A process that finds what was counted under others ends, and says so.
+// All but enabled and format decide what the numbers mean, and must stay as they are while the deployment lives.
 type Metrics struct {
 	// Make metrics. This needs two stages more: some processes of the deployment must run measure and rollup.
 	Enabled bool `mapstructure:"enabled"`

@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"strconv"
@@ -22,7 +21,6 @@ type Measure struct {
 	Facts    Topic // its input
 	Rollup   Topic
 	Started  int64 // when the process was started, ms since the Unix epoch
-	Under    Under
 }
 
 // Processor returns the processor of one task. Its error is that of the settings.
@@ -64,22 +62,18 @@ func (m *measure) Decode(i int, r *kgo.Record) (stream.Route, error) {
 	return stream.Route{Key: r.Key, EventTime: f.OccurredAt}, nil
 }
 
-func (m *measure) NewState(string, int64) stream.State { return &history{under: m.Under} }
+func (m *measure) NewState(string, int64) stream.State { return new(rollup.History) }
 
 func (m *measure) LoadState(key string, value []byte) (stream.State, error) {
-	encoded, err := m.Under.cut(value)
-	if err != nil {
-		return nil, err
-	}
-	kept, err := rollup.LoadHistory(encoded)
+	h, err := rollup.LoadHistory(value)
 	if err != nil {
 		return nil, fmt.Errorf("loading the history of account %q: %w", key, err)
 	}
-	return &history{under: m.Under, History: *kept}, nil
+	return h, nil
 }
 
 func (m *measure) Fold(i int, t *stream.Turn) error {
-	f, h := &m.facts[i], &t.State.(*history).History
+	f, h := &m.facts[i], t.State.(*rollup.History)
 	if ends := f.Type == string(account.Merged) || f.Type == string(account.Erased); h.Size() > maxHistory && !ends {
 		return &stream.Reject{Code: CodeHistory, Err: fmt.Errorf("the history of the account takes %d bytes already", h.Size())}
 	}
@@ -131,33 +125,4 @@ func (m *measure) Tell(watermark int64) []stream.Output {
 	return marks(m.Rollup, stream.Mark{
 		Topic: m.Facts.Name, Partition: m.partition, Watermark: watermark, AsOf: m.Started, Sources: []stream.Source{m.Facts.source()},
 	})
-}
-
-// history is an account's, as the state of a task.
-type history struct {
-	under Under
-	rollup.History
-}
-
-// AppendBinary implements stream.State.
-func (h *history) AppendBinary(b []byte) ([]byte, error) {
-	return h.History.AppendBinary(h.under.append(b))
-}
-
-// Under identifies the settings that states of metrics were made under, and begins each of them. Under others their numbers would not mean
-// what they say.
-type Under uint32
-
-func (u Under) append(b []byte) []byte { return binary.BigEndian.AppendUint32(b, uint32(u)) }
-
-// cut returns what follows in an encoded state.
-func (u Under) cut(value []byte) ([]byte, error) {
-	if len(value) < 4 {
-		return nil, errors.New("it is too short for a state of metrics")
-	}
-	if was := Under(binary.BigEndian.Uint32(value)); was != u {
-		return nil, fmt.Errorf("it was counted under other settings of metrics (%08x, now %08x): set zones, week_start, units, groupings, cohort_days and "+
-			"paid_days back to what they were, or begin anew: delete the topics of metrics and the groups of measure and rollup, while nothing runs", was, u)
-	}
-	return value[4:], nil
 }

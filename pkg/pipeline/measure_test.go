@@ -22,7 +22,7 @@ func metricSettings(t *testing.T) rollup.Settings {
 }
 
 func measureTask(t *testing.T) *measure {
-	m := &Measure{Settings: metricSettings(t), Facts: Topic{"facts", partitions}, Rollup: Topic{"rollup", 4}, Started: 77, Under: 5}
+	m := &Measure{Settings: metricSettings(t), Facts: Topic{"facts", partitions}, Rollup: Topic{"rollup", 4}, Started: 77}
 	p, err := m.Processor("facts", 3)
 	require.NoError(t, err)
 	return p.(*measure)
@@ -155,18 +155,12 @@ func TestMeasureRefusesFactsThatNoHistoryHasRoomFor(t *testing.T) {
 	assert.True(t, turn.Deleted())
 }
 
-func TestStatesOfMetricsBelongToTheirSettings(t *testing.T) {
+func TestADamagedHistoryIsAnError(t *testing.T) {
 	p := measureTask(t)
 	a := &entity{t: t, proc: p}
 	a.fold(factRecord("acme", rollup.Fact{Type: "qualified", OccurredAt: epoch, Tier: "large"}))
 	value, err := a.state.AppendBinary(nil)
 	require.NoError(t, err)
-	p.Under++
-	_, err = p.LoadState("acme", value)
-	require.ErrorContains(t, err, "counted under other settings of metrics (00000005, now 00000006)")
-	_, err = p.LoadState("acme", []byte{1})
-	require.Error(t, err)
-	p.Under--
 	_, err = p.LoadState("acme", value[:len(value)-1])
 	require.ErrorContains(t, err, `loading the history of account "acme"`)
 }

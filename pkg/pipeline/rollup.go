@@ -27,7 +27,6 @@ type Rollup struct {
 	Topic   string // its input
 	Metrics string // topic of the rows; of as many partitions
 	Encoder *codec.MetricEncoder
-	Under   Under
 }
 
 // The kinds of control records that go round in the rollup topic, beside controlMark, which measure writes. Those that are for an entity have its
@@ -213,15 +212,11 @@ func (s *roll) NewState(key string, _ int64) stream.State {
 }
 
 func (s *roll) LoadState(key string, value []byte) (stream.State, error) {
-	encoded, err := s.Under.cut(value)
-	if err != nil {
-		return nil, err
-	}
-	return s.open(key, encoded)
+	return s.open(key, value)
 }
 
 func (s *roll) open(key string, value []byte) (_ *tallies, err error) {
-	counts := &tallies{key: key, under: s.Under}
+	counts := &tallies{key: key}
 	switch kind := rollup.KindOf(key); kind {
 	case rollup.DirectoryEntity:
 		counts.of, err = s.Counts.Directory(key, value)
@@ -237,10 +232,9 @@ func (s *roll) open(key string, value []byte) (_ *tallies, err error) {
 
 // tallies are the state of a directory, a series or a window, as that of a task.
 type tallies struct {
-	key   string
-	under Under
-	of    counted
-	err   error // the key is none: there is nothing
+	key string
+	of  counted
+	err error // the key is none: there is nothing
 }
 
 // counted is what they have in common.
@@ -252,7 +246,7 @@ type counted interface {
 }
 
 // AppendBinary implements stream.State.
-func (c *tallies) AppendBinary(b []byte) ([]byte, error) { return c.of.AppendBinary(c.under.append(b)) }
+func (c *tallies) AppendBinary(b []byte) ([]byte, error) { return c.of.AppendBinary(b) }
 
 // Size implements stream.State.
 func (c *tallies) Size() int { return 64 + c.of.Size() }

@@ -35,6 +35,34 @@ func TestANewDefinitionSetsTheTimersAnew(t *testing.T) {
 	w.takenOver()
 }
 
+// Where a definition is pinned another one is refused before anything is committed under it: set back, all goes on.
+func TestAnotherDefinitionThanThePinnedOneLeavesNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	under := func(definition string) Options {
+		o := w.options()
+		o.Definition, o.Pinned = definition, "set it back"
+		return o
+	}
+	p := w.start(under("one"))
+	w.send(0, "a=1", "a=2")
+	w.awaitCommitted()
+	require.NoError(t, p.stop())
+	end := func() int64 {
+		ends, err := w.adm.ListEndOffsets(t.Context(), "log")
+		require.NoError(t, err)
+		o, _ := ends.Lookup("log", 0)
+		return o.Offset
+	}
+	before := end()
+	w.send(0, "b=1", "a=3")
+	w.refused(under("two"), "log-0", "was one, and is two", "set it back")
+	require.Equal(t, before, end(), "nothing was written")
+	p = w.start(under("one"))
+	w.awaitCommitted()
+	require.NoError(t, p.stop())
+}
+
 func TestAWrongClockIsNotBelieved(t *testing.T) {
 	r := &Runtime{o: Options{Logger: slog.New(slog.DiscardHandler)}}
 	began := time.Unix(1_000_000, 0)

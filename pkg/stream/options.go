@@ -40,6 +40,7 @@ type Options struct {
 	InstanceID string
 
 	Definition  string // hash of what the processors are configured with, for the commit record
+	Pinned      string // not empty: what was committed under another Definition is refused, and this is the remedy
 	Told        bool   // a later stage: what time it is Marks say, not event times, nor the clock where nothing comes
 	History     bool   // the input is history that is being published: the clock says nothing about it where nothing comes
 	StartAtEnd  bool   // at the very first start, begin with new records instead of the oldest

@@ -85,13 +85,28 @@ func (t *task) findCheckpoint(ctx context.Context) (checkpoint, int64, error) {
 			Remedy: "somebody reset the offset or wrote to the changelog; set the offset back, or start anew under another prefix",
 		}
 	}
-	if t.r.o.Definition != record.Definition {
-		t.r.o.Logger.Info("the definition has changed since the last checkpoint", "stage", t.r.o.Stage, "partition", t.partition, "was", record.Definition, "is", t.r.o.Definition)
-		t.mu.Lock()
-		t.definition = record.Definition // until the mirror has the timers of the new one
-		t.mu.Unlock()
+	if err := t.checkDefinition(record.Definition); err != nil {
+		return checkpoint{}, -1, err
 	}
 	return checkpoint{record.Offset, record.EventTime, record.Sources}, position, nil
+}
+
+// checkDefinition takes note of the definition that the last checkpoint was made under, or refuses to go on under another.
+func (t *task) checkDefinition(was string) error {
+	switch is := t.r.o.Definition; {
+	case is == was:
+	case t.r.o.Pinned != "":
+		return &Refusal{
+			What:   fmt.Sprintf("the state in %s-%d was made under settings that can't change: their hash was %s, and is %s", t.changelog.name, t.partition, was, is),
+			Remedy: t.r.o.Pinned,
+		}
+	default:
+		t.r.o.Logger.Info("the definition has changed since the last checkpoint", "stage", t.r.o.Stage, "partition", t.partition, "was", was, "is", is)
+		t.mu.Lock()
+		t.definition = was // until the mirror has the timers of the new one
+		t.mu.Unlock()
+	}
+	return nil
 }
 
 // stableOffset asks for the committed offset. A client goes on sending this request to a coordinator that is gone, so
