@@ -16,7 +16,7 @@ type Change struct {
 	N     int64
 }
 
-// BeforeAll is the Start of an Change that belongs to a window which can no longer be corrected: a series has it in what it begins with.
+// BeforeAll is the Start of a Change that belongs to a window which can no longer be corrected: the oldest one that can begins with it.
 const BeforeAll = math.MinInt64
 
 func (e *Change) compare(o *Change) int {

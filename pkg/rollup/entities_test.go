@@ -245,7 +245,7 @@ func TestALateChangeOfAnExpiredWindow(t *testing.T) {
 	series, err := b.rollup.Series("series|Europe/Berlin|day|tier|large", nil)
 	require.NoError(t, err)
 	start := instant(t, "2024-12-31T23:00:00Z")
-	assert.Zero(t, series.Apply([]Change{{Start: start, Cell: came, N: 5}}, expiry))
+	assert.Zero(t, series.Apply([]Change{{Start: start, Cell: came, N: 5}}, expiry-1))
 	series.Rows(func(*Row) {})
 	assert.EqualValues(t, 2, series.Apply([]Change{{Start: start, Cell: left, N: 2}}, expiry))
 	current := int64(0)

@@ -18,7 +18,7 @@ type Series struct {
 	windows  *Windows
 	revision int64
 	passed   int64 // the watermark
-	floor    int64 // windows that start before are no longer kept
+	floor    int64 // windows that start before are no longer kept: their numbers are in base
 	first    int64 // start of the first window that has a row; noWindow: there is none
 	last     int64 // of all that has changed: the window's start or the watermark then, whichever is later
 	base     int64 // PQLs before the first bucket
@@ -44,8 +44,14 @@ type bucket struct {
 	counts   counts
 }
 
-// counts are numbers of accounts: in, by entry, then out, by exit.
-type counts [len(entries) + len(exits) + 1]int64
+// counts are numbers of accounts: in, by entry, then out, by exit, and carried.
+type counts [carried + 1]int64
+
+// Places among counts.
+const (
+	otherExit = len(entries) + len(exits)
+	carried   = otherExit + 1 // came for windows that could no longer be corrected then: the window begins with them
+)
 
 var (
 	entries = [...]string{typeQualified, typeRequalified, segmentChanged}
@@ -79,41 +85,39 @@ func (r *Rollup) Series(key string, b []byte) (*Series, error) {
 }
 
 // Apply takes changes in, after time has passed to the watermark. It returns how much of them came too late for the rows that they belong
-// to; it is part of what the series begins with.
+// to. The oldest window that can still be corrected begins with it.
 func (s *Series) Apply(changes []Change, watermark int64) (late int64) {
 	s.Pass(watermark)
+	oldest := s.oldest()
 	for i := range changes {
 		c := &changes[i]
 		if !c.Cell.Kind.Standing() {
 			continue
 		}
-		if c.Start < s.floor {
-			s.before(c)
+		start, slot, n := c.Start, slotOf(c.Cell), c.N
+		if start < oldest {
 			if c.Start != BeforeAll {
-				late += max(c.N, -c.N)
+				late += max(n, -n)
 			}
-			continue
+			start, slot = oldest, carried
+			if c.Cell.Kind == Out {
+				n = -n
+			}
 		}
-		start := floor(c.Start, 1000) // as all windows do
-		b := s.touch(start)
-		b.counts[slotOf(c.Cell)] += c.N
+		start = floor(start, 1000) // as all windows do
+		s.touch(start).counts[slot] += n
 		s.correct(start, c.Why)
 		s.first, s.last = min(s.first, start), max(s.last, start, s.passed)
 		s.shorten()
+		oldest = max(oldest, s.floor)
 	}
 	return late
 }
 
-// before takes in a change of a window that is no longer kept.
-func (s *Series) before(c *Change) {
-	if c.Cell.Kind == In {
-		s.base += c.N
-	} else {
-		s.base -= c.N
-	}
-	s.correct(s.floor, c.Why)
-	oldest, _ := s.windows.At(s.passed - s.rollup.restatement)
-	s.first, s.last = min(s.first, max(oldest, s.floor)), max(s.last, s.passed)
+// oldest returns the start of the oldest window that can be corrected. It follows from the watermark, not from when rows were emitted.
+func (s *Series) oldest() int64 {
+	start, _ := s.windows.At(s.passed - s.rollup.restatement)
+	return max(start, s.floor)
 }
 
 // touch returns the bucket of a window that is about to change.
@@ -155,7 +159,7 @@ func slotOf(c Cell) int {
 	if at := slices.Index(exits[:], c.Name); at >= 0 {
 		return len(entries) + at
 	}
-	return len(counts{}) - 1
+	return otherExit
 }
 
 func (c *counts) inflow() (n int64) {
@@ -166,13 +170,14 @@ func (c *counts) inflow() (n int64) {
 }
 
 func (c *counts) outflow() (n int64) {
-	for _, v := range c[len(entries):] {
+	for _, v := range c[len(entries):carried] {
 		n += v
 	}
 	return n
 }
 
-func (c *counts) net() int64 { return c.inflow() - c.outflow() }
+// net is how many more there are behind the window than behind the one before.
+func (c *counts) net() int64 { return c[carried] + c.inflow() - c.outflow() }
 
 // Pass lets time pass to the watermark, and says whether that changed the state.
 func (s *Series) Pass(watermark int64) bool {

@@ -35,8 +35,8 @@ func (s *Series) changedFrom() int64 {
 
 // clean lets go of windows that can't be corrected any longer, and of those with nothing in them.
 func (s *Series) clean() {
-	if floor, _ := s.windows.At(s.passed - s.rollup.restatement); floor > s.floor {
-		s.forget(floor)
+	if oldest := s.oldest(); oldest > s.floor {
+		s.forget(oldest)
 	}
 	kept := s.buckets[:0]
 	for i := range s.buckets {
@@ -99,13 +99,14 @@ func (w *walk) window(start, end int64) {
 	now, was := &bucket{}, &bucket{}
 	if w.next < len(s.buckets) && s.buckets[w.next].start < end {
 		now, was = w.step()
+		before, wasBefore = before+now.counts[carried], wasBefore+was.counts[carried]
 	}
 	for ; w.nextWhy < len(s.causes) && s.causes[w.nextWhy].start < end; w.nextWhy++ {
 		w.by |= s.causes[w.nextWhy].by
 	}
 	closed, wasClosed := end+s.rollup.lateness <= s.passed, end+s.rollup.lateness <= s.shown.passed
 	isShown := start >= s.shown.first && start <= s.shown.passed
-	same := now.counts == was.counts && before == wasBefore
+	same := before == wasBefore && slices.Equal(now.counts[:carried], was.counts[:carried])
 	if isShown && same && closed == wasClosed {
 		return
 	}
