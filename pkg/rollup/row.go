@@ -233,6 +233,3 @@ func (c causes) String() string {
 	}
 	return strings.Join(all, ",")
 }
-
-// corrections are the causes that a row tells.
-const corrections = causes(1<<afterWhys-1) &^ (1 << Ordinary)

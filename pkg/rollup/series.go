@@ -26,7 +26,7 @@ type Series struct {
 
 	shown  shown    // how it was when rows were emitted last
 	old    []bucket // those that have changed since, as they were then
-	causes []cause  // of changes since
+	causes []cause  // corrections since, by window and cause
 }
 
 type shown struct{ base, passed, first int64 }
@@ -58,10 +58,11 @@ var (
 	exits   = [...]string{"inactive", "trial_ended", "step_undone", "excluded", "tier_changed", segmentChanged, "definition_changed", typeConverted}
 )
 
-// cause is what has changed a window.
+// cause is what something has corrected in a window.
 type cause struct {
-	start int64
-	by    causes
+	start  int64
+	why    Why
+	counts counts
 }
 
 // Series returns the state of a key, from what AppendBinary has appended. With nothing it is new.
@@ -106,7 +107,9 @@ func (s *Series) Apply(changes []Change, watermark int64) (late int64) {
 		}
 		start = floor(start, 1000) // as all windows do
 		s.touch(start).counts[slot] += n
-		s.correct(start, c.Why)
+		if c.Why != Ordinary {
+			s.correct(start, c.Why, slot, n)
+		}
 		s.first, s.last = min(s.first, start), max(s.last, start, s.passed)
 		s.shorten()
 		oldest = max(oldest, s.floor)
@@ -132,12 +135,14 @@ func (s *Series) touch(start int64) *bucket {
 	return &s.buckets[at]
 }
 
-func (s *Series) correct(start int64, why Why) {
-	at, found := slices.BinarySearchFunc(s.causes, start, func(c cause, start int64) int { return cmp.Compare(c.start, start) })
+// correct keeps what corrects rows that may have been told.
+func (s *Series) correct(start int64, why Why, slot int, n int64) {
+	of := cause{start: start, why: why}
+	at, found := slices.BinarySearchFunc(s.causes, of, func(a, b cause) int { return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(a.why, b.why)) })
 	if !found {
-		s.causes = slices.Insert(s.causes, at, cause{start: start})
+		s.causes = slices.Insert(s.causes, at, of)
 	}
-	s.causes[at].by |= 1 << why
+	s.causes[at].counts[slot] += n
 }
 
 // shorten lets the oldest window go when there are too many.
@@ -250,7 +255,8 @@ func (s *Series) shownOf(b *bucket) *bucket {
 
 // Size is an estimate of the memory that the state takes, in bytes.
 func (s *Series) Size() int {
-	return int(unsafe.Sizeof(*s)+unsafe.Sizeof(*s.address)) + (cap(s.buckets)+cap(s.old))*int(unsafe.Sizeof(bucket{})) + 16*cap(s.causes)
+	return int(unsafe.Sizeof(*s)+unsafe.Sizeof(*s.address)) + (cap(s.buckets)+cap(s.old))*int(unsafe.Sizeof(bucket{})) +
+		cap(s.causes)*int(unsafe.Sizeof(cause{}))
 }
 
 // Touch reads a little of what Apply will read.

@@ -29,13 +29,12 @@ func (s *Series) AppendBinary(b []byte) ([]byte, error) {
 	}
 	b = appendBuckets(b, s.old)
 	for _, c := range s.causes {
-		b = append(appendInt(b, c.start), byte(c.by))
+		b = appendCounts(append(appendInt(b, c.start), byte(c.why)), &c.counts)
 	}
 	return b, nil
 }
 
-// appendBuckets appends how many there are, then each: seconds since the one before, what it is restated by, which counts are not zero,
-// and those.
+// appendBuckets appends how many there are, then each: seconds since the one before, what it is restated by, counts.
 func appendBuckets(b []byte, all []bucket) []byte {
 	b = appendUint(b, uint64(len(all)))
 	last := int64(0)
@@ -44,17 +43,23 @@ func appendBuckets(b []byte, all []bucket) []byte {
 		at := bucket.start / 1000
 		b = append(appendInt(b, at-last), byte(bucket.restated))
 		last = at
-		present := uint64(0)
-		for j, n := range bucket.counts {
-			if n != 0 {
-				present |= 1 << j
-			}
+		b = appendCounts(b, &bucket.counts)
+	}
+	return b
+}
+
+// appendCounts appends which are not zero, and those.
+func appendCounts(b []byte, c *counts) []byte {
+	present := uint64(0)
+	for j, n := range c {
+		if n != 0 {
+			present |= 1 << j
 		}
-		b = appendUint(b, present)
-		for _, n := range bucket.counts {
-			if n != 0 {
-				b = appendInt(b, n)
-			}
+	}
+	b = appendUint(b, present)
+	for _, n := range c {
+		if n != 0 {
+			b = appendInt(b, n)
 		}
 	}
 	return b
@@ -65,13 +70,7 @@ func (r *reader) buckets() []bucket {
 	last := int64(0)
 	for range cap(all) {
 		last += r.int()
-		one := bucket{start: last * 1000, restated: causes(r.byte())}
-		present := r.below(1 << len(counts{}))
-		for j := range one.counts {
-			if present>>j&1 == 1 {
-				one.counts[j] = r.int()
-			}
-		}
+		one := bucket{start: last * 1000, restated: causes(r.byte()), counts: r.counts()}
 		if n := len(all); r.bad || n > 0 && all[n-1].start >= one.start {
 			r.fail()
 			return nil
@@ -79,6 +78,16 @@ func (r *reader) buckets() []bucket {
 		all = append(all, one)
 	}
 	return all
+}
+
+func (r *reader) counts() (c counts) {
+	present := r.below(1 << len(c))
+	for j := range c {
+		if present>>j&1 == 1 {
+			c[j] = r.int()
+		}
+	}
+	return c
 }
 
 func (s *Series) load(b []byte) error {
@@ -95,7 +104,7 @@ func (s *Series) load(b []byte) error {
 		s.shown = shown{r.int(), r.int(), r.int()}
 		s.old = r.buckets()
 		for r.more() {
-			s.causes = append(s.causes, cause{r.int(), causes(r.byte())})
+			s.causes = append(s.causes, cause{r.int(), Why(r.below(int(afterWhys))), r.counts()})
 		}
 	}
 	if again, _ := s.AppendBinary(nil); r.bad || !bytes.Equal(again, b) {

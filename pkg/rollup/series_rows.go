@@ -53,12 +53,12 @@ type walk struct {
 	series   *Series
 	emit     func(*Row)
 	revision int64
-	next     int      // bucket
-	current  int64    // PQLs now
-	was      int64    // PQLs as shown
-	nextWhy  int      // cause
-	by       causes   // of changes up to the window
-	restated []bucket // windows and what has corrected them
+	next     int              // bucket
+	current  int64            // PQLs now
+	was      int64            // PQLs as shown
+	nextWhy  int              // cause
+	moved    [afterWhys]int64 // how many PQLs each cause has added before the window
+	restated []bucket         // windows and what has corrected them
 	row      Row
 }
 
@@ -101,17 +101,15 @@ func (w *walk) window(start, end int64) {
 		now, was = w.step()
 		before, wasBefore = before+now.counts[carried], wasBefore+was.counts[carried]
 	}
-	for ; w.nextWhy < len(s.causes) && s.causes[w.nextWhy].start < end; w.nextWhy++ {
-		w.by |= s.causes[w.nextWhy].by
-	}
+	by := w.corrected(start, end)
 	closed, wasClosed := end+s.rollup.lateness <= s.passed, end+s.rollup.lateness <= s.shown.passed
 	isShown := start >= s.shown.first && start <= s.shown.passed
-	same := before == wasBefore && slices.Equal(now.counts[:carried], was.counts[:carried])
+	same := before == wasBefore && now.counts.within() == was.counts.within()
 	if isShown && same && closed == wasClosed {
 		return
 	}
 	restated := now.restated
-	if by := w.by & corrections; by&^restated != 0 && isShown && wasClosed && !same {
+	if by&^restated != 0 && isShown && wasClosed && !same {
 		restated |= by
 		w.restated = append(w.restated, bucket{start: start, restated: restated})
 	}
@@ -123,6 +121,35 @@ func (w *walk) window(start, end int64) {
 	now.counts.describe(&w.row)
 	s.revision = w.revision
 	w.emit(&w.row)
+}
+
+// corrected returns what has corrected a window or how many PQLs it begins with, and goes over it.
+func (w *walk) corrected(start, end int64) (by causes) {
+	before := w.moved
+	for all := w.series.causes; w.nextWhy < len(all) && all[w.nextWhy].start < end; w.nextWhy++ {
+		c := &all[w.nextWhy]
+		w.moved[c.why] += c.counts.net()
+		if c.start < start {
+			before[c.why] += c.counts.net()
+			continue
+		}
+		before[c.why] += c.counts[carried]
+		if c.counts.within() != (counts{}) {
+			by |= 1 << c.why
+		}
+	}
+	for why, n := range before {
+		if n != 0 {
+			by |= 1 << why
+		}
+	}
+	return by
+}
+
+// within is what happened in the window: all but what it begins with.
+func (c counts) within() counts {
+	c[carried] = 0
+	return c
 }
 
 // describe fills in what a row says of comings and goings.

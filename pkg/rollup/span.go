@@ -3,7 +3,6 @@ package rollup
 import (
 	"cmp"
 	"fmt"
-	"math/bits"
 	"slices"
 	"strings"
 	"unsafe"
@@ -20,8 +19,10 @@ type Span struct {
 	sketches []named // of durations
 	rows     []told  // what was emitted, in order
 
-	causes [afterKinds]causes // of changes since rows were emitted last
-	shown  int64              // the watermark then
+	changed     uint32   // kinds of counters that have since rows were emitted last, as bits
+	corrections []Change // since then, of a window that was told as closed: in order, added up
+	shown       int64    // the watermark then
+	read        causes   // what has corrected the counters that the row in hand is made from
 }
 
 // counted is a counter that is no bin of a sketch. None is 0.
@@ -88,9 +89,37 @@ func (s *Span) Apply(changes []Change, watermark int64) (lost int64) {
 			}
 			continue
 		}
-		s.causes[c.Cell.Kind] |= 1 << c.Why
+		s.changed |= 1 << c.Cell.Kind
+		if c.Why != Ordinary && s.wasClosed() {
+			s.correct(c)
+		}
 	}
 	return lost
+}
+
+// correct keeps what corrects rows that have been told.
+func (s *Span) correct(c *Change) {
+	of := Change{Cell: c.Cell, Why: c.Why}
+	at, found := slices.BinarySearchFunc(s.corrections, of, func(a, b Change) int { return a.compare(&b) })
+	if !found {
+		of.Cell.Name = strings.Clone(of.Cell.Name)
+		s.corrections = slices.Insert(s.corrections, at, of)
+	}
+	if s.corrections[at].N += c.N; s.corrections[at].N == 0 {
+		s.corrections = slices.Delete(s.corrections, at, at+1)
+	}
+}
+
+// wasClosed says whether the window was closed when rows were emitted last.
+func (s *Span) wasClosed() bool { return s.shown >= s.end+s.rollup.lateness }
+
+// reading notes that the row in hand is made from some counters.
+func (s *Span) reading(which func(Cell) bool) {
+	for i := range s.corrections {
+		if c := &s.corrections[i]; which(c.Cell) {
+			s.read |= 1 << c.Why
+		}
+	}
 }
 
 func (s *Span) add(c *Change) bool {
@@ -188,33 +217,19 @@ func (s *Span) Expired() bool { return s.passed >= s.expiry()+goneAfter }
 // Rows emits the rows whose content has changed since the last call, from the window's beginning on: so they become known together with
 // those of its Series. A row is valid during its emit only.
 func (s *Span) Rows(emit func(*Row)) {
-	var changed uint32 // kinds, as bits
-	for k, by := range s.causes {
-		if by != 0 {
-			changed |= 1 << k
-		}
-	}
 	ripened := false
 	s.ripens(func(at int64) { ripened = ripened || at > s.shown && at <= s.passed })
-	if s.passed >= s.address.start && (changed != 0 || ripened) {
+	if s.passed >= s.address.start && (s.changed != 0 || ripened) {
 		t := table{span: s, emit: emit, revision: s.revision + 1}
 		for i := range spanMetrics {
 			m := &spanMetrics[i]
-			if reads := m.reads(); ripened || reads&changed != 0 {
-				t.metric, t.name, t.by = uint8(i), m.name, s.by(reads)
+			if ripened || m.reads()&s.changed != 0 {
+				t.metric, t.name = uint8(i), m.name
 				m.rows(s, &t)
 			}
 		}
 	}
-	s.causes, s.shown = [afterKinds]causes{}, s.passed
-}
-
-// by returns what has changed any of some kinds, given as bits.
-func (s *Span) by(kinds uint32) (by causes) {
-	for ; kinds != 0; kinds &= kinds - 1 {
-		by |= s.causes[bits.TrailingZeros32(kinds)]
-	}
-	return by
+	s.changed, s.corrections, s.shown = 0, nil, s.passed
 }
 
 // table emits rows of a metric.
@@ -224,7 +239,6 @@ type table struct {
 	revision int64
 	metric   uint8
 	name     string
-	by       causes // of changes of what the metric reads
 	row      Row
 }
 
@@ -240,6 +254,7 @@ func (t *table) put(detail string, matureAt int64, fill func(*Row)) {
 	if matureAt != 0 {
 		r.MatureAt = some(matureAt)
 	}
+	s.read = 0
 	fill(r)
 	at, found := t.find(detail)
 	if !found {
@@ -252,8 +267,8 @@ func (t *table) put(detail string, matureAt int64, fill func(*Row)) {
 	if found && s.rows[at].digest == digest {
 		return
 	}
-	if found && s.shown >= s.end+s.rollup.lateness {
-		s.rows[at].restated |= t.by & corrections
+	if found {
+		s.rows[at].restated |= s.read
 	}
 	s.rows[at].digest = digest
 	r.Restated = s.rows[at].restated.String()
@@ -276,7 +291,8 @@ func (t *table) find(detail string) (int, bool) {
 // Size is an estimate of the memory that the state takes, in bytes.
 func (s *Span) Size() int {
 	n := int(unsafe.Sizeof(*s)+unsafe.Sizeof(*s.address)) + cap(s.counters)*int(unsafe.Sizeof(counted{})) +
-		cap(s.sketches)*int(unsafe.Sizeof(named{})) + cap(s.rows)*int(unsafe.Sizeof(told{}))
+		cap(s.sketches)*int(unsafe.Sizeof(named{})) + cap(s.rows)*int(unsafe.Sizeof(told{})) +
+		cap(s.corrections)*int(unsafe.Sizeof(Change{}))
 	for i := range s.sketches {
 		n += cap(s.sketches[i].bins) * int(unsafe.Sizeof(bin{}))
 	}

@@ -6,7 +6,8 @@ import (
 )
 
 // spanLayout is the first byte of an encoded span. What follows: revision, watermark, and by how much that is beyond the one that rows were
-// emitted at; then lists, each with its length before it: counters, sketches, rows; then causes of changes since rows were emitted.
+// emitted at; then lists, each with its length before it: counters, sketches, rows; then, when counters have changed since, their kinds
+// and corrections.
 const spanLayout = 1
 
 // AppendBinary appends the encoded state.
@@ -27,10 +28,8 @@ func (s *Span) AppendBinary(b []byte) ([]byte, error) {
 		b = appendText(append(b, t.metric), t.detail)
 		b = append(binary.BigEndian.AppendUint64(b, t.digest), byte(t.restated))
 	}
-	for k, by := range s.causes {
-		if by != 0 {
-			b = append(b, byte(k), byte(by))
-		}
+	if s.changed != 0 {
+		b = AppendChanges(appendUint(b, uint64(s.changed)), s.corrections)
 	}
 	return b, nil
 }
@@ -63,9 +62,12 @@ func (s *Span) load(b []byte) error {
 	}
 	s.loadSketches(&r)
 	s.loadRows(&r)
-	for r.more() {
-		kind := r.below(int(afterKinds))
-		s.causes[kind] = causes(r.byte())
+	if r.more() {
+		s.changed = uint32(r.below(1 << afterKinds))
+		var err error
+		if s.corrections, err = DecodeChanges(nil, []byte(r.b[r.at:])); err != nil {
+			return err
+		}
 	}
 	if again, _ := s.AppendBinary(nil); r.bad || !bytes.Equal(again, b) {
 		return errState

@@ -61,6 +61,7 @@ func (m *spanMetric) reads() (kinds uint32) {
 func (s *Span) n(kind Kind, number int32) int64 { return s.named(Cell{Kind: kind, Number: number}) }
 
 func (s *Span) named(cell Cell) int64 {
+	s.reading(func(c Cell) bool { return c == cell })
 	at, found := slices.BinarySearchFunc(s.counters, cell, func(c counted, cell Cell) int { return c.cell.compare(cell) })
 	if !found {
 		return 0
@@ -68,8 +69,9 @@ func (s *Span) named(cell Cell) int64 {
 	return s.counters[at].n
 }
 
-// durations returns the sketch of a kind, an empty one when there is none.
+// durations returns the sketch of a kind that has no names, an empty one when there is none.
 func (s *Span) durations(kind Kind) *sketch {
+	s.reading(func(c Cell) bool { return c.Kind == kind || c.Kind == kind+1 }) // and their sum
 	for i := range s.sketches {
 		if s.sketches[i].kind == kind {
 			return &s.sketches[i].sketch
@@ -109,7 +111,7 @@ func timeToPQL(s *Span, t *table) {
 
 // timeToPQLSince: how long those took that signed up in the window and have qualified since.
 func timeToPQLSince(s *Span, t *table) {
-	t.put("", s.expiry(), s.durations(CohortTimeToPQL).describe)
+	t.put("", s.expiry(), func(r *Row) { s.durations(CohortTimeToPQL).describe(r) })
 }
 
 // paid: of the accounts that qualified in the window, those that converted within so many days of that.
@@ -149,7 +151,7 @@ func holdOut(s *Span, t *table) {
 
 // timeToPaid: how long those took to convert that qualified in the window and have converted since.
 func timeToPaid(s *Span, t *table) {
-	t.put("", s.expiry(), s.durations(TimeToPaid).describe)
+	t.put("", s.expiry(), func(r *Row) { s.durations(TimeToPaid).describe(r) })
 }
 
 // funnel: of the accounts that signed up in the window, those that have done a step, and how long that took. The steps stand in the order of how
@@ -168,6 +170,7 @@ func funnel(s *Span, t *table) {
 			continue
 		}
 		t.put(step.name, s.expiry(), func(r *Row) {
+			s.reading(func(c Cell) bool { return c.Kind == StepTime || c.Kind == StepTimeSum && c.Name == step.name }) // others move it
 			step.describe(r)
 			r.share(r.Count.Value, s.n(SignedUp, 0))
 			r.Position, r.Previous = some(int64(i+1)), some(previous)
