@@ -325,17 +325,19 @@ func TestASeriesIsBounded(t *testing.T) {
 
 // TestAFullSeriesStillTellsWhatChanged changes the oldest window just before it has to go.
 func TestAFullSeriesStillTellsWhatChanged(t *testing.T) {
-	b := newBoardOf(t, Hour, "2025-12-31T00:00:00Z", Limits{MaxGroups: 10, Lateness: time.Hour, Restatement: 400 * 24 * time.Hour})
+	b := newBoardOf(t, Hour, "2025-12-31T00:00:00Z", Limits{MaxGroups: 10, Lateness: time.Hour, Restatement: mostRestated * time.Hour})
 	s, err := b.rollup.Series("series|Europe/Berlin|hour|tier|large", nil)
 	require.NoError(t, err)
 	var all []Change
+	newest := b.watermark + (mostBuckets-mostRestated)*hourMillis // so far ahead of the watermark are some
 	for hour := range int64(mostBuckets) {
-		all = append(all, Change{Start: b.watermark - (hour+1)*hourMillis, Cell: came, N: 1})
+		all = append(all, Change{Start: newest - (hour+1)*hourMillis, Cell: came, N: 1})
 	}
 	s.Apply(all, b.watermark)
 	s.Rows(func(*Row) {})
 	oldest := all[len(all)-1]
-	s.Apply([]Change{{Start: oldest.Start, Cell: came, N: 10}, {Start: b.watermark, Cell: came, N: 1}}, b.watermark)
+	s.Apply([]Change{{Start: oldest.Start, Cell: came, N: 10}, {Start: newest, Cell: came, N: 1}}, b.watermark)
+	s.Pass(newest)
 	emitted, last := 0, int64(0)
 	s.Rows(func(r *Row) { emitted, last = emitted+1, r.CurrentEnd.Value })
 	assert.Equal(t, mostBuckets, emitted, "all but the oldest, and the new one")
@@ -424,6 +426,17 @@ func TestLimitsThatCannotBe(t *testing.T) {
 		"paid days: 90 is longer than windows can be corrected, 1h0m0s"} {
 		assert.ErrorContains(t, err, want)
 	}
+	s.Windows = []*Windows{newWindows(t, "UTC", Day, time.Monday), newWindows(t, "UTC", Hour, time.Monday)}
+	long := DefaultLimits()
+	long.Restatement = 310 * 24 * time.Hour
+	_, err = NewRollup(s, long)
+	require.NoError(t, err)
+	long.Restatement += time.Hour
+	_, err = NewRollup(s, long)
+	assert.EqualError(t, err, "windows can be corrected for 7441h0m0s: with windows of hours, of which a group keeps 8192, that must be no longer than 7440h0m0s")
+	s.Windows = s.Windows[:1]
+	_, err = NewRollup(s, long)
+	require.NoError(t, err, "days are fewer")
 	_, err = NewRollup(&Settings{}, DefaultLimits())
 	assert.Error(t, err)
 }

@@ -50,6 +50,10 @@ func NewRollup(s *Settings, l Limits) (*Rollup, error) {
 	if l.Lateness < 0 || l.Restatement <= l.Lateness {
 		err = errors.Join(err, fmt.Errorf("windows can be corrected for %s: that must be longer than the lateness of %s", l.Restatement, l.Lateness))
 	}
+	if longest := mostRestated * time.Hour; l.Restatement > longest && slices.ContainsFunc(s.Windows, func(w *Windows) bool { return w.unit == Hour }) {
+		err = errors.Join(err, fmt.Errorf("windows can be corrected for %s: with windows of hours, of which a group keeps %d, that must be no longer than %s",
+			l.Restatement, mostBuckets, longest))
+	}
 	for what, days := range map[string][]int32{"cohort": r.cohortDays, "paid": r.paidDays} {
 		if most := days[len(days)-1]; int64(most)*dayMillis > r.restatement {
 			err = errors.Join(err, fmt.Errorf("%s days: %d is longer than windows can be corrected, %s", what, most, l.Restatement))

@@ -37,6 +37,9 @@ const noWindow = math.MaxInt64
 // the watermark; then the oldest can't be corrected any longer.
 const mostBuckets = 8192
 
+// mostRestated is how many windows a series can correct: there is room for more than a month of hours ahead of the watermark.
+const mostRestated = 310 * 24
+
 // bucket is what happened in one window.
 type bucket struct {
 	start    int64
