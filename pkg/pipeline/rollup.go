@@ -166,20 +166,39 @@ func (s *roll) Fire(t *stream.Turn, due int64) error {
 	case *rollup.Series:
 		if !of.Expired() {
 			of.Pass(now)
-			s.change(counts, t)
+			s.pass(counts, t, now-due)
 			return nil
 		}
 	case *rollup.Span:
 		of.Pass(now)
 		if !of.Expired() {
-			s.change(counts, t)
+			s.pass(counts, t, now-due)
 			return nil
 		}
 	}
-	counts.of.Rows(func(r *rollup.Row) { t.Emit(s.row(r)) })
-	delete(s.changed, counts.key)
+	s.state(counts, t)
 	t.Delete()
 	return nil
+}
+
+// jump is from when on, in ms, time is said to jump: by a year, say, when nothing has come for so long. Each series of hours has thousands of
+// rows then. They don't wait for the checkpoint together: what is emitted with a turn brings the checkpoint on before it is too much.
+const jump = 24 * 60 * 60 * 1000
+
+// pass notes that time alone has changed something.
+func (s *roll) pass(counts *tallies, t *stream.Turn, by int64) {
+	if by < jump {
+		s.change(counts, t)
+		return
+	}
+	t.Changed()
+	s.state(counts, t)
+}
+
+// state emits the rows that have changed, now.
+func (s *roll) state(counts *tallies, t *stream.Turn) {
+	counts.of.Rows(func(r *rollup.Row) { t.Emit(s.row(r)) })
+	delete(s.changed, counts.key)
 }
 
 // Flush implements stream.Flusher: what goes round, and the rows that have changed.

@@ -359,3 +359,24 @@ func (p *rollPartition) requireAgreement() {
 		}
 	}
 }
+
+// A jump of time makes many rows, which don't wait for the checkpoint: they go with the turns, so that the runtime can bound what is committed at once.
+func TestRowsOfAJumpOfTimeDoNotWaitForTheCheckpoint(t *testing.T) {
+	p := newRollPartition(t)
+	p.tell(epoch)
+	p.contribute(epoch, came, 1)
+	p.contribute(epoch, unknown, 1)
+	p.settle()
+	p.tell(epoch + day/2)
+	p.settle()
+	before := len(p.rows)
+	p.tell(epoch + 30*day)
+	p.run()
+	p.flush() // which sends the time round
+	p.run()
+	require.GreaterOrEqual(t, len(p.rows), before+30, "each day has a row")
+	before = len(p.rows)
+	p.flush()
+	assert.Len(t, p.rows, before, "all of them have been stated")
+	assert.Empty(t, p.proc.changed)
+}

@@ -59,9 +59,14 @@ func (t *task) fireSlice(ctx context.Context, before int64) (int, error) {
 	if err := t.fetch(ctx); err != nil {
 		return 0, err
 	}
+	outputs := t.r.share().outputs
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for _, e := range due {
+	for i, e := range due {
+		if t.table.outputsFull(outputs) { // a few timers may make as much as all others
+			t.table.putBack(due[i:])
+			return i + 1, nil
+		}
 		if err := t.table.fire(e, t.table.now.next); err != nil {
 			t.failure = fmt.Errorf("%w: %w", errProcessing, err)
 			return 0, t.failure

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/pqlstream/pqlstream/pkg/state"
 )
@@ -62,4 +63,36 @@ func TestHintsOfWhatComesAndGoesDoNotPileUp(t *testing.T) {
 		}
 	}
 	assert.Less(t, most, 4*hintsKept)
+}
+
+// Timers that make much don't all fire before what they have made is committed.
+func TestTimersStopFiringWhenTheNextCommitIsFull(t *testing.T) {
+	proc := &counter{every: 3}
+	r := &Runtime{o: Options{CacheStates: 1 << 20, CacheBytes: 1 << 30}, hurry: make(chan struct{}, 1)}
+	x := &task{r: r, dueAtOnce: 100, proc: proc, wake: make(chan struct{}, 1), phase: running, table: newTable(proc, "in", 0, checkpoint{next: 5, eventTime: 10})}
+	x.table.timed = loud{proc}
+	for i := range 10 {
+		e := x.table.put(fmt.Sprint("k", i))
+		e.state = &count{due: int64(i + 1)}
+		x.table.measure(e)
+	}
+	fire := func() (outputs int) {
+		_, err := x.fireSlice(t.Context(), 10)
+		require.NoError(t, err)
+		c, err := x.table.cut(true)
+		require.NoError(t, err)
+		for _, o := range c.outputs {
+			outputs += len(o.Value) / (commitBytes / 4)
+		}
+		return outputs
+	}
+	assert.Equal(t, []int{4, 4, 2, 0}, []int{fire(), fire(), fire(), fire()})
+}
+
+// loud emits much with each timer.
+type loud struct{ *counter }
+
+func (l loud) Fire(t *Turn, due int64) error {
+	t.Emit(Output{Topic: "out", Value: make([]byte, commitBytes/4)})
+	return l.counter.Fire(t, due)
 }

@@ -306,9 +306,10 @@ func (b bounds) half() bounds { return bounds{b.records / 2, b.bytes / 2} }
 
 // full says whether there is as much for the next commit as there may be.
 func (t *table) full(states, outputs bounds) bool {
-	return len(t.dirty) >= states.records || t.written >= states.bytes ||
-		len(t.outputs) >= outputs.records || t.output >= outputs.bytes
+	return len(t.dirty) >= states.records || t.written >= states.bytes || t.outputsFull(outputs)
 }
+
+func (t *table) outputsFull(b bounds) bool { return len(t.outputs) >= b.records || t.output >= b.bytes }
 
 // entitySize is about what the table needs for an entity beside its state and its key, in bytes: itself, its places in
 // the map and the ring.

@@ -62,6 +62,15 @@ func (t *table) fire(e *entity, offset int64) error {
 	return nil
 }
 
+// putBack puts hints on the queue again of entities whose timers have not fired.
+func (t *table) putBack(due []*entity) {
+	for _, e := range due {
+		if e.timer != 0 {
+			t.timers.push(timer{e.timer, e.key})
+		}
+	}
+}
+
 // takeDue takes hints off the queue up to a moment, at most so many. It returns the entities that they name in the queue's
 // order: those in memory whose timers they are, and those outside, which are to be loaded.
 func (t *table) takeDue(before int64, limit int) (due []*entity, missing []string) {
