@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// Limits say how many groups are told apart, and for how long windows change.
+// Limits say how many groups are told apart, and for how long windows change. They are part of what rows mean: states that were made with some are
+// wrong with others. So they must stay for as long as there are states.
 type Limits struct {
 	MaxGroups   int           // of one grouping; what is in none of them goes to OtherGroup
 	Lateness    time.Duration // a window is closed when the watermark is that far beyond its end
