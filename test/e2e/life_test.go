@@ -153,15 +153,19 @@ func (b *bench) compare() {
 	}
 }
 
-// lifeFacts are what happens in a whole life, by type and, where it has one, reason.
-var lifeFacts = []string{
+// lifeTypes are what happens in a whole life, by type and cause.
+var lifeTypes = []string{
 	"signed_up", "active", "step_done", "step_undone", "qualified", "requalified", "escalated", "converted", "churned", "near_miss",
 	"excluded", "included", "segment_changed", "sales_accepted", "sales_rejected", "meeting_booked", "sales_won", "sales_lost",
-	"merged", "absorbed", "erased", "user_erased",
-	"qualified tier_changed", "disqualified excluded", "disqualified step_undone", "disqualified tier_changed", "disqualified inactive",
-	"disqualified trial_ended", "disqualified merged", "disqualified erased",
+	"merged", "absorbed", "erased", "user_erased", "disqualified",
 	"by event", "by timer", "by merge", "by erasure", "step_done by merge", "qualified by merge", "late", "partly erased",
 }
+
+// lifeFacts are the same with the reasons that there are.
+var lifeFacts = append([]string{
+	"qualified tier_changed", "disqualified excluded", "disqualified step_undone", "disqualified tier_changed", "disqualified inactive",
+	"disqualified trial_ended", "disqualified merged", "disqualified erased",
+}, lifeTypes...)
 
 func countLife(n map[string]int, judge *oracle.Oracle) {
 	for _, f := range judge.Facts {

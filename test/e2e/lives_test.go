@@ -102,10 +102,13 @@ func (l *lives) aroundAlone(ev *usage.Event, what int) []*usage.Event {
 	return []*usage.Event{ev}
 }
 
-// late is an event that comes up to three days after it happened.
+// late is an event that comes up to three days after it happened, sometimes up to twelve.
 func (l *lives) late(ev *usage.Event) *usage.Event {
-	late := *ev
-	late.OccurredAt -= l.rng.Int64N(3 * 24 * time.Hour.Milliseconds())
+	late, most := *ev, 3*24*time.Hour
+	if l.rng.IntN(4) == 0 {
+		most *= 4
+	}
+	late.OccurredAt -= l.rng.Int64N(most.Milliseconds())
 	return &late
 }
 
