@@ -48,7 +48,7 @@ func newRecipe(t *testing.T) *recipe {
 	r.client, err = kgo.NewClient(kgo.SeedBrokers(r.kafka.Bootstrap()), kgo.TransactionalID(t.Name()), kgo.DefaultProduceTopic(topic))
 	require.NoError(t, err)
 	t.Cleanup(r.client.Close)
-	policy := map[string]*string{"cleanup.policy": kadm.StringPtr("compact,delete")}
+	policy := map[string]*string{"cleanup.policy": kadm.StringPtr("compact")}
 	_, err = kadm.NewClient(r.client).CreateTopic(t.Context(), 3, 1, policy, topic)
 	require.NoError(t, err)
 	_, err = r.postgres.SQL(t.Context(), "postgres", statements(r.document)[0]) // it makes the role and the database
