@@ -142,7 +142,7 @@ func foreign(kind string) (stream.Route, error) {
 func (a *activation) decodeControl(s *slot, kind string, r *kgo.Record) (route stream.Route, err error) {
 	switch kind {
 	case controlMark:
-		route.Mark, err = markOf(r)
+		route.Mark, err = markIn(r)
 		return route, err
 	case controlEvent:
 		if route, err = a.decodeEvent(s, r); err == nil {

@@ -80,21 +80,19 @@ func controlOf(m *account.Message) *Control {
 
 // forwarded returns to whom a record that is a forwarded event is.
 func forwarded(r *kgo.Record) (*account.Message, error) {
-	for _, h := range r.Headers {
-		if h.Key != headerAlong {
-			continue
-		}
-		var way along
-		err := json.Unmarshal(h.Value, &way)
-		if err == nil && (way.Account == "" || len(way.Account) > usage.MaxIDBytes || len(way.Visited) > identity.MaxVisited) {
-			err = fmt.Errorf("an id is missing, or something is too long")
-		}
-		if err != nil {
-			return nil, &stream.Reject{Code: usage.CodeUndecodable, Err: fmt.Errorf("header %s: %w", headerAlong, err)}
-		}
-		return &account.Message{To: way.Account, Via: identity.Via{Visited: way.Visited, Canonical: way.Canonical}}, nil
+	value := headerOf(r, headerAlong)
+	if value == "" {
+		return nil, &stream.Reject{Code: usage.CodeUndecodable, Err: fmt.Errorf("it says to be a forwarded event and has no header %s", headerAlong)}
 	}
-	return nil, &stream.Reject{Code: usage.CodeUndecodable, Err: fmt.Errorf("it says to be a forwarded event and has no header %s", headerAlong)}
+	var way along
+	err := json.Unmarshal([]byte(value), &way)
+	if err == nil && (way.Account == "" || len(way.Account) > usage.MaxIDBytes || len(way.Visited) > identity.MaxVisited) {
+		err = fmt.Errorf("an id is missing, or something is too long")
+	}
+	if err != nil {
+		return nil, &stream.Reject{Code: usage.CodeUndecodable, Err: fmt.Errorf("header %s: %w", headerAlong, err)}
+	}
+	return &account.Message{To: way.Account, Via: identity.Via{Visited: way.Visited, Canonical: way.Canonical}}, nil
 }
 
 // send sends on what an account has not taken in.
