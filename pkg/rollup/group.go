@@ -112,8 +112,9 @@ func (f *Fact) dimension(name string) string {
 	return ""
 }
 
-// cut shortens a value to what is kept of it, in valid UTF-8.
+// cut shortens a value to what is kept of it: valid UTF-8, without zero bytes, which PostgreSQL has none of in its texts.
 func cut(value string) string {
+	value = strings.ReplaceAll(value, "\x00", "\uFFFD")
 	if len(value) > maxValue {
 		value = value[:maxValue]
 	}

@@ -274,11 +274,12 @@ func TestFlushesAreTheSameInWhateverOrder(t *testing.T) {
 	assert.Greater(t, largest, BatchBytes/4)
 }
 
-// Values are kept to 128 bytes of valid UTF-8.
+// Values are kept to 128 bytes of valid UTF-8, with no zero byte among them.
 func TestLongValuesAreCut(t *testing.T) {
 	long := strings.Repeat("a", 127)
 	for value, want := range map[string]string{
 		long: long, long + "b": long + "b", long + "bc": long + "b", long + "é": long, "a\xffb": "ab",
+		"a\x00b\x00": "a\uFFFDb\uFFFD", long + "\x00": long,
 	} {
 		m := newMeasure(t, Settings{Groupings: [][]string{{"plan"}, {"segment"}}})
 		fold(m, new(History), Fact{Type: "sales_won", Dimensions: []Dim{{"plan", value}}, Segments: []string{value}})

@@ -1,7 +1,7 @@
 -- Comma and backslash in a value are written with a backslash before them.
 create or replace macro in_name(value) as replace(replace(coalesce(value, ''), '\', '\\'), ',', '\,');
 
--- In which groups each fact finds its account. A value of more than 128 bytes is cut there, which this does not do.
+-- In which groups each fact finds its account. A value of more than 128 bytes is cut there, and a zero byte replaced, which this does not do.
 create or replace table groups as
 with
     fact_segments as (
