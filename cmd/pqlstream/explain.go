@@ -11,6 +11,7 @@ import (
 
 	"github.com/pqlstream/pqlstream/pkg/account"
 	"github.com/pqlstream/pqlstream/pkg/app"
+	"github.com/pqlstream/pqlstream/pkg/inspect"
 	"github.com/pqlstream/pqlstream/pkg/telemetry"
 )
 
@@ -79,7 +80,7 @@ func explanationWriter(format string) (func(io.Writer, *account.View) error, err
 		return func(w io.Writer, v *account.View) error {
 			e := json.NewEncoder(w)
 			e.SetIndent("", "  ")
-			return e.Encode(newExplanation(v))
+			return e.Encode(inspect.NewAccount(v))
 		}, nil
 	}
 	return nil, fmt.Errorf("--output %s: it is text or json", format)

@@ -16,6 +16,7 @@ import (
 	"github.com/pqlstream/pqlstream/pkg/account"
 	"github.com/pqlstream/pqlstream/pkg/config"
 	"github.com/pqlstream/pqlstream/pkg/identity"
+	"github.com/pqlstream/pqlstream/pkg/inspect"
 	"github.com/pqlstream/pqlstream/pkg/kafka"
 	"github.com/pqlstream/pqlstream/pkg/pipeline"
 	"github.com/pqlstream/pqlstream/pkg/state"
@@ -29,8 +30,8 @@ type Eraser struct {
 	accounts   *Accounts
 	producer   *kgo.Client
 	usage      pipeline.Topic
-	unresolved pipeline.Topic    // only where users are resolved
-	users      []state.Partition // resolve's mirrors; none where users are not resolved
+	unresolved pipeline.Topic   // only where users are resolved
+	users      inspect.Entities // resolve's; of no partition where users are not resolved
 }
 
 // OpenEraser connects to Kafka and Redis. It refuses a deployment without ingest. Close the result.
@@ -46,7 +47,7 @@ func OpenEraser(ctx context.Context, c *config.Config, log *slog.Logger) (*Erase
 	if err != nil {
 		return nil, err
 	}
-	e := &Eraser{c: c, accounts: accounts, usage: pipeline.Topic{Name: c.TopicNames().Usage, Partitions: int32(len(accounts.mirrors))}}
+	e := &Eraser{c: c, accounts: accounts, usage: pipeline.Topic{Name: c.TopicNames().Usage, Partitions: accounts.Partitions()}}
 	if err := e.open(ctx, log); err != nil {
 		e.Close()
 		return nil, err
@@ -63,11 +64,12 @@ func (e *Eraser) open(ctx context.Context, log *slog.Logger) (err error) {
 	}
 	names := e.c.TopicNames()
 	input := stream.Input{Topic: names.Unresolved, Changelog: names.ResolveChangelog}
-	e.users, err = stream.Mirrors(ctx, e.producer, string(config.Resolve), e.c.Group(config.Resolve), input)
+	e.users.Store = e.accounts.store
+	e.users.Mirrors, err = stream.Mirrors(ctx, e.producer, string(config.Resolve), e.c.Group(config.Resolve), input)
 	if err != nil {
 		return fmt.Errorf("looking up where the deployment's users are: %w", err)
 	}
-	e.unresolved = pipeline.Topic{Name: names.Unresolved, Partitions: int32(len(e.users))}
+	e.unresolved = pipeline.Topic{Name: names.Unresolved, Partitions: int32(len(e.users.Mirrors))}
 	return nil
 }
 
@@ -123,7 +125,7 @@ func (e *Eraser) FindAccount(ctx context.Context, id string) (*Erasure, error) {
 		return nil, fmt.Errorf("account %q: %w", id, err)
 	}
 	merged := aliases{}
-	if err := e.accounts.each(ctx, merged.learn); err != nil {
+	if err := e.accounts.Each(ctx, merged.learn); err != nil {
 		return nil, err
 	}
 	x := &Erasure{Account: id, eraser: e}
@@ -141,7 +143,7 @@ func (e *Eraser) FindAccount(ctx context.Context, id string) (*Erasure, error) {
 
 // linked counts the users who are known to belong to the accounts of an erasure.
 func (e *Eraser) linked(ctx context.Context, x *Erasure) (n int, err error) {
-	err = eachOf(ctx, e.accounts.store, e.users, func(entry *state.Entry) error {
+	err = e.users.Each(ctx, func(entry *state.Entry) error {
 		user, _, err := loadUser(entry.Key, entry.Value)
 		if err == nil && slices.ContainsFunc(user.Accounts(), func(id string) bool { return x.target(id) != nil }) {
 			n++
@@ -151,7 +153,7 @@ func (e *Eraser) linked(ctx context.Context, x *Erasure) (n int, err error) {
 	return n, err
 }
 
-// FindUser finds the accounts that know a user. Others may be named. ErrNoAccount says that nothing is known of such a one.
+// FindUser finds the accounts that know a user. Others may be named. inspect.ErrNoAccount says that nothing is known of such a one.
 func (e *Eraser) FindUser(ctx context.Context, id string, named []string) (*Erasure, error) {
 	if _, err := pipeline.EraseUnresolved(e.usage, id, 0); err != nil {
 		return nil, fmt.Errorf("user %q: %w", id, err)
@@ -161,7 +163,7 @@ func (e *Eraser) FindUser(ctx context.Context, id string, named []string) (*Eras
 		return nil, err
 	}
 	x := &Erasure{User: id, eraser: e}
-	if len(e.users) > 0 {
+	if len(e.users.Mirrors) > 0 {
 		x.add("", TellsUsers)
 	}
 	for _, account := range knowing {
@@ -169,12 +171,12 @@ func (e *Eraser) FindUser(ctx context.Context, id string, named []string) (*Eras
 	}
 	for _, account := range named {
 		root := merged.root(account)
-		s, _, err := e.accounts.read(ctx, root)
+		s, _, err := e.accounts.State(ctx, root)
 		switch {
 		case err != nil:
 			return nil, err
 		case s == nil:
-			return nil, fmt.Errorf("%w: nothing is known of account %q, which --account names: leave it out", ErrNoAccount, account)
+			return nil, fmt.Errorf("%w: nothing is known of account %q, which --account names: leave it out", inspect.ErrNoAccount, account)
 		}
 		x.add(root, Named)
 	}
@@ -183,9 +185,9 @@ func (e *Eraser) FindUser(ctx context.Context, id string, named []string) (*Eras
 
 // knowing returns the accounts that know a user, ascending, and all aliases.
 func (e *Eraser) knowing(ctx context.Context, user string) (ids []string, merged aliases, err error) {
-	folder := e.accounts.engine.Folder()
+	folder := e.accounts.Engine().Folder()
 	merged = aliases{}
-	err = e.accounts.each(ctx, func(id string, s *account.State) {
+	err = e.accounts.Each(ctx, func(id string, s *account.State) {
 		merged.learn(id, s)
 		if folder.Knows(s, user) {
 			ids = append(ids, id)

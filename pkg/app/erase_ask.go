@@ -163,21 +163,21 @@ func (x *Erasure) done(ctx context.Context, t *Target, passed kadm.Offsets) (boo
 // lookAtAccount looks at an account that is to forget something, and says whether there is nothing to forget.
 func (x *Erasure) lookAtAccount(ctx context.Context, t *Target) (applied int64, empty bool, err error) {
 	accounts := x.eraser.accounts
-	s, applied, err := accounts.read(ctx, t.Account)
+	s, applied, err := accounts.State(ctx, t.Account)
 	if err != nil || s == nil {
 		return 0, s == nil, err
 	}
-	v := accounts.engine.View(s, x.at.UnixMilli())
+	v := accounts.Engine().View(s, x.at.UnixMilli())
 	t.PartlyErased = v.PartlyErased
-	return applied, x.User != "" && !accounts.engine.Folder().Knows(s, x.User), nil
+	return applied, x.User != "" && !accounts.Engine().Folder().Knows(s, x.User), nil
 }
 
 // lookAtUser looks at what resolve knows of a user, and says whether that is nothing.
 func (x *Erasure) lookAtUser(ctx context.Context, _ *Target) (applied int64, empty bool, err error) {
 	e := x.eraser
-	value, err := e.accounts.store.Get(ctx, partitionOf(e.users, x.User), x.User)
+	value, err := e.users.Get(ctx, x.User)
 	if err != nil {
-		return 0, false, unreadable(x.who(), err)
+		return 0, false, err
 	}
 	if value == nil {
 		return 0, true, nil

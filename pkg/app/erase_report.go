@@ -106,7 +106,7 @@ func (r *reporting) ofAccount(names config.Topics) {
 		r.add(Place{Place: "metrics_states", Name: r.keys(config.Measure, names.Facts), Outcome: Removed, Detail: "rows of metrics are stated anew without the account"})
 		r.compacted("metrics_changelog", names.MeasureChangelog, Tombstoned, true, "the state is deleted")
 	}
-	if len(r.eraser.users) == 0 {
+	if len(r.eraser.users.Mirrors) == 0 {
 		return
 	}
 	users := Place{Place: "users", Name: r.keys(config.Resolve, names.Unresolved), Outcome: Absent, Detail: "no user is known to belong to it"}
@@ -140,7 +140,7 @@ func (r *reporting) ofUser(names config.Topics) {
 	if r.eraser.c.Output.Current {
 		r.compacted("current", names.Current, Replaced, false, "rows without the user are newest")
 	}
-	if len(r.eraser.users) == 0 {
+	if len(r.eraser.users.Mirrors) == 0 {
 		return
 	}
 	stub := day(r.now.Add(kafka.UnresolvedRetention + stubFor))

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/pqlstream/pqlstream/pkg/config"
+	"github.com/pqlstream/pqlstream/pkg/inspect"
 	"github.com/pqlstream/pqlstream/pkg/kafka"
 	"github.com/pqlstream/pqlstream/pkg/state"
 )
@@ -19,7 +20,7 @@ func reportOf(x *Erasure, done bool, keeps map[string]kafka.Retention) map[strin
 	c.Input.Identity.UsersWithoutAccount = config.ResolveUsers
 	c.Input.Sources = []config.Source{{Topic: "usage"}, {Topic: "accounts"}}
 	c.Metrics.Enabled = true
-	x.eraser = &Eraser{c: c, users: make([]state.Partition, 1)}
+	x.eraser = &Eraser{c: c, users: inspect.Entities{Mirrors: make([]state.Partition, 1)}}
 	r := &reporting{Erasure: x, now: time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC), done: done, keeps: keeps}
 	if x.User == "" {
 		r.ofAccount(c.TopicNames())

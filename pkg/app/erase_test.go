@@ -15,6 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/pqlstream/pqlstream/pkg/config"
+	"github.com/pqlstream/pqlstream/pkg/inspect"
 	"github.com/pqlstream/pqlstream/pkg/usage"
 )
 
@@ -143,9 +144,9 @@ func TestErasingByHand(t *testing.T) {
 	report = w.erase(x, err)
 	require.Equal(t, "old", report.Account)
 	for _, id := range []string{"acme", "old"} {
-		s, _, err := e.accounts.read(t.Context(), id)
+		s, _, err := e.accounts.State(t.Context(), id)
 		require.NoError(t, err)
-		require.True(t, e.accounts.engine.View(s, 0).Erased)
+		require.True(t, e.accounts.Engine().View(s, 0).Erased)
 	}
 	var row *kgo.Record
 	for _, r := range w.read("pql.current") {
@@ -258,7 +259,7 @@ func TestErasingIsRefused(t *testing.T) {
 	p := start(t, c).awaitReady()
 	e := w.eraser(c)
 	_, err = e.FindUser(t.Context(), "ana", []string{"nobody"})
-	require.ErrorIs(t, err, ErrNoAccount)
+	require.ErrorIs(t, err, inspect.ErrNoAccount)
 	_, err = e.FindUser(t.Context(), "", nil)
 	require.ErrorContains(t, err, "an id is missing")
 	_, err = e.FindAccount(t.Context(), strings.Repeat("x", 257))
@@ -266,9 +267,9 @@ func TestErasingIsRefused(t *testing.T) {
 	p.stop()
 	w.redis.FlushAll()
 	_, err = e.FindAccount(t.Context(), "acme")
-	require.ErrorIs(t, err, ErrNotReady)
+	require.ErrorIs(t, err, inspect.ErrNotReady)
 	_, err = e.FindUser(t.Context(), "ana", nil)
-	require.ErrorIs(t, err, ErrNotReady)
+	require.ErrorIs(t, err, inspect.ErrNotReady)
 }
 
 func TestWhereAliasesLead(t *testing.T) {
