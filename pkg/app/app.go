@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"sync"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/sync/errgroup"
@@ -30,7 +31,8 @@ type App struct {
 	redis   redis.UniversalClient
 	store   state.Store
 
-	resolved pipeline.ResolveStats
+	resolved    pipeline.ResolveStats
+	deadLetters *prometheus.CounterVec // by stage and code
 
 	mu     sync.Mutex
 	stages []*stream.Runtime
@@ -52,7 +54,7 @@ func OnReady(f func()) Option { return func(a *App) { a.onReady = f } }
 // Run runs a process until the context ends. It waits for what is out of reach, at the start as later, and refuses
 // what waiting does not help against with an error that names the remedy. After a stop it returns nil.
 func Run(ctx context.Context, c *config.Config, log *slog.Logger, options ...Option) error {
-	a := &App{c: c, log: log, ready: &telemetry.Readiness{}, onReady: func() {}}
+	a := &App{c: c, log: log, ready: &telemetry.Readiness{}, onReady: func() {}, deadLetters: newDeadLetterCounter()}
 	for _, o := range options {
 		o(a)
 	}
@@ -66,10 +68,7 @@ func Run(ctx context.Context, c *config.Config, log *slog.Logger, options ...Opt
 // serve runs the process beside its metrics and health, which answer until the end.
 func (a *App) serve(ctx context.Context) error {
 	registry := telemetry.NewRegistry()
-	registry.MustRegister(&collector{a})
-	if a.c.Runs(config.Resolve) {
-		registry.MustRegister(&resolveCollector{&a.resolved})
-	}
+	registry.MustRegister(a.collectors()...)
 	handler := telemetry.Handler(registry, a.ready)
 	if a.c.HTTP.Profiling {
 		handler = telemetry.WithProfiling(handler)

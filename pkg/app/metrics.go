@@ -5,10 +5,29 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/pqlstream/pqlstream/pkg/config"
 	"github.com/pqlstream/pqlstream/pkg/stream"
 )
 
-// collector exports the stages' counters and gauges.
+// collectors are what the process exports beside the Go runtime's. docs/metrics-reference.md is made from them.
+//
+//go:generate go test . -run TestMetricsReferenceIsCurrent -update
+func (a *App) collectors() []prometheus.Collector {
+	list := []prometheus.Collector{&collector{a}, a.deadLetters}
+	if a.c.Runs(config.Resolve) {
+		list = append(list, &resolveCollector{&a.resolved})
+	}
+	return list
+}
+
+func newDeadLetterCounter() *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "pqlstream_dead_letters_total",
+		Help: "Dead letters made, by what is wrong with the record; those of resolve included, which are events that have waited too long. A series begins with its first letter.",
+	}, []string{"stage", "code"})
+}
+
+// collector exports the stages' counters, gauges and histograms.
 type collector struct{ app *App }
 
 // counter is one exported counter and where its value comes from.
@@ -23,7 +42,7 @@ func newCounter(name, help string, value func(*stream.Stats) float64) counter {
 
 var counters = []counter{
 	newCounter("records_total", "Records folded, those that nothing listens to included.", func(s *stream.Stats) float64 { return float64(s.Records.Load()) }),
-	newCounter("rejected_total", "Records that became dead letters because they could not be decoded.", func(s *stream.Stats) float64 { return float64(s.Rejected.Load()) }),
+	newCounter("rejected_total", "Records that became dead letters; pqlstream_dead_letters_total says why. One that is read again after a commit that was not confirmed counts again.", func(s *stream.Stats) float64 { return float64(s.Rejected.Load()) }),
 	newCounter("late_records_total", "Records folded whose event time lay before the watermark.", func(s *stream.Stats) float64 { return float64(s.Late.Load()) }),
 	newCounter("states_loaded_total", "States read from the store because they were not in memory.", func(s *stream.Stats) float64 { return float64(s.Loaded.Load()) }),
 	newCounter("emissions_total", "Transactions that published outputs and did not move the offset.", func(s *stream.Stats) float64 { return float64(s.Emissions.Load()) }),
@@ -31,7 +50,33 @@ var counters = []counter{
 	newCounter("commits_unconfirmed_total", "Transactions that were not confirmed; their partitions were taken over again.", func(s *stream.Stats) float64 { return float64(s.Unconfirmed.Load()) }),
 	newCounter("takeovers_total", "Partitions taken over again while they were assigned.", func(s *stream.Stats) float64 { return float64(s.Takeovers.Load()) }),
 	newCounter("mirror_rebuilds_total", "Mirrors filled anew from the changelog.", func(s *stream.Stats) float64 { return float64(s.Rebuilds.Load()) }),
-	newCounter("commit_seconds_total", "Time spent in confirmed transactions.", func(s *stream.Stats) float64 { return float64(s.CommitNanos.Load()) / 1e9 }),
+}
+
+// histogram is one exported histogram and where its values come from.
+type histogram struct {
+	desc  *prometheus.Desc
+	value func(*stream.Stats) *stream.Durations
+}
+
+func newHistogram(name, help string, value func(*stream.Stats) *stream.Durations) histogram {
+	return histogram{prometheus.NewDesc("pqlstream_"+name, help, []string{"stage"}, nil), value}
+}
+
+var histograms = []histogram{
+	newHistogram("commit_seconds", "Time that confirmed transactions took.", func(s *stream.Stats) *stream.Durations { return &s.Commits }),
+	newHistogram("publish_delay_seconds", "Time from the timestamp of a record to the confirmed transaction that published what it led to: for each partition "+
+		"in a transaction, the longest. Of activation: from the usage event on the topic that it reads to the PQL. A record's timestamp is when it was produced, "+
+		"or appended, as its topic says.", func(s *stream.Stats) *stream.Durations { return &s.Published }),
+}
+
+// collect exports how the durations are spread.
+func (h *histogram) collect(out chan<- prometheus.Metric, s *stream.Stats, stage string) {
+	n, all, within := h.value(s).Read()
+	buckets := make(map[float64]uint64, len(within))
+	for i, bound := range stream.DurationBounds {
+		buckets[bound.Seconds()] = uint64(within[i])
+	}
+	out <- prometheus.MustNewConstHistogram(h.desc, uint64(n), all.Seconds(), buckets, stage)
 }
 
 // gauge is one exported gauge and where its value comes from.
@@ -50,6 +95,15 @@ var gauges = []gauge{
 	newGauge("lag_records", "Records in the owned partitions, as of the newest fetch, that have not been folded.", func(g *stream.Gauges) float64 { return float64(g.Lag) }),
 	newGauge("mirror_backlog_commits", "Confirmed transactions that have not reached the store.", func(g *stream.Gauges) float64 { return float64(g.MirrorBacklog) }),
 	newGauge("states_cached", "States in memory.", func(g *stream.Gauges) float64 { return float64(g.Cached) }),
+	newGauge("clock_wrong", "1 while this process's clock and the broker's differ by a minute or more: time does not pass where nothing comes. Otherwise 0.",
+		func(g *stream.Gauges) float64 { return oneIf(g.ClockWrong) }),
+}
+
+func oneIf(is bool) float64 {
+	if is {
+		return 1
+	}
+	return 0
 }
 
 // What there is one of for each partition: an owned one, or one of those that the owned ones are told of. So the series are as
@@ -70,6 +124,9 @@ func (c *collector) Describe(out chan<- *prometheus.Desc) {
 	for _, n := range gauges {
 		out <- n.desc
 	}
+	for _, n := range histograms {
+		out <- n.desc
+	}
 	out <- watermarkDesc
 	out <- heldBackDesc
 	out <- readyDesc
@@ -81,17 +138,16 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 		for _, n := range counters {
 			out <- prometheus.MustNewConstMetric(n.desc, prometheus.CounterValue, n.value(s.Stats()), s.Stage())
 		}
+		for i := range histograms {
+			histograms[i].collect(out, s.Stats(), s.Stage())
+		}
 		now := s.Gauges()
 		for _, n := range gauges {
 			out <- prometheus.MustNewConstMetric(n.desc, prometheus.GaugeValue, n.value(&now), s.Stage())
 		}
 		collectTimes(out, s.Stage(), now.Times)
 	}
-	ready := 0.0
-	if len(c.app.ready.Waiting()) == 0 {
-		ready = 1
-	}
-	out <- prometheus.MustNewConstMetric(readyDesc, prometheus.GaugeValue, ready)
+	out <- prometheus.MustNewConstMetric(readyDesc, prometheus.GaugeValue, oneIf(len(c.app.ready.Waiting()) == 0))
 }
 
 // collectTimes exports how far time has come, and what holds it back.

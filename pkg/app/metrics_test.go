@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/pqlstream/pqlstream/pkg/config"
 	"github.com/pqlstream/pqlstream/pkg/kafka"
@@ -42,5 +43,21 @@ func TestMetricsSayWhatHoldsTimeBack(t *testing.T) {
 	p := start(t, c).awaitReady()
 	held := regexp.MustCompile(`(?m)^pqlstream_partitions_held_back\{partition="[01]",stage="activation",topic="clicks"\} [1-9]`)
 	require.Eventually(t, func() bool { return held.MatchString(p.get("/metrics")) }, patience, poll)
+	p.stop()
+}
+
+// What a record led to is published so long after the record's timestamp; a dead letter is counted by its reason.
+func TestMetricsSayHowLongPublishingTookAndWhyRecordsWereRejected(t *testing.T) {
+	w := newWorld(t).up()
+	p := start(t, w.settings()).awaitReady()
+	w.send(&kgo.Record{Topic: "usage", Key: []byte("acme"), Value: []byte("{"), Timestamp: time.Now().Add(-time.Hour)})
+	p.awaitMetric(`pqlstream_publish_delay_seconds_count{stage="activation"} 1`)
+	p.awaitMetric(`pqlstream_publish_delay_seconds_bucket{stage="activation",le="1800"} 0`)
+	p.awaitMetric(`pqlstream_publish_delay_seconds_bucket{stage="activation",le="+Inf"} 1`)
+	p.awaitMetric(`pqlstream_dead_letters_total{code="undecodable",stage="activation"} 1`)
+	p.awaitMetric(`pqlstream_clock_wrong{stage="activation"} 0`)
+	require.NotContains(t, p.get("/metrics"), `pqlstream_commit_seconds_count{stage="activation"} 0`)
+	w.send(usageOf("acme", "one"))
+	p.awaitMetric(`pqlstream_publish_delay_seconds_bucket{stage="activation",le="1800"} 1`)
 	p.stop()
 }

@@ -215,7 +215,10 @@ func (w *wiring) cacheMemory(s config.Stage) config.Bytes {
 func (w *wiring) deadLetters(s config.Stage) (*pipeline.DeadLetters, error) {
 	topic := w.names.DeadLetters
 	letters, err := codec.NewDeadLetterEncoder(w.format(), w.ids[topic], maxDeadLetter)
-	return &pipeline.DeadLetters{Stage: string(s), Topic: topic, Partitions: w.partitions[topic], Encoder: letters, Now: now}, err
+	return &pipeline.DeadLetters{
+		Stage: string(s), Topic: topic, Partitions: w.partitions[topic], Encoder: letters, Now: now,
+		Count: func(code string) { w.app.deadLetters.WithLabelValues(string(s), code).Inc() },
+	}, err
 }
 
 func (w *wiring) topic(name string) pipeline.Topic {

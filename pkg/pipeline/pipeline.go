@@ -155,10 +155,14 @@ type DeadLetters struct {
 	Partitions int32
 	Encoder    *codec.DeadLetterEncoder
 	Now        Clock
+	Count      func(code string) // is told the code of each letter that is made; nil: nobody is
 }
 
 // Letter returns the dead letter of a record.
 func (d *DeadLetters) Letter(r *kgo.Record, reject *stream.Reject) (stream.Output, error) {
+	if d.Count != nil {
+		d.Count(reject.Code)
+	}
 	key := fmt.Appendf(nil, "%s-%d-%d", r.Topic, r.Partition, r.Offset)
 	letter := codec.DeadLetter{
 		Reason:    reject.Code,

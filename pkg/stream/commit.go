@@ -111,8 +111,10 @@ func (r *Runtime) commitParts(ctx context.Context, parts []*part) {
 	if err != nil {
 		r.stats.Unconfirmed.Add(1)
 	} else {
-		r.stats.CommitNanos.Add(time.Since(began).Nanoseconds())
-		r.compareClocks(began, time.Now(), parts[0].record.Timestamp)
+		ended := time.Now()
+		r.stats.Commits.Observe(ended.Sub(began))
+		r.stats.published(parts, ended)
+		r.compareClocks(began, ended, parts[0].record.Timestamp)
 		if slices.ContainsFunc(parts, func(p *part) bool { return p.full }) {
 			r.stats.Checkpoints.Add(1)
 		} else {
@@ -120,6 +122,15 @@ func (r *Runtime) commitParts(ctx context.Context, parts []*part) {
 		}
 	}
 	settle(parts, err)
+}
+
+// published counts how long the outputs of a confirmed commit took.
+func (s *Stats) published(parts []*part, ended time.Time) {
+	for _, p := range parts {
+		if !p.since.IsZero() {
+			s.Published.Observe(ended.Sub(p.since))
+		}
+	}
 }
 
 // settle tells the tasks the outcome of a commit. The caller holds the transaction's lock.

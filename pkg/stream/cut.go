@@ -2,6 +2,7 @@ package stream
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/pqlstream/pqlstream/pkg/state"
 )
@@ -15,7 +16,8 @@ type cut struct {
 	entries    []state.Entry
 	owners     []*entity // of the entries
 	checkpoint checkpoint
-	full       bool // it moves the checkpoint
+	full       bool      // it moves the checkpoint
+	since      time.Time // the earliest timestamp of a record that led to outputs; zero: none did
 }
 
 // wants says what a commit would be for: outputs to publish soon, or progress to record.
@@ -41,7 +43,7 @@ func (t *table) cut(full bool) (*cut, error) {
 		list = t.dirty
 		t.saved = t.now
 	}
-	c := &cut{outputs: t.outputs, checkpoint: t.saved, full: full, entries: make([]state.Entry, 0, len(list)), owners: make([]*entity, 0, len(list))}
+	c := &cut{outputs: t.outputs, checkpoint: t.saved, full: full, since: t.since, entries: make([]state.Entry, 0, len(list)), owners: make([]*entity, 0, len(list))}
 	if err := t.encode(c, list); err != nil {
 		return nil, err
 	}
@@ -50,7 +52,7 @@ func (t *table) cut(full bool) (*cut, error) {
 	} else {
 		t.dirty = stillDirty(t.dirty)
 	}
-	t.emitted, t.outputs, t.unowned, t.written, t.output = t.emitted[:0], nil, false, 0, 0
+	t.emitted, t.outputs, t.unowned, t.written, t.output, t.since = t.emitted[:0], nil, false, 0, 0, time.Time{}
 	for _, e := range t.dirty {
 		t.written += e.size
 	}

@@ -39,20 +39,21 @@ func (t *task) fold(ctx context.Context, records []*kgo.Record) error {
 func (t *task) foldSlots(records []*kgo.Record) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	late := t.table.late
+	late, parked := t.table.late, t.table.parked
 	for i, r := range records {
-		s := &t.slots[i]
+		s, before := &t.slots[i], len(t.table.outputs)
 		if err := t.table.fold(i, r, s.route, s.reject, s.entity); err != nil {
 			// No commit may take the table as it is now: it has passed the record by.
 			t.failure = fmt.Errorf("%w: folding offset %d: %w", errProcessing, r.Offset, err)
 			return t.failure
 		}
-		if s.reject != nil {
-			t.r.stats.Rejected.Add(1)
+		if len(t.table.outputs) > before && (t.table.since.IsZero() || r.Timestamp.Before(t.table.since)) {
+			t.table.since = r.Timestamp
 		}
 	}
 	t.r.stats.Records.Add(int64(len(records)))
 	t.r.stats.Late.Add(t.table.late - late)
+	t.r.stats.Rejected.Add(t.table.parked - parked)
 	return nil
 }
 

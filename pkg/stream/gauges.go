@@ -7,6 +7,7 @@ type Gauges struct {
 	Lag           int64 // records known to lie in the owned partitions that have not been folded
 	MirrorBacklog int   // commits that have not reached the store
 	Cached        int   // states in memory
+	ClockWrong    bool  // this process's clock and the broker's differ by a minute or more
 	Times         []Time
 }
 
@@ -23,6 +24,7 @@ type Time struct {
 
 // Gauges returns where the runtime stands now.
 func (r *Runtime) Gauges() (g Gauges) {
+	g.ClockWrong = r.clockWrong.Load()
 	for _, t := range *r.assignment.Load() {
 		t.gauge(&g)
 	}

@@ -60,20 +60,6 @@ type Runtime struct {
 // assignment is the tasks as others than the group's loop and the committer see them. It is never changed, only replaced.
 type assignment map[topicPartition]*task
 
-// Stats counts what a Runtime has done since it was made.
-type Stats struct {
-	Records     atomic.Int64 // folded, skipped ones included
-	Rejected    atomic.Int64 // records that could not be decoded
-	Late        atomic.Int64 // records folded with an event time before the watermark
-	Loaded      atomic.Int64 // states read from the store
-	Emissions   atomic.Int64 // commits that did not move the offset
-	Checkpoints atomic.Int64 // commits that did
-	Unconfirmed atomic.Int64 // commits whose outcome is not known
-	Takeovers   atomic.Int64 // partitions taken over again
-	Rebuilds    atomic.Int64 // mirrors filled anew
-	CommitNanos atomic.Int64 // time spent in confirmed commits
-}
-
 // New checks the options and the topics, and builds the clients. Nothing is consumed before Run.
 func New(ctx context.Context, o Options) (*Runtime, error) {
 	if err := o.setDefaults(); err != nil {

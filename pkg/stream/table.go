@@ -3,6 +3,7 @@ package stream
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -54,10 +55,11 @@ type table struct {
 	dirty   []*entity
 	emitted []*entity
 	outputs []Output
-	unowned bool // an output that no entity owns is among them, or that of one that is gone, or time has moved without a record: only a checkpoint can follow
-	written int  // bytes that the dirty states take, as estimated
-	output  int  // bytes that the outputs take
-	encoded int  // bytes that an encoded state takes, about the most of late
+	unowned bool      // an output that no entity owns is among them, or that of one that is gone, or time has moved without a record: only a checkpoint can follow
+	written int       // bytes that the dirty states take, as estimated
+	output  int       // bytes that the outputs take
+	since   time.Time // the earliest timestamp of a record that led to them; zero: none did
+	encoded int       // bytes that an encoded state takes, about the most of late
 
 	renamed  bool  // the newest checkpoint names a definition that is not ours
 	toldLast int64 // the watermark that the next stage was told last
@@ -68,6 +70,7 @@ type table struct {
 	timers timerQueue
 	fired  int64 // nothing is due any more up to this watermark
 	late   int64 // records folded with an event time before the watermark
+	parked int64 // records that became dead letters
 	pruned int   // how many there were when the queue was last rid of outdated ones
 	turn   Turn
 }
@@ -288,6 +291,7 @@ func (t *table) park(r *kgo.Record, reject *Reject) error {
 	}
 	t.add(o)
 	t.unowned = true
+	t.parked++
 	return nil
 }
 

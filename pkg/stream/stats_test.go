@@ -1,0 +1,49 @@
+package stream
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestDurationsAreCountedUpToEachBound(t *testing.T) {
+	var d Durations
+	n, all, within := d.Read()
+	require.Zero(t, n)
+	require.Zero(t, all)
+	require.Zero(t, within)
+	for _, took := range []time.Duration{-time.Hour, DurationBounds[0], DurationBounds[0] + 1, time.Second, 24 * time.Hour} {
+		d.Observe(took)
+	}
+	n, all, within = d.Read()
+	require.EqualValues(t, 5, n)
+	require.Equal(t, 2*DurationBounds[0]+1+time.Second+24*time.Hour, all)
+	for i, bound := range DurationBounds {
+		want := 2 // what took less than nothing, and what took the first bound
+		if i > 0 {
+			want++
+		}
+		if bound >= time.Second {
+			want++
+		}
+		require.EqualValues(t, want, within[i], bound)
+	}
+}
+
+func TestPartsWithoutARecordBehindTheirOutputsHaveNoDelay(t *testing.T) {
+	var s Stats
+	ended := time.Now()
+	s.published([]*part{{cut: &cut{}}, {cut: &cut{since: ended.Add(-2 * time.Second)}}}, ended)
+	n, all, _ := s.Published.Read()
+	require.EqualValues(t, 1, n)
+	require.Equal(t, 2*time.Second, all)
+}
+
+func TestGaugesSayThatTheClockIsWrong(t *testing.T) {
+	r := &Runtime{}
+	r.assignment.Store(&assignment{})
+	require.False(t, r.Gauges().ClockWrong)
+	r.clockWrong.Store(true)
+	require.True(t, r.Gauges().ClockWrong)
+}
