@@ -41,7 +41,7 @@ func (c *Catalog) Wants(key *rollup.Row) bool {
 		c.newest = max(c.newest, key.WindowStart)
 		e.add(c.zones.at(key.WindowStart, key.Zone).Format(time.DateOnly))
 	}
-	return c.passes(&s) && c.query.dated(key, &c.zones)
+	return passes(c.filters, &s) && c.query.dated(key, &c.zones)
 }
 
 func (e *extent) add(date string) {
@@ -49,15 +49,6 @@ func (e *extent) add(date string) {
 		e.first = date
 	}
 	e.last = max(e.last, date)
-}
-
-func (c *Catalog) passes(s *series) bool {
-	for i := range c.filters {
-		if !c.filters[i].has(s) {
-			return false
-		}
-	}
-	return true
 }
 
 // Select returns those of the rows that are wanted, in order: by unit, zone, group, metric, time and detail. If there are none, it
@@ -70,8 +61,8 @@ func (c *Catalog) Select(rows []rollup.Row) ([]rollup.Row, error) {
 		r := &rows[i]
 		s := seriesOf(r)
 		switch unplaced := windowless(r); {
-		case !c.passes(&s) || !c.query.dated(r, &c.zones) || !c.query.recent(r, c.newest):
-		case unplaced || (r.Closed || !c.query.Closed) && (r.Mature || !c.query.Mature):
+		case !passes(c.filters, &s) || !c.query.within(r, c.newest, &c.zones):
+		case unplaced || c.query.final(r.Closed, r.Mature):
 			wanted = append(wanted, *r)
 			found = found || !unplaced || !c.query.Unplaced
 		default:
@@ -85,20 +76,19 @@ func (c *Catalog) Select(rows []rollup.Row) ([]rollup.Row, error) {
 	return wanted, nil
 }
 
-// compare brings rows into the order in which they are shown.
+// compare brings rows into their order, in which no two are the same. It looks at what is in their keys only, so a row stays where it is.
 func compare(a, b *rollup.Row) int {
 	return cmp.Or(
 		compareSeries(a, b),
 		cmp.Compare(metricRank(a.Metric), metricRank(b.Metric)), strings.Compare(a.Metric, b.Metric),
-		cmp.Compare(a.WindowStart, b.WindowStart),
-		cmp.Compare(a.Position.Value, b.Position.Value), compareDetails(a.Detail, b.Detail),
+		cmp.Compare(a.WindowStart, b.WindowStart), compareDetails(a.Detail, b.Detail),
 	)
 }
 
 // compareSeries orders by what a report has parts for.
 func compareSeries(a, b *rollup.Row) int {
 	return cmp.Or(
-		cmp.Compare(unitRank(a.Unit), unitRank(b.Unit)), strings.Compare(a.Zone, b.Zone),
+		cmp.Compare(unitRank(a.Unit), unitRank(b.Unit)), strings.Compare(a.Unit, b.Unit), strings.Compare(a.Zone, b.Zone),
 		strings.Compare(a.Grouping, b.Grouping), strings.Compare(a.Group, b.Group),
 	)
 }

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -149,7 +150,12 @@ func timeTable(accounts string) layout {
 	}
 }
 
+// funnelTable has the steps of a window in the order of how many have done them.
 func funnelTable(rows []*rollup.Row, zones *zones) *table {
+	rows = slices.Clone(rows)
+	slices.SortStableFunc(rows, func(a, b *rollup.Row) int {
+		return cmp.Or(cmp.Compare(a.WindowStart, b.WindowStart), cmp.Compare(a.Position.Value, b.Position.Value))
+	})
 	return tabulate(rows, zones, rateValue, text("step", detail), count("done", numerator), count("signed up", denominator), share("share", rate), drawing(9),
 		field{column{head: "lost before it", right: true, spare: 4}, dropOff},
 		span("median", 3, func(r *rollup.Row) rollup.Null[float64] { return r.P50 }),

@@ -105,7 +105,7 @@ func (p *printer) metric(rows []*rollup.Row) {
 		p.sparks(rows)
 	}
 	switch {
-	case !within(m.Name):
+	case !byDays(m.Name):
 		m.table(shown, &p.zones).write(p.b, p.style.Width, p.style)
 	case p.style.Brief:
 		pivotTable(shown, &p.zones).write(p.b, p.style.Width, p.style)
@@ -117,8 +117,8 @@ func (p *printer) metric(rows []*rollup.Row) {
 	}
 }
 
-// within says whether the details of a metric's rows are numbers of days, which make tables of their own.
-func within(metric string) bool {
+// byDays says whether the details of a metric's rows are numbers of days, which make tables of their own.
+func byDays(metric string) bool {
 	return slices.Contains([]string{rollup.MetricPQLRate, rollup.MetricPaid, rollup.MetricPaidSince, rollup.MetricHoldOut}, metric)
 }
 

@@ -67,6 +67,16 @@ func (q *Query) recent(r *rollup.Row, newest int64) bool {
 	return windowless(r) || r.WindowStart > from && r.WindowStart <= to
 }
 
+// within says whether a row's window starts within the bounds.
+func (q *Query) within(r *rollup.Row, newest int64, zones *zones) bool {
+	return q.dated(r, zones) && q.recent(r, newest)
+}
+
+// final says whether a row is as final as is asked for.
+func (q *Query) final(closed, mature bool) bool {
+	return (closed || !q.Closed) && (mature || !q.Mature)
+}
+
 // windowless says whether a row is of no window: it counts what is in none.
 func windowless(r *rollup.Row) bool { return slices.Contains(Unplaced, r.Metric) }
 
@@ -86,6 +96,16 @@ type filter struct {
 func (f *filter) has(s *series) bool {
 	v := f.value(s)
 	return len(f.wants) == 0 || slices.Contains(f.wants, v) || v == "" && (f.flag == flagUnit || f.flag == flagZone)
+}
+
+// passes says whether rows of a series are wanted.
+func passes(filters []filter, s *series) bool {
+	for i := range filters {
+		if !filters[i].has(s) {
+			return false
+		}
+	}
+	return true
 }
 
 const (

@@ -1,5 +1,5 @@
-// Package report shows rows of metrics: it picks those that are wanted, prints them as tables with small charts, and writes them for
-// other programs to read. It knows no Kafka and no clock.
+// Package report shows rows of metrics: it picks those that are wanted, prints them as tables with small charts, writes them for
+// other programs to read, and keeps them in memory to be asked for. It knows no Kafka and no clock.
 package report
 
 import (
