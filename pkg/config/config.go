@@ -14,7 +14,8 @@ import (
 // Config is everything that a process can be told.
 type Config struct {
 	// Which stages this process runs, of ingest, resolve, activation, measure and rollup. Other processes of the deployment may run
-	// others. resolve is for input.identity.users_without_account, measure and rollup are for metrics.
+	// others. resolve is for input.identity.users_without_account, measure and rollup are for metrics. [] runs none: the process serves
+	// the API only.
 	Stages []Stage `mapstructure:"stages"`
 	// What the names of all topics, groups and keys of the deployment begin with. Two deployments on one cluster
 	// need two prefixes.
@@ -45,6 +46,8 @@ type Config struct {
 	Runtime Runtime `mapstructure:"runtime"`
 	// The server for metrics and health checks.
 	HTTP HTTP `mapstructure:"http"`
+	// The HTTP API and the page. They show what the deployment knows, and change nothing.
+	API API `mapstructure:"api"`
 	// What the process says about itself.
 	Log Log `mapstructure:"log"`
 }
@@ -96,6 +99,7 @@ func Default() *Config {
 			ShutdownTimeout:    10 * time.Second,
 		},
 		HTTP: HTTP{Address: "127.0.0.1:9464"},
+		API:  API{Address: "127.0.0.1:7480", RequestsPerSecond: 50},
 		Log:  Log{Level: "info", Format: "text"},
 	}
 }
@@ -136,12 +140,13 @@ func (c *Config) validate(p *Problems) {
 	c.validateMetrics(p)
 	c.Runtime.validate(p, "runtime")
 	c.HTTP.validate(p, "http")
+	c.API.validate(p, "api")
 	c.Log.validate(p, "log")
 }
 
 func (c *Config) validateStages(p *Problems) {
-	if len(c.Stages) == 0 {
-		p.add("stages", "none given; choose from ingest, resolve, activation, measure, rollup")
+	if len(c.Stages) == 0 && c.API.Address == "" {
+		p.add("stages", "none given, and no api.address: the process would do nothing; choose from ingest, resolve, activation, measure, rollup")
 	}
 	seen := map[Stage]bool{}
 	for i, s := range c.Stages {

@@ -109,7 +109,7 @@ log: {level: debug, format: json}
 		DeadLetters: "leads.dead-letters", ActivationChangelog: "leads.activation.changelog",
 		Unresolved: "leads.unresolved", ResolveChangelog: "leads.resolve.changelog",
 		Facts: "leads.facts", Rollup: "leads.rollup", Metrics: "leads.metrics",
-		MeasureChangelog: "leads.measure.changelog", RollupChangelog: "leads.rollup.changelog",
+		MeasureChangelog: "leads.measure.changelog", RollupChangelog: "leads.rollup.changelog", Checklists: "leads.checklists",
 	}, c.TopicNames())
 	assert.Equal(t, "leads.ingest.usage.changelog", c.IngestChangelog(&c.Input.Sources[0]))
 	assert.Equal(t, "leads.clicks", c.IngestChangelog(&c.Input.Sources[1]))

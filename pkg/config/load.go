@@ -124,24 +124,27 @@ func (c *Config) readSecrets(p *Problems) {
 		path, file string
 		password   *Secret
 	}{
-		{"kafka.sasl", c.Kafka.SASL.PasswordFile, &c.Kafka.SASL.Password},
-		{"redis", c.Redis.PasswordFile, &c.Redis.Password},
-		{"registry", c.Registry.PasswordFile, &c.Registry.Password},
+		{"kafka.sasl.password", c.Kafka.SASL.PasswordFile, &c.Kafka.SASL.Password},
+		{"redis.password", c.Redis.PasswordFile, &c.Redis.Password},
+		{"registry.password", c.Registry.PasswordFile, &c.Registry.Password},
+		{"api.token", c.API.TokenFile, &c.API.Token},
 	} {
 		if s.file == "" {
 			continue
 		}
 		if *s.password != "" {
-			p.add(s.path+".password_file", "not together with password")
+			p.add(s.path+"_file", "not together with %s", s.path[strings.LastIndexByte(s.path, '.')+1:])
 			continue
 		}
 		text, err := os.ReadFile(s.file)
 		password := strings.TrimRight(string(text), "\r\n")
 		switch {
 		case err != nil:
-			p.add(s.path+".password_file", "%v", err)
+			p.add(s.path+"_file", "%v", err)
 		case password == "":
-			p.add(s.path+".password_file", "%s is empty", s.file)
+			p.add(s.path+"_file", "%s is empty", s.file)
+		case s.path == "api.token":
+			checkToken(p, s.path+"_file", Secret(password))
 		}
 		*s.password = Secret(password)
 	}

@@ -31,6 +31,8 @@ type Topics struct {
 	MeasureChangelog string `mapstructure:"measure_changelog"`
 	// What the windows of metrics hold; empty: `<prefix>.rollup.changelog`.
 	RollupChangelog string `mapstructure:"rollup_changelog"`
+	// The checklists that have decided, as they were written; empty: `<prefix>.checklists`.
+	Checklists string `mapstructure:"checklists"`
 }
 
 // Groups names the consumer groups of the deployment. What is empty gets its default from the prefix.
@@ -63,6 +65,7 @@ func (c *Config) TopicNames() Topics {
 	orDefault(&t.Metrics, c.Prefix+".metrics")
 	orDefault(&t.MeasureChangelog, c.Prefix+".measure.changelog")
 	orDefault(&t.RollupChangelog, c.Prefix+".rollup.changelog")
+	orDefault(&t.Checklists, c.Prefix+".checklists")
 	return t
 }
 
@@ -121,6 +124,7 @@ func (c *Config) validateTopicNames(p *Problems) {
 		{"topics.metrics", set.Metrics, names.Metrics},
 		{"topics.measure_changelog", set.MeasureChangelog, names.MeasureChangelog},
 		{"topics.rollup_changelog", set.RollupChangelog, names.RollupChangelog},
+		{"topics.checklists", set.Checklists, names.Checklists},
 	} {
 		if own.set != "" { // a default is as good as the prefix, which is checked by itself
 			p.topicName(own.path, own.set)

@@ -73,7 +73,10 @@ func Specs(c *config.Config, partitions map[string]int32) []Spec {
 	if c.Metrics.Enabled {
 		specs = append(specs, metricsSpecs(c, count, cmp.Or(partitions[names.Rollup], rollupPartitions))...)
 	}
-	return append(specs, Spec{Name: names.DeadLetters, Partitions: cmp.Or(partitions[names.DeadLetters], count), Configs: retained(90 * day)})
+	return append(specs,
+		Spec{Name: names.Checklists, Partitions: 1, Configs: compacted()},
+		Spec{Name: names.DeadLetters, Partitions: cmp.Or(partitions[names.DeadLetters], count), Configs: retained(90 * day)},
+	)
 }
 
 // metricsSpecs are the topics from facts to rows: facts lie where their accounts do, rows where their groupings do.

@@ -45,6 +45,7 @@ func TestSpecsOfADirectDeployment(t *testing.T) {
 		"pql.events 6 delete 34560000000 usage",
 		"pql.current 6 compact  usage",
 		"pql.lifecycle 6 delete 34560000000 usage",
+		"pql.checklists 1 compact  ",
 		"pql.dead-letters 6 delete 7776000000 ",
 	}, lines(Specs(settings(direct, "usage"), map[string]int32{"usage": 6, "pql.usage": 3})))
 }
@@ -55,6 +56,7 @@ func TestSpecsOfTopicsThatAreLeftOut(t *testing.T) {
 	assert.Equal(t, []string{
 		"pql.activation.changelog 6 compact  usage",
 		"pql.events 6 delete 34560000000 usage",
+		"pql.checklists 1 compact  ",
 		"pql.dead-letters 2 delete 7776000000 ",
 	}, lines(Specs(c, map[string]int32{"usage": 6, "pql.dead-letters": 2})), "dead letters go to the partitions that there are")
 }
@@ -71,6 +73,7 @@ func TestSpecsOfADeploymentWithIngest(t *testing.T) {
 		"leads.events 8 delete 34560000000 leads.usage",
 		"leads.current 8 compact  leads.usage",
 		"leads.lifecycle 8 delete 34560000000 leads.usage",
+		"leads.checklists 1 compact  ",
 		"leads.dead-letters 8 delete 7776000000 ",
 	}, lines(Specs(c, sources)))
 
@@ -104,6 +107,7 @@ func TestSpecsOfADeploymentWithMetrics(t *testing.T) {
 		"pql.rollup 4 delete 604800000 ",
 		"pql.rollup.changelog 4 compact  pql.rollup",
 		"pql.metrics 4 compact  pql.rollup",
+		"pql.checklists 1 compact  ",
 		"pql.dead-letters 3 delete 7776000000 ",
 	}, lines(Specs(c, map[string]int32{"clicks": 2, "pql.usage": 3})))
 
@@ -269,6 +273,7 @@ func TestCheckListsAllProblemsWithRemedies(t *testing.T) {
 		"topic pql.activation.changelog has 4 partitions, its input usage has 5; the count belongs to the identity of the states and can't change: " +
 			"use another prefix, or delete pql.activation.changelog if nobody needs what it holds",
 		"topic pql.events does not exist; run `pqlstream topics create`, or set kafka.create_topics",
+		"topic pql.checklists does not exist; run `pqlstream topics create`, or set kafka.create_topics",
 		"topic pql.activation.changelog has cleanup.policy delete, it has to be compact; run " + alter + "pql.activation.changelog --add-config cleanup.policy=compact",
 		"topic pql.activation.changelog has delete.retention.ms 86400000: a mirror that is brought forward might miss deletions; run " +
 			alter + "pql.activation.changelog --add-config delete.retention.ms=604800000",
