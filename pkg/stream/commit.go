@@ -63,7 +63,7 @@ func (r *Runtime) commit(ctx context.Context, all bool) (more bool) {
 		p, err := t.cut(now, all, room)
 		if err != nil {
 			r.fail(fmt.Errorf("partition %s-%d: %w", t.input.name, t.partition, err))
-			settle(append(parts, claims...), err) // what was taken out of the others is not committed
+			settle(append(parts, claims...), now, err) // what was taken out of the others is not committed
 			return false
 		}
 		switch {
@@ -121,7 +121,7 @@ func (r *Runtime) commitParts(ctx context.Context, parts []*part) {
 			r.stats.Emissions.Add(1)
 		}
 	}
-	settle(parts, err)
+	settle(parts, began, err)
 }
 
 // published counts how long the outputs of a confirmed commit took.
@@ -133,10 +133,11 @@ func (s *Stats) published(parts []*part, ended time.Time) {
 	}
 }
 
-// settle tells the tasks the outcome of a commit. The caller holds the transaction's lock.
-func settle(parts []*part, err error) {
+// settle tells the tasks the outcome of a commit that began at a time. The caller holds the transaction's lock.
+func settle(parts []*part, began time.Time, err error) {
 	for _, p := range parts {
 		p.task.settle(p, err)
+		p.tell(began, err)
 	}
 }
 

@@ -16,8 +16,9 @@ type cut struct {
 	entries    []state.Entry
 	owners     []*entity // of the entries
 	checkpoint checkpoint
-	full       bool      // it moves the checkpoint
-	since      time.Time // the earliest timestamp of a record that led to outputs; zero: none did
+	full       bool          // it moves the checkpoint
+	since      time.Time     // the earliest timestamp of a record that led to outputs; zero: none did
+	witness    func(Outcome) // nil: nobody asks what becomes of it
 }
 
 // wants says what a commit would be for: outputs to publish soon, or progress to record.
@@ -55,6 +56,9 @@ func (t *table) cut(full bool) (*cut, error) {
 	t.emitted, t.outputs, t.unowned, t.written, t.output, t.since = t.emitted[:0], nil, false, 0, 0, time.Time{}
 	for _, e := range t.dirty {
 		t.written += e.size
+	}
+	if w, ok := t.proc.(Witness); ok {
+		c.witness = w.Cut()
 	}
 	return c, nil
 }

@@ -15,7 +15,7 @@ import (
 // It may keep caches: a takeover begins with a new one, so that what it has gathered never outlives a commit that was
 // not confirmed.
 //
-// A Processor may also implement TimerProcessor, Flusher, Rounds and TimeTeller.
+// A Processor may also implement TimerProcessor, Flusher, Rounds, TimeTeller and Witness.
 type Processor interface {
 	// Decode reads a record into a slot, which a later Fold names. Records come in batches; slots count from 0 and
 	// are reused by the next batch. What Decode keeps may alias the record.
@@ -140,7 +140,8 @@ func (t *Turn) Delete() { t.changed, t.deleted = true, true }
 // Emit publishes a record, once and only together with the state that led to it.
 func (t *Turn) Emit(o Output) { t.outputs = append(t.outputs, o) }
 
-// Result returns what the call has done so far: for tests of processors, which need no runtime to fold a record.
+// Result returns what the call has done so far: for a processor around another one, and for tests, which need no runtime to
+// fold a record.
 func (t *Turn) Result() (changed bool, outputs []Output) { return t.changed, t.outputs }
 
 // Deleted says whether the call has deleted the entity: for tests of processors.
