@@ -8,7 +8,7 @@ BUILD    := build
 PACKAGES := ./cmd/... ./config/... ./pkg/... ./schemas/... ./test/...
 
 # What `make generate` writes. `make test` fails when one is not what its source makes of it.
-GENERATED := docs/checklist.md docs/configuration.md
+GENERATED := docs/checklist.md docs/configuration.md docs/cli.md
 
 # Stamped into the program; without it the program names the commit it was built from.
 VERSION ?=

@@ -6,8 +6,10 @@ func newChecklist() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "checklist",
 		Short: "Start a checklist, and look at one",
-		Args:  cobra.NoArgs,
-		RunE:  showHelp,
+		Example: `  pqlstream checklist init
+  pqlstream checklist check checklist.yaml`,
+		Args: cobra.NoArgs,
+		RunE: showHelp,
 	}
 	cmd.AddCommand(newChecklistCheck(), newChecklistInit(), newChecklistSchema())
 	return cmd

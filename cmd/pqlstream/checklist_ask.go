@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strconv"
 	"strings"
 
@@ -21,17 +20,6 @@ type questions struct {
 
 func newQuestions(in io.Reader, out io.Writer) *questions {
 	return &questions{answers: bufio.NewReader(in), out: out}
-}
-
-// isTerminal says whether somebody can answer.
-func isTerminal(in io.Reader) bool {
-	file, is := in.(*os.File)
-	if !is {
-		return false
-	}
-	info, err := file.Stat()
-	nothing, nothingErr := os.Stat(os.DevNull) // a character device as well
-	return err == nil && info.Mode()&os.ModeCharDevice != 0 && (nothingErr != nil || !os.SameFile(info, nothing))
 }
 
 // ask asks for what the flags leave open, up to the first question without an answer. An answer that would make no checklist

@@ -15,6 +15,7 @@ import (
 
 func newChecklistCheck() *cobra.Command {
 	var strict bool
+	var told output
 	cmd := &cobra.Command{
 		Use:   "check FILE...",
 		Short: "List what is wrong with checklists, and what is hardly meant",
@@ -22,75 +23,114 @@ func newChecklistCheck() *cobra.Command {
 account can be in, thresholds that no number of steps makes, steps that go together, things that nothing uses.
 
 It fails when a checklist has a mistake; with --strict also when there is something to warn of.`,
+		Example: `  pqlstream checklist check checklist.yaml
+  pqlstream checklist check --strict -o json checklists/a.yaml checklists/b.yaml`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, files []string) error {
+			reports := []*checked{}
 			wrong := 0
 			for _, file := range files {
-				ok, err := checkChecklist(cmd.OutOrStdout(), file, strict)
+				r, err := checkChecklist(file)
 				if err != nil {
 					return err
 				}
-				if !ok {
+				if !r.Valid || strict && len(r.Findings) > 0 {
 					wrong++
 				}
+				reports = append(reports, r)
 			}
-			switch {
-			case wrong == 0:
+			err := told.write(cmd.OutOrStdout(), reports, func(w io.Writer) error {
+				for _, r := range reports {
+					r.tell(w)
+				}
 				return nil
-			case strict:
-				return fmt.Errorf("%d of %d checklists have mistakes or warnings", wrong, len(files))
+			})
+			if wrong == 0 || err != nil {
+				return err
 			}
-			return fmt.Errorf("%d of %d checklists have mistakes", wrong, len(files))
+			return &unfitChecklists{wrong, len(files), strict}
 		},
 	}
 	cmd.Flags().BoolVar(&strict, "strict", false, "fail because of warnings too")
+	told.addTo(cmd)
 	return cmd
 }
 
-// checkChecklist writes what there is to say about one file, and whether it may stay as it is.
-func checkChecklist(out io.Writer, file string, strict bool) (ok bool, err error) {
+// unfitChecklists says how many have been found wanting.
+type unfitChecklists struct {
+	wrong, of int
+	strict    bool
+}
+
+func (u *unfitChecklists) Error() string {
+	what := "mistakes"
+	if u.strict {
+		what = "mistakes or warnings"
+	}
+	return fmt.Sprintf("%d of %d checklists have %s", u.wrong, u.of, what)
+}
+
+// checked is what there is to say about one checklist.
+type checked struct {
+	File       string   `json:"file"`
+	Valid      bool     `json:"valid"`
+	Findings   []remark `json:"findings"`
+	Name       string   `json:"name,omitempty"`
+	Version    int      `json:"version,omitempty"`
+	Hash       string   `json:"hash,omitempty"`
+	Steps      int      `json:"steps,omitempty"`
+	Tiers      []string `json:"tiers,omitempty"`
+	StateBound int      `json:"state_bound_bytes,omitempty"` // the most that an account's state takes
+}
+
+type remark struct {
+	Severity string `json:"severity"` // error or warning
+	Line     int    `json:"line"`     // 0: nowhere in particular
+	Text     string `json:"text"`
+}
+
+func checkChecklist(file string) (*checked, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
-		return false, fmt.Errorf("reading the checklist: %w", err)
+		return nil, fmt.Errorf("reading the checklist: %w", err)
 	}
-	report := findings{out, file, checklist.LinesOf(text)}
+	r := &checked{File: file, Findings: []remark{}}
 	definition, list, mistakes := checklist.Check(text)
+	for i := range mistakes {
+		r.Findings = append(r.Findings, remark{"error", mistakes[i].Line, mistakes[i].Problem.Error()})
+	}
 	if len(mistakes) > 0 {
-		for i := range mistakes {
-			report.write("error", mistakes[i].Line, &mistakes[i].Problem)
-		}
-		return false, nil
+		return r, nil
 	}
 	warnings, err := checklist.Warnings(definition, list)
 	if err != nil {
-		return false, fmt.Errorf("checking %s: %w", file, err)
+		return nil, fmt.Errorf("checking %s: %w", file, err)
 	}
-	slices.SortStableFunc(warnings, func(a, b *checklist.Problem) int {
-		return cmp.Compare(report.lines.Of(a.Path), report.lines.Of(b.Path))
-	})
+	lines := checklist.LinesOf(text)
 	for _, w := range warnings {
-		report.write("warning", report.lines.Of(w.Path), w)
+		r.Findings = append(r.Findings, remark{"warning", lines.Of(w.Path), w.Error()})
 	}
-	var tiers []string
+	slices.SortStableFunc(r.Findings, func(a, b remark) int { return cmp.Compare(a.Line, b.Line) })
+	r.Valid, r.Name, r.Version, r.Hash, r.Steps, r.StateBound = true, list.Name(), list.Version(), list.Hash(), len(list.Steps()), list.StateBound()
 	for _, t := range list.Tiers() {
-		tiers = append(tiers, t.Name)
+		r.Tiers = append(r.Tiers, t.Name)
 	}
-	fmt.Fprintf(out, "%s: %s, version %d, hash %s, steps: %d, tiers: %s, an account's state: at most %d bytes\n",
-		file, list.Name(), list.Version(), list.Hash(), len(list.Steps()), strings.Join(tiers, " "), list.StateBound())
-	return !strict || len(warnings) == 0, nil
+	return r, nil
 }
 
-// findings writes what is found in one file, as compilers do: so editors find the lines.
-type findings struct {
-	out   io.Writer
-	file  string
-	lines checklist.Lines
-}
-
-func (f *findings) write(severity string, line int, p *checklist.Problem) {
-	if line == 0 {
-		fmt.Fprintf(f.out, "%s: %s: %s\n", f.file, severity, p)
-		return
+// tell writes what is found as compilers do: so editors find the lines.
+func (r *checked) tell(w io.Writer) {
+	p := paintOn(w)
+	colours := map[string]string{"error": red, "warning": yellow}
+	for _, f := range r.Findings {
+		at := r.File
+		if f.Line > 0 {
+			at += fmt.Sprintf(":%d", f.Line)
+		}
+		fmt.Fprintf(w, "%s: %s %s\n", at, p.colour(colours[f.Severity], f.Severity+":"), f.Text)
 	}
-	fmt.Fprintf(f.out, "%s:%d: %s: %s\n", f.file, line, severity, p)
+	if r.Valid {
+		fmt.Fprintf(w, "%s: %s, version %d, hash %s, steps: %d, tiers: %s, an account's state: at most %d bytes\n",
+			r.File, r.Name, r.Version, r.Hash, r.Steps, strings.Join(r.Tiers, " "), r.StateBound)
+	}
 }

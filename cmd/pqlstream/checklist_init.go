@@ -22,7 +22,7 @@ func newChecklistInit() *cobra.Command {
 		Short: "Start a commented checklist, by a few questions or flags",
 		Long: `Writes a checklist with comments that say what is what, from the preset that fits the product. When flags that it
 needs are missing, it asks for what they leave open, on a terminal.`,
-		Example: "  pqlstream checklist init --self-served 8 --signup account_created --converted subscription_started \\\n" +
+		Example: "  pqlstream checklist init\n  pqlstream checklist init --self-served 8 --signup account_created --converted subscription_started \\\n" +
 			"    --step project_created --step invite_accepted --step report_run",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if err := cobra.NoArgs(cmd, args); err != nil {
@@ -51,7 +51,8 @@ needs are missing, it asks for what they leave open, on a terminal.`,
 	flags.IntVar(&f.trial, "trial", unanswered, "how many `days` a trial takes; without it there is none")
 	flags.StringVar(&f.size, "size", "", "the sign-up's `property` that tells how many people the company has (default company_size)")
 	flags.StringArrayVar(&f.steps, "step", nil, "the `event` of a key action; can be repeated")
-	flags.StringVarP(&f.output, "output", "o", "", "the `file` to write, which must not exist yet (default checklist.yaml)")
+	flags.StringVar(&f.output, "out", "", "the `file` to write, which must not exist yet (default checklist.yaml)")
+	complete(cmd, "preset", func() []string { return []string{"simple", "mid", "complex"} })
 	for _, numeric := range []string{"self-served", "trial"} {
 		flags.Lookup(numeric).DefValue = "0" // help would name the number that stands for no answer
 	}
@@ -73,7 +74,7 @@ type initFlags struct {
 func (f *initFlags) check(canAsk bool) error {
 	switch {
 	case f.preset != "" && f.selfServed != unanswered:
-		return errors.New("give either --preset or --self-served")
+		return misused("give either --preset or --self-served")
 	case f.selfServed != unanswered && (f.selfServed < 0 || f.selfServed > 10):
 		return fmt.Errorf("--self-served %d: of ten sign-ups it is 0 to 10", f.selfServed)
 	case f.trial < unanswered:
@@ -111,7 +112,7 @@ func (f *initFlags) checkOutput() error {
 }
 
 func existsAlready(path string) error {
-	return fmt.Errorf("%s exists already: name another file with -o", path)
+	return fmt.Errorf("%s exists already: name another file with --out", path)
 }
 
 // missing lists the flags without which there is no checklist.

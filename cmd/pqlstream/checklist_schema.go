@@ -17,7 +17,8 @@ func newChecklistSchema() *cobra.Command {
 Editors with the YAML language server (VS Code, Neovim, IntelliJ and others) use it when the checklist says
 
   # yaml-language-server: $schema=checklist.schema.json`,
-		Args: cobra.NoArgs,
+		Example: `  pqlstream checklist schema > checklist.schema.json`,
+		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			text, err := checklist.JSONSchema()
 			if err != nil {

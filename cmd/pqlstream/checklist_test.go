@@ -24,7 +24,7 @@ func TestChecklistCheck(t *testing.T) {
 	broken := write(t, "name: simple\nversion: 4\nsteps:\n  - {id: a, kind: often, event: x}\n  - {id: b, kind: count,\n     event: y, at_least: 0.5}\n"+
 		"tiers:\n  - name: all\n    threshold: 7\n")
 	r = pqlstream(t, "checklist", "check", fine, broken)
-	assert.Equal(t, exitFailed, r.code)
+	assert.Equal(t, exitRefused, r.code)
 	for _, want := range []string{
 		fine + ": simple, version 4", broken + ":4: error: steps[0].kind: \"often\" is none", broken + ":6: error: steps[1].at_least: 0.5 ",
 		broken + ":9: error: tiers[0].threshold: 7 is not",
@@ -36,14 +36,14 @@ func TestChecklistCheck(t *testing.T) {
 
 	unread := write(t, "name: simple\nvurrsion: 4\nsteps: 3\nzone: Mars\nname: again\n")
 	r = pqlstream(t, "checklist", "check", unread)
-	assert.Equal(t, exitFailed, r.code)
+	assert.Equal(t, exitRefused, r.code)
 	assert.Equal(t, unread+": error: tiers: is missing: name at least one tier, or a preset\n"+unread+":2: error: vurrsion: unknown field\n"+
 		unread+":3: error: steps: `3` where a list belongs\n"+unread+":4: error: zone: \"Mars\" is no time zone such as Europe/Berlin\n"+
 		unread+":5: error: name: given already at line 1\n", r.stdout)
 
 	empty := write(t, "")
 	r = pqlstream(t, "checklist", "check", empty)
-	assert.Equal(t, exitFailed, r.code)
+	assert.Equal(t, exitRefused, r.code)
 	assert.Equal(t, empty+": error: the definition is empty\n", r.stdout)
 
 	r = pqlstream(t, "checklist", "check", "none.yaml")
@@ -64,7 +64,7 @@ func TestChecklistCheckWarns(t *testing.T) {
 	}
 
 	r = pqlstream(t, "checklist", "check", "--strict", file)
-	assert.Equal(t, exitFailed, r.code)
+	assert.Equal(t, exitRefused, r.code)
 	assert.Contains(t, r.stdout, ": warning: ")
 	assert.Equal(t, "pqlstream: 1 of 1 checklists have mistakes or warnings\n", r.stderr)
 }
@@ -80,7 +80,7 @@ func TestChecklistSchema(t *testing.T) {
 func TestChecklistInitByFlags(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "new.yaml")
 	args := []string{"checklist", "init", "--self-served", "5", "--signup", "registered", "--converted", "paid", "--trial", "30", "--name", "notes",
-		"--size", "employees", "--step", "note_written", "--step", "note_shared", "--step", "app_installed", "-o", file}
+		"--size", "employees", "--step", "note_written", "--step", "note_shared", "--step", "app_installed", "--out", file}
 	r := pqlstream(t, args...)
 	assert.Equal(t, exitDone, r.code, r.stderr)
 	assert.Contains(t, r.stdout, "wrote "+file+", from the preset mid")
@@ -122,7 +122,7 @@ func TestChecklistInitRefuses(t *testing.T) {
 		"--preset mid --signup a --converted a --step c": `converted.event: "a" is the sign-up already`,
 	} {
 		r := pqlstream(t, append([]string{"checklist", "init"}, strings.Fields(line)...)...)
-		assert.Equal(t, exitWrong, r.code, line)
+		assert.Equal(t, exitMisused, r.code, line)
 		assert.Contains(t, r.stderr, want, line)
 	}
 	files, err := os.ReadDir(".")
@@ -135,8 +135,8 @@ func TestChecklistInitLooksAtTheFileFirst(t *testing.T) {
 	require.NoError(t, os.WriteFile("checklist.yaml", nil, 0o600))
 	r := pqlstream(t, strings.Fields("checklist init --preset mid"+initRest)...)
 	assert.Equal(t, exitFailed, r.code)
-	assert.Equal(t, "pqlstream: checklist.yaml exists already: name another file with -o\n", r.stderr)
-	r = pqlstream(t, strings.Fields("checklist init -o nowhere/new.yaml --preset mid"+initRest)...)
+	assert.Equal(t, "pqlstream: checklist.yaml exists already: name another file with --out\n", r.stderr)
+	r = pqlstream(t, strings.Fields("checklist init --out nowhere/new.yaml --preset mid"+initRest)...)
 	assert.Contains(t, r.stderr, "pqlstream: writing the checklist: ")
 
 	f, asked := initFlags{selfServed: unanswered, trial: unanswered}, &strings.Builder{}

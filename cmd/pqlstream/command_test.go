@@ -37,7 +37,7 @@ func TestWrongCommandLinesAreSaidOnce(t *testing.T) {
 		"config check --set kafka.brokers": "--set kafka.brokers: it is not setting=value",
 	} {
 		r := pqlstream(t, strings.Fields(line)...)
-		assert.Equal(t, exitWrong, r.code, line)
+		assert.Equal(t, exitMisused, r.code, line)
 		assert.Empty(t, r.stdout, line)
 		assert.True(t, strings.HasPrefix(r.stderr, "pqlstream: "+want), "%s: %s", line, r.stderr)
 		assert.Equal(t, 1, strings.Count(r.stderr, "\n"), "%s: %s", line, r.stderr)
@@ -78,17 +78,17 @@ func TestConfigCheck(t *testing.T) {
 	assert.Contains(t, r.stdout, "version 4, 1 steps, 1 tiers")
 
 	r = pqlstream(t, "config", "check", "--config", example, "--set", "log.level=loud", "--set", "log.format=xml")
-	assert.Equal(t, exitWrong, r.code)
+	assert.Equal(t, exitRefused, r.code)
 	assert.Equal(t, "pqlstream: the settings in "+example+" are not valid:\n"+
 		"log.level: \"loud\" is not one of debug, info, warn, error\n"+
 		"log.format: \"xml\" is not one of text, json\n", r.stderr)
 
 	r = pqlstream(t, "config", "check", "-c", example, "--set", "checklist="+write(t, "nonsense: 1\n"))
-	assert.Equal(t, exitWrong, r.code)
+	assert.Equal(t, exitRefused, r.code)
 	assert.Contains(t, r.stderr, "nonsense: line 1: unknown field")
 
 	r = pqlstream(t, "config", "check", "-c", example, "--set", "checklist="+write(t, strings.ReplaceAll(validChecklist, "threshold: 1", "threshold: 7")))
-	assert.Equal(t, exitWrong, r.code)
+	assert.Equal(t, exitRefused, r.code)
 	assert.Contains(t, r.stderr, "threshold")
 
 	r = pqlstream(t, "config", "check", "-c", example, "--set", "checklist=none.yaml")
@@ -103,7 +103,7 @@ func TestConfigCheck(t *testing.T) {
 	require.NoError(t, err)
 	metrics := write(t, string(text)+"metrics: {enabled: true, groupings: [[tier, moon]]}\n")
 	r = pqlstream(t, "config", "check", "-c", metrics, "--set", "checklist="+write(t, validChecklist))
-	assert.Equal(t, exitWrong, r.code)
+	assert.Equal(t, exitRefused, r.code)
 	assert.Contains(t, r.stderr, `metrics.groupings[0][1]: "moon" is neither tier, segment nor checklist`)
 }
 
@@ -115,23 +115,23 @@ func TestTopicsAreCreatedAndChecked(t *testing.T) {
 	run := func(command ...string) result { return pqlstream(t, append(command, flags...)...) }
 
 	r := run("topics", "check")
-	assert.Equal(t, exitFailed, r.code)
-	assert.Equal(t, 5, strings.Count(r.stderr, "does not exist; run `pqlstream topics create`"), r.stderr)
+	assert.Equal(t, exitRefused, r.code)
+	assert.Equal(t, 6, strings.Count(r.stderr, "does not exist; run `pqlstream topics create`"), r.stderr)
 
 	r = run("topics", "create")
 	assert.Equal(t, exitDone, r.code, r.stderr)
-	assert.Equal(t, "created pql.activation.changelog\ncreated pql.events\ncreated pql.current\ncreated pql.lifecycle\ncreated pql.dead-letters\n"+
-		"all 5 topics are as they have to be\n", r.stdout)
+	assert.Equal(t, "created pql.activation.changelog\ncreated pql.events\ncreated pql.current\ncreated pql.lifecycle\ncreated pql.checklists\ncreated pql.dead-letters\n"+
+		"all 6 topics are as they have to be\n", r.stdout)
 
 	r = run("topics", "create")
-	assert.Equal(t, "all 5 topics are as they have to be\n", r.stdout, r.stderr)
+	assert.Equal(t, "all 6 topics are as they have to be\n", r.stdout, r.stderr)
 	r = run("topics", "check")
 	assert.Equal(t, exitDone, r.code)
 }
 
 func TestAnUnreachableKafkaIsNamed(t *testing.T) {
 	r := pqlstream(t, "topics", "check", "--config", example, "--set", "kafka.brokers=127.0.0.1:1", "--timeout", "20s")
-	assert.Equal(t, exitFailed, r.code)
+	assert.Equal(t, exitUnreached, r.code)
 	assert.Contains(t, r.stderr, "pqlstream: reaching Kafka at 127.0.0.1:1: ")
 }
 

@@ -3,11 +3,11 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
+	"io"
 
 	"github.com/spf13/cobra"
 
-	"github.com/pqlstream/pqlstream/pkg/checklist"
+	"github.com/pqlstream/pqlstream/pkg/app"
 	"github.com/pqlstream/pqlstream/pkg/config"
 )
 
@@ -15,20 +15,25 @@ func newConfig() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "config",
 		Short: "Look at settings",
-		Args:  cobra.NoArgs,
-		RunE:  showHelp,
+		Example: `  pqlstream config check --config pqlstream.yaml
+  pqlstream config show --config pqlstream.yaml --origin`,
+		Args: cobra.NoArgs,
+		RunE: showHelp,
 	}
-	cmd.AddCommand(newConfigCheck())
+	cmd.AddCommand(newConfigCheck(), newConfigShow())
 	return cmd
 }
 
 func newConfigCheck() *cobra.Command {
 	var s settings
+	var told output
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Say whether the settings and the checklist are valid, listing all mistakes",
 		Long: "Reads the settings, the files that they name and the checklist, and lists everything that is wrong with them.\n" +
 			"It connects to nothing.",
+		Example: `  pqlstream config check --config pqlstream.yaml
+  pqlstream config check -c pqlstream.yaml --set checklist=checklists/new.yaml`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := s.load()
@@ -38,24 +43,53 @@ func newConfigCheck() *cobra.Command {
 			if err := checkFiles(c); err != nil {
 				return err
 			}
-			fmt.Fprintln(cmd.OutOrStdout(), "the settings are valid")
-			if c.Checklist == "" {
-				return nil
+			r := validSettings{Settings: s.file, Valid: true}
+			if c.Checklist != "" {
+				if r.Checklist, err = validChecklistOf(c); err != nil {
+					return err
+				}
 			}
-			list, err := readChecklist(c.Checklist)
-			if err != nil {
-				return err
-			}
-			if err := c.CheckWith(list); err != nil {
-				return err
-			}
-			fmt.Fprintf(cmd.OutOrStdout(), "the checklist in %s is valid: %s, version %d, %d steps, %d tiers\n",
-				c.Checklist, list.Name(), list.Version(), len(list.Steps()), len(list.Tiers()))
-			return nil
+			return told.write(cmd.OutOrStdout(), &r, r.tell)
 		},
 	}
 	s.addTo(cmd)
+	told.addTo(cmd)
 	return cmd
+}
+
+// validSettings is what there is to say when nothing is wrong.
+type validSettings struct {
+	Settings  string         `json:"settings"` // the file
+	Valid     bool           `json:"valid"`
+	Checklist *checklistSeen `json:"checklist"`
+}
+
+type checklistSeen struct {
+	File    string `json:"file"`
+	Name    string `json:"name"`
+	Version int    `json:"version"`
+	Steps   int    `json:"steps"`
+	Tiers   int    `json:"tiers"`
+}
+
+func (r *validSettings) tell(w io.Writer) error {
+	fmt.Fprintln(w, "the settings are valid")
+	if l := r.Checklist; l != nil {
+		fmt.Fprintf(w, "the checklist in %s is valid: %s, version %d, %d steps, %d tiers\n", l.File, l.Name, l.Version, l.Steps, l.Tiers)
+	}
+	return nil
+}
+
+// validChecklistOf holds the checklist of the settings against them.
+func validChecklistOf(c *config.Config) (*checklistSeen, error) {
+	list, err := app.LoadChecklist(c.Checklist)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.CheckWith(list); err != nil {
+		return nil, err
+	}
+	return &checklistSeen{c.Checklist, list.Name(), list.Version(), len(list.Steps()), len(list.Tiers())}, nil
 }
 
 // checkFiles reads the files that clients would read.
@@ -69,20 +103,4 @@ func checkFiles(c *config.Config) error {
 		redisErr = fmt.Errorf("redis.tls: %w", redisErr)
 	}
 	return errors.Join(kafkaErr, redisErr)
-}
-
-func readChecklist(path string) (*checklist.Checklist, error) {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("reading the checklist: %w", err)
-	}
-	definition, err := checklist.Parse(text)
-	if err != nil {
-		return nil, fmt.Errorf("the checklist in %s is not valid:\n%w", path, err)
-	}
-	list, err := checklist.Compile(definition)
-	if err != nil {
-		return nil, fmt.Errorf("the checklist in %s is not valid:\n%w", path, err)
-	}
-	return list, nil
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"log/slog"
 
 	"github.com/spf13/cobra"
@@ -18,10 +17,12 @@ func newDemo() *cobra.Command {
 		Long: `Runs an embedded Kafka and Redis and the pipeline as in production over the sample data of a believable product, prints
 the leads as they happen, and ends with who qualified, why, and what to do next. It needs no network. The same seed and
 sizes give the same output.`,
+		Example: `  pqlstream demo
+  pqlstream demo --accounts 1000 --days 90 --seed 7`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.Accounts < 1 || o.Days < 1 {
-				return errors.New("--accounts and --days must be 1 or more")
+				return misused("--accounts and --days must be 1 or more")
 			}
 			o.Out, o.Log = cmd.OutOrStdout(), slog.New(slog.DiscardHandler)
 			if verbose {

@@ -3,10 +3,8 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -19,7 +17,7 @@ import (
 // eraseFlags are the flags of `pqlstream erase`.
 type eraseFlags struct {
 	settings
-	output   string
+	output   output
 	yes      bool
 	noWait   bool
 	timeout  time.Duration
@@ -35,14 +33,16 @@ func newErase() *cobra.Command {
 what Kafka's retention still holds, and until when. It needs the settings of the processes that run, with the ingest stage;
 it can run anywhere. docs/identity.md says what is removed and what is not.
 
-It exits with 0 when all is done, and with 3 when it was asked for but not seen done within --timeout: it will be done all
+It exits with 0 when all is done, and with 7 when it was asked for but not seen done within --timeout: it will be done all
 the same, as soon as the processes that run those stages get there. Asking again does no harm.`,
+		Example: `  pqlstream erase account acct-00042 --config pqlstream.yaml
+  pqlstream erase user user-7 -c pqlstream.yaml --yes -o json`,
 		Args: cobra.NoArgs,
 		RunE: showHelp,
 	}
 	f.addTo(cmd)
 	flags := cmd.PersistentFlags()
-	flags.StringVarP(&f.output, "output", "o", "text", "text or json")
+	f.output.addToAll(cmd)
 	flags.BoolVar(&f.yes, "yes", false, "don't ask whether it is meant")
 	flags.BoolVar(&f.noWait, "no-wait", false, "don't wait until it is done")
 	flags.DurationVar(&f.timeout, "timeout", time.Minute, "how long to wait until it is done, and how long Kafka may take to answer")
@@ -54,7 +54,9 @@ func newEraseAccount(f *eraseFlags) *cobra.Command {
 	return &cobra.Command{
 		Use:   "account ID",
 		Short: "Forget everything about an account, and about those that were merged with it",
-		Args:  cobra.ExactArgs(1),
+		Example: `  pqlstream erase account acct-00042 --config pqlstream.yaml
+  pqlstream erase account acct-00042 -c pqlstream.yaml --yes --timeout 5m -o json`,
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return f.erase(cmd, func(ctx context.Context, e *app.Eraser) (*app.Erasure, error) { return e.FindAccount(ctx, args[0]) })
 		},
@@ -69,6 +71,8 @@ func newEraseUser(f *eraseFlags) *cobra.Command {
 the stage that finds the accounts of users, where it is in use. Of a step done, and of a count that does not tell users apart,
 what the user did stays, and nothing says whose it was. An account that only counts so does not know the user: name it with
 --account if its facts are to say that they are partly erased.`,
+		Example: `  pqlstream erase user user-7 --config pqlstream.yaml
+  pqlstream erase user user-7 --account acct-00042 -c pqlstream.yaml --yes`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return f.erase(cmd, func(ctx context.Context, e *app.Eraser) (*app.Erasure, error) {
@@ -84,12 +88,8 @@ what the user did stays, and nothing says whose it was. An account that only cou
 type finding func(context.Context, *app.Eraser) (*app.Erasure, error)
 
 func (f *eraseFlags) erase(cmd *cobra.Command, find finding) error {
-	write, err := erasureWriter(f.output)
-	if err != nil {
-		return err
-	}
 	if !f.yes && !isTerminal(cmd.InOrStdin()) {
-		return config.Problems{{Path: "--yes", Text: "erasing can't be undone, and here is nobody to ask whether it is meant: run it on a terminal, or give --yes"}}
+		return misused("--yes: erasing can't be undone, and here is nobody to ask whether it is meant: run it on a terminal, or give --yes")
 	}
 	c, err := f.load()
 	if err != nil {
@@ -122,7 +122,7 @@ func (f *eraseFlags) erase(cmd *cobra.Command, find finding) error {
 	defer cancel()
 	report, err := x.Report(ctx)
 	if err == nil {
-		err = write(cmd.OutOrStdout(), report)
+		err = f.output.write(cmd.OutOrStdout(), report, func(w io.Writer) error { return writeErasure(w, report) })
 	}
 	return errors.Join(unseen, err)
 }
@@ -143,15 +143,7 @@ func (f *eraseFlags) ask(cmd *cobra.Command, x *app.Erasure) error {
 	if err := x.Ask(ctx); err != nil || f.noWait {
 		return err
 	}
-	progress, end := progressOn(cmd.ErrOrStderr())
-	defer end()
-	return x.Await(ctx, progress)
-}
-
-// progressOn tells on a terminal how far an erasure is, and elsewhere nothing.
-func progressOn(w io.Writer) (progress func(done, of int), end func()) {
-	if file, is := w.(*os.File); !is || !isTerminal(file) {
-		return func(int, int) {}, func() {}
-	}
-	return func(done, of int) { fmt.Fprintf(w, "\r\033[Kdone: %d of %d", done, of) }, func() { fmt.Fprint(w, "\r\033[K") }
+	erasing := progressOn(cmd.ErrOrStderr(), "erased")
+	defer erasing.end()
+	return x.Await(ctx, erasing.at)
 }

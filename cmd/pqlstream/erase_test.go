@@ -103,7 +103,7 @@ func TestErase(t *testing.T) {
 	r = run("erase", "account", "beta", "--yes", "--no-wait")
 	assert.Equal(t, exitDone, r.code, "that is what it was told to do")
 	r = run("erase", "user", "ana", "--yes", "--account", "nobody")
-	assert.Equal(t, exitFailed, r.code)
+	assert.Equal(t, exitNotFound, r.code)
 	assert.Contains(t, r.stderr, `nothing is known of account "nobody"`)
 }
 
@@ -121,12 +121,17 @@ func TestEraseIsRefused(t *testing.T) {
 		assert.NotEqual(t, exitDone, r.code, line)
 		assert.Empty(t, r.stdout, line)
 		assert.Contains(t, r.stderr, want, line)
-		if want != "" {
-			assert.Equal(t, exitWrong, r.code, line)
+		switch {
+		case want == "":
+			assert.Equal(t, exitFailed, r.code, line)
+		case strings.Contains(want, "settings") || strings.Contains(want, "input.mode"):
+			assert.Equal(t, exitRefused, r.code, line)
+		default:
+			assert.Equal(t, exitMisused, r.code, line)
 		}
 	}
 	r := pqlstream(t, "erase", "account", "acme", "--output", "xml", "--yes")
-	assert.Equal(t, "pqlstream: --output xml: it is text or json\n", r.stderr)
+	assert.Equal(t, `pqlstream: invalid argument "xml" for "-o, --output" flag: it is table, json or yaml`+"\n", r.stderr)
 }
 
 func TestWhoErasesIsAsked(t *testing.T) {

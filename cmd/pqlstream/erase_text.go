@@ -1,12 +1,10 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/pqlstream/pqlstream/pkg/app"
@@ -60,21 +58,7 @@ func list(what string, of []string) string {
 	return what + strings.Join(of, ", ") + "."
 }
 
-// erasureWriter writes the report of an erasure.
-func erasureWriter(format string) (func(io.Writer, *app.EraseReport) error, error) {
-	switch format {
-	case "text":
-		return writeErasure, nil
-	case "json":
-		return func(w io.Writer, r *app.EraseReport) error {
-			e := json.NewEncoder(w)
-			e.SetIndent("", "  ")
-			return e.Encode(r)
-		}, nil
-	}
-	return nil, fmt.Errorf("--output %s: it is text or json", format)
-}
-
+// writeErasure writes the report of an erasure for people.
 func writeErasure(w io.Writer, r *app.EraseReport) error {
 	what := fmt.Sprintf("account %q", r.Account)
 	if r.User != "" {
@@ -86,22 +70,19 @@ func writeErasure(w io.Writer, r *app.EraseReport) error {
 	}
 	var text strings.Builder
 	fmt.Fprintf(&text, "%s%s %s.\n\n", strings.ToUpper(what[:1]), what[1:], standing)
-	t := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
-	for i := range r.Asked {
-		asked := &r.Asked[i]
-		fmt.Fprintf(t, "%s\t%s\n", askedName(asked), standingOf(asked))
-	}
-	_ = t.Flush()
 	if len(r.Asked) > 0 {
-		text.WriteString("\n")
+		t := newTable(w)
+		for i := range r.Asked {
+			t.add(plain(askedName(&r.Asked[i])), plain(standingOf(&r.Asked[i])))
+		}
+		text.WriteString(t.String() + "\n")
 	}
-	fmt.Fprintln(t, "WHERE\tNAME\tWHAT\tHELD UNTIL")
+	t := newTable(w, "WHERE", "NAME", "WHAT", "HELD UNTIL")
 	for i := range r.Places {
 		p := &r.Places[i]
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", p.Place, p.Name, p.Outcome, heldUntil(p))
+		t.add(plain(p.Place), plain(p.Name), plain(string(p.Outcome)), plain(heldUntil(p)))
 	}
-	_ = t.Flush()
-	text.WriteString("\n")
+	text.WriteString(t.String() + "\n")
 	for i := range r.Places {
 		p := &r.Places[i]
 		fmt.Fprintf(&text, "%s (%s): %s.\n", p.Place, p.Name, p.Detail)

@@ -28,7 +28,7 @@ func TestAccountsAreExplained(t *testing.T) {
 
 	require.Equal(t, exitDone, pqlstream(t, append([]string{"topics", "create"}, flags...)...).code)
 	r := explain("acct-00001")
-	assert.Equal(t, exitFailed, r.code)
+	assert.Equal(t, exitNotReady, r.code)
 	assert.Contains(t, r.stderr, "pqlstream: not ready: ")
 
 	ctx, stop := context.WithCancel(t.Context())
@@ -52,10 +52,10 @@ func TestAccountsAreExplained(t *testing.T) {
 	assert.Contains(t, shown["tier_by"], "company_size")
 
 	r = explain("nobody")
-	assert.Equal(t, exitFailed, r.code)
+	assert.Equal(t, exitNotFound, r.code)
 	assert.Contains(t, r.stderr, "pqlstream: no such account: ")
 	r = explain("acct-00001", "--output", "xml")
-	assert.Equal(t, "pqlstream: --output xml: it is text or json\n", r.stderr)
+	assert.Equal(t, `pqlstream: invalid argument "xml" for "-o, --output" flag: it is table, json or yaml`+"\n", r.stderr)
 
 	stop()
 	assert.Equal(t, exitDone, <-running)
@@ -63,6 +63,6 @@ func TestAccountsAreExplained(t *testing.T) {
 	assert.Equal(t, exitDone, r.code, "states can be read while nobody runs")
 	require.NoError(t, redis.NewClient(&redis.Options{Addr: servers.RedisAddr()}).FlushAll(t.Context()).Err())
 	r = explain("acct-00001")
-	assert.Equal(t, exitFailed, r.code)
+	assert.Equal(t, exitNotReady, r.code)
 	assert.Contains(t, r.stderr, "pqlstream: not ready: ")
 }

@@ -29,7 +29,7 @@ type metricsFlags struct {
 	to        string
 	closed    bool
 	mature    bool
-	format    string
+	output    output
 	out       string
 	timeout   time.Duration
 }
@@ -42,8 +42,11 @@ func newMetrics() *cobra.Command {
 		Long: `Reads the rows of the metrics' topic as they are now. Without --metric it shows an overview of PQLs, PQL rate, time to PQL and
 PQL to paid. Tables show the last windows; with --from or --to, all windows from there or up to there.
 
-csv, json (a line a row, as on the topic) and parquet write all columns of all windows, and without --metric of all metrics, for other
+csv, json (a line a row, as on the topic), yaml and parquet write all columns of all windows, and without --metric of all metrics, for other
 programs to read. They hold the rows in memory, about 1 KB each: of hours and many groups there are a lot.`,
+		Example: `  pqlstream metrics --config pqlstream.yaml
+  pqlstream metrics -c pqlstream.yaml --metric pql_rate --unit day --grouping tier --from 30d
+  pqlstream metrics -c pqlstream.yaml --unit day -o parquet --out days.parquet`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
 	}
@@ -58,7 +61,12 @@ programs to read. They hold the rows in memory, about 1 KB each: of hours and ma
 	flags.StringVar(&f.to, "to", "", "the last day that windows start on, in the same forms")
 	flags.BoolVar(&f.closed, "closed", false, "only windows that are closed: they change by corrections and by ripening only")
 	flags.BoolVar(&f.mature, "mature", false, "only rows that have ripened: they change by corrections only")
-	flags.StringVar(&f.format, "format", "table", "table, csv, json or parquet")
+	f.output.addTo(cmd, formatCSV, formatParquet)
+	complete(cmd, "metric", report.Names)
+	complete(cmd, "unit", func() []string { return []string{"hour", "day", "week", "month"} })
+	complete(cmd, "zone", func() []string {
+		return fromSettings(&f.settings, func(c *config.Config) []string { return c.Metrics.Zones })
+	})
 	flags.StringVar(&f.out, "out", "", "`file` to write to, which is replaced (default: standard output)")
 	flags.DurationVar(&f.timeout, "timeout", 2*time.Minute, "how long reading Kafka may take")
 	return cmd
@@ -84,7 +92,9 @@ func (f *metricsFlags) run(cmd *cobra.Command) error {
 	ctx, cancel := context.WithTimeout(cmd.Context(), f.timeout)
 	defer cancel()
 	catalog := report.NewCatalog(query)
-	rows, err := app.MetricRows(ctx, c, log, catalog.Wants)
+	reading := progressOn(cmd.ErrOrStderr(), "rows read")
+	rows, err := app.MetricRows(ctx, c, log, reading.counting(catalog.Wants))
+	reading.end()
 	if err != nil {
 		return err
 	}
@@ -100,11 +110,11 @@ func (f *metricsFlags) run(cmd *cobra.Command) error {
 // query returns what the flags ask for. All that is wrong with them is in the error.
 func (f *metricsFlags) query(c *config.Metrics) (report.Query, error) {
 	q := report.Query{
-		Metrics: f.metrics, Units: unitsOf(f.units), Zones: f.zones, Groups: f.groups, Closed: f.closed, Mature: f.mature, Unplaced: f.format == formatTable,
+		Metrics: f.metrics, Units: unitsOf(f.units), Zones: f.zones, Groups: f.groups, Closed: f.closed, Mature: f.mature, Unplaced: f.output.forPeople(),
 	}
-	var wrong config.Problems
+	var wrong []string
 	complain := func(flag, value, text string) {
-		wrong = append(wrong, config.Problem{Path: "--" + flag + " " + value, Text: text})
+		wrong = append(wrong, "--"+flag+" "+value+": "+text)
 	}
 	for _, m := range f.metrics {
 		if !slices.Contains(report.Names(), m) {
@@ -135,7 +145,7 @@ func (f *metricsFlags) query(c *config.Metrics) (report.Query, error) {
 		q.Groupings = append(q.Groupings, g)
 	}
 	if wrong != nil {
-		return q, wrong
+		return q, misuse(strings.Join(wrong, "\n"))
 	}
 	f.fill(&q, c)
 	return q, nil
@@ -143,7 +153,7 @@ func (f *metricsFlags) query(c *config.Metrics) (report.Query, error) {
 
 // fill adds what is shown where the flags ask for nothing else.
 func (f *metricsFlags) fill(q *report.Query, c *config.Metrics) {
-	if len(q.Metrics) == 0 && f.format == formatTable {
+	if len(q.Metrics) == 0 && f.output.forPeople() {
 		q.Metrics = report.Overview
 	}
 	if units := unitsOf(c.Units); len(q.Units) == 0 {

@@ -2,6 +2,8 @@ package main
 
 import (
 	"bufio"
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -9,16 +11,13 @@ import (
 
 	"golang.org/x/term"
 
-	"github.com/pqlstream/pqlstream/pkg/config"
 	"github.com/pqlstream/pqlstream/pkg/report"
 	"github.com/pqlstream/pqlstream/pkg/rollup"
 )
 
-// The formats of `pqlstream metrics`.
+// The formats that `pqlstream metrics` has besides. Its JSON is a line a row, as on the topic.
 const (
-	formatTable   = "table"
 	formatCSV     = "csv"
-	formatJSON    = "json"
 	formatParquet = "parquet"
 )
 
@@ -26,25 +25,39 @@ type rowWriter func(io.Writer, []rollup.Row) error
 
 // writer returns what writes the format that the flags ask for. An error says what is wrong with them.
 func (f *metricsFlags) writer(stdout io.Writer) (rowWriter, error) {
-	switch f.format {
-	case formatTable:
-		style := styleOf(stdout, os.Getenv)
-		if f.out != "" {
-			style = report.Style{Width: report.PipeWidth}
-		}
-		style.Brief, style.Last = len(f.metrics) == 0, f.from == "" && f.to == ""
-		return func(w io.Writer, rows []rollup.Row) error { return report.Print(w, rows, style) }, nil
+	switch f.output.format {
 	case formatCSV:
 		return report.WriteCSV, nil
 	case formatJSON:
 		return report.WriteJSON, nil
+	case formatYAML:
+		return rowsAsYAML, nil
 	case formatParquet:
-		if f.out == "" && terminal(stdout) != nil {
-			return nil, config.Problems{{Path: "--format parquet", Text: "it is not for terminals: give --out, or a pipe"}}
+		if f.out == "" && isTerminal(stdout) {
+			return nil, misused("--output parquet: it is not for terminals: give --out, or a pipe")
 		}
 		return report.WriteParquet, nil
 	}
-	return nil, config.Problems{{Path: "--format " + f.format, Text: "it is table, csv, json or parquet"}}
+
+	style := styleOf(stdout, os.Getenv)
+	if f.out != "" {
+		style = report.Style{Width: report.PipeWidth}
+	}
+	style.Brief, style.Last = len(f.metrics) == 0, f.from == "" && f.to == ""
+	return func(w io.Writer, rows []rollup.Row) error { return report.Print(w, rows, style) }, nil
+}
+
+// rowsAsYAML writes a list of what are lines in JSON.
+func rowsAsYAML(w io.Writer, rows []rollup.Row) error {
+	var lines bytes.Buffer
+	if err := report.WriteJSON(&lines, rows); err != nil {
+		return err
+	}
+	list := []json.RawMessage{}
+	for line := range bytes.Lines(lines.Bytes()) {
+		list = append(list, line)
+	}
+	return writeYAML(w, list)
 }
 
 // deliver writes rows to the file, which is replaced once all is written, or to stdout.
@@ -75,14 +88,6 @@ func buffered(w io.Writer, rows []rollup.Row, write rowWriter) error {
 	return b.Flush()
 }
 
-// terminal returns the terminal that is written to, nil if it is none.
-func terminal(w io.Writer) *os.File {
-	if file, is := w.(*os.File); is && isTerminal(file) {
-		return file
-	}
-	return nil
-}
-
 // styleOf returns how tables look on a terminal, or elsewhere: without colours, and with lines of a fixed width. See no-color.org.
 func styleOf(w io.Writer, env func(string) string) report.Style {
 	style := report.Style{Width: report.PipeWidth}
@@ -90,7 +95,7 @@ func styleOf(w io.Writer, env func(string) string) report.Style {
 	if file == nil {
 		return style
 	}
-	style.Colour = env("NO_COLOR") == "" && env("TERM") != "dumb"
+	style.Colour = allowsColour(env)
 	if width, _, err := term.GetSize(int(file.Fd())); err == nil && width > 0 {
 		style.Width = width
 	}

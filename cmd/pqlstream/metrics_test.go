@@ -95,7 +95,7 @@ func TestMetricsAreShown(t *testing.T) {
 	assert.Equal(t, []string{"2025-02", "2025-03", "2025-04", "2025-05"}, months(r.stdout))
 
 	r = w.metrics("--zone", "Mars")
-	assert.Equal(t, exitFailed, r.code)
+	assert.Equal(t, exitNotFound, r.code)
 	assert.Equal(t, "pqlstream: nothing to show: no rows with --zone Mars; there are rows of Europe/Berlin, UTC; metrics.enabled is false in these settings\n", r.stderr)
 	r = w.metrics("--zone", "Mars", "--set", "metrics.enabled=true")
 	assert.Equal(t, "pqlstream: nothing to show: no rows with --zone Mars; there are rows of Europe/Berlin, UTC\n", r.stderr)
@@ -124,7 +124,7 @@ func (w *metricsWorld) exports() {
 		}
 	}
 	path := filepath.Join(t.TempDir(), "rows")
-	r := w.metrics("--format", "csv", "--unit", "day", "--out", path)
+	r := w.metrics("--output", "csv", "--unit", "day", "--out", path)
 	require.Equal(t, exitDone, r.code, r.stderr)
 	require.Empty(t, r.stdout)
 	text, err := os.ReadFile(path)
@@ -134,10 +134,10 @@ func (w *metricsWorld) exports() {
 	assert.Len(t, lines, len(want)+1, "all metrics, all windows")
 	_, err = os.Stat(path + ".part")
 	assert.ErrorIs(t, err, os.ErrNotExist)
-	r = w.metrics("--format", "csv", "--unit", "day")
+	r = w.metrics("--output", "csv", "--unit", "day")
 	assert.Equal(t, string(text), r.stdout)
 
-	r = w.metrics("--format", "json", "--unit", "day")
+	r = w.metrics("--output", "json", "--unit", "day")
 	var got []rollup.Row
 	for line := range strings.Lines(r.stdout) {
 		row, err := codec.DecodeRow([]byte(strings.TrimSuffix(line, "\n")))
@@ -146,17 +146,17 @@ func (w *metricsWorld) exports() {
 	}
 	assert.ElementsMatch(t, want, got)
 
-	r = w.metrics("--format", "parquet", "--unit", "day")
+	r = w.metrics("--output", "parquet", "--unit", "day")
 	file, err := parquet.OpenFile(strings.NewReader(r.stdout), int64(len(r.stdout)))
 	require.NoError(t, err)
 	assert.Equal(t, int64(len(want)), file.NumRows())
 
-	r = w.metrics("--format", "csv", "--metric", "pqls", "--from", "2030-01-01", "--out", path)
-	assert.Equal(t, exitFailed, r.code)
+	r = w.metrics("--output", "csv", "--metric", "pqls", "--from", "2030-01-01", "--out", path)
+	assert.Equal(t, exitNotFound, r.code)
 	after, err := os.ReadFile(path)
 	require.NoError(t, err)
 	assert.Equal(t, text, after, "a file is replaced by a whole one only")
-	r = w.metrics("--format", "csv", "--out", filepath.Join(path, "nowhere"))
+	r = w.metrics("--output", "csv", "--out", filepath.Join(path, "nowhere"))
 	assert.Equal(t, exitFailed, r.code)
 	assert.Contains(t, r.stderr, "pqlstream: --out: open ")
 }
@@ -186,7 +186,7 @@ func (w *metricsWorld) documented() {
 func TestMetricsSayWhyThereAreNone(t *testing.T) {
 	w := newMetricsWorld(t)
 	r := w.metrics()
-	assert.Equal(t, exitFailed, r.code)
+	assert.Equal(t, exitNotFound, r.code)
 	assert.Contains(t, r.stderr, "pqlstream: nothing to show: there are no rows yet.")
 	assert.Contains(t, r.stderr, "metrics.enabled is false in these settings\n")
 	r = w.metrics("--set", "prefix=other")
@@ -198,14 +198,14 @@ func TestMetricsSayWhyThereAreNone(t *testing.T) {
 // All that is wrong with the flags is said at once, before anything is read.
 func TestMetricsRefuseWrongFlags(t *testing.T) {
 	r := pqlstream(t, "metrics", "--config", example, "--metric", "leads", "--unit", "year", "--from", "yesterday", "--to", "2025-02-30")
-	assert.Equal(t, exitWrong, r.code)
+	assert.Equal(t, exitMisused, r.code)
 	assert.Equal(t, "pqlstream: --metric leads: there is no such metric; there are "+strings.Join(report.Names(), ", ")+"\n"+
 		"--unit year: it is hour, day, week or month\n"+
 		"--from yesterday: it is a date such as 2025-03-01, or how far back from the newest window: 36h, 30d, 12w\n"+
 		"--to 2025-02-30: it is a date such as 2025-03-01, or how far back from the newest window: 36h, 30d, 12w\n", r.stderr)
-	r = pqlstream(t, "metrics", "--config", example, "--format", "xml")
-	assert.Equal(t, exitWrong, r.code)
-	assert.Equal(t, "pqlstream: --format xml: it is table, csv, json or parquet\n", r.stderr)
+	r = pqlstream(t, "metrics", "--config", example, "--output", "xml")
+	assert.Equal(t, exitMisused, r.code)
+	assert.Equal(t, `pqlstream: invalid argument "xml" for "-o, --output" flag: it is table, json, yaml, csv or parquet`+"\n", r.stderr)
 }
 
 // Without a terminal there are no colours, whatever the environment says.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -27,7 +28,7 @@ func TestTheReadmeIsTrue(t *testing.T) {
 		assert.Contains(t, r.stdout, "demo, version 1, 6 steps, 3 tiers")
 	}
 	for _, m := range regexp.MustCompile(`(?m)^    bin/pqlstream (\w+(?: [a-z]+)?)`).FindAllSubmatch(text, -1) {
-		cmd, _, err := newRoot().Find(regexp.MustCompile(` `).Split(string(m[1]), -1))
+		cmd, _, err := newRoot(io.Discard, io.Discard).Find(regexp.MustCompile(` `).Split(string(m[1]), -1))
 		require.NoError(t, err, string(m[1]))
 		assert.NotEqual(t, "pqlstream", cmd.Name())
 	}

@@ -21,6 +21,8 @@ done again by whoever takes over.
 
 Kafka, Redis or a schema registry that is out of reach is waited for, at the start as later; /readyz says for which. What
 waiting doesn't help against is refused with a sentence that names the remedy.`,
+		Example: `  pqlstream run --config pqlstream.yaml
+  PQLSTREAM_KAFKA_BROKERS=kafka:9092 pqlstream run -c pqlstream.yaml --set stages=ingest,activation`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := s.load()

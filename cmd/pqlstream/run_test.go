@@ -75,7 +75,7 @@ func TestRunRefusesACacheThatCannotFit(t *testing.T) {
 	cmd.Env = append(os.Environ(), asProgram+"=1", "GOMEMLIMIT=300MiB")
 	out, err := cmd.CombinedOutput()
 	require.Error(t, err)
-	assert.Equal(t, exitWrong, cmd.ProcessState.ExitCode())
+	assert.Equal(t, exitRefused, cmd.ProcessState.ExitCode())
 	assert.Contains(t, string(out), "runtime.cache_memory: 512MiB is more than the 300MiB that the process may take")
 }
 
@@ -90,11 +90,11 @@ func TestRunStopsAtASignalWithoutError(t *testing.T) {
 
 func TestRunRefusesWhatWaitingDoesNotHelp(t *testing.T) {
 	r := pqlstream(t, append([]string{"run"}, append(runFlags(t), "--set", "kafka.create_topics=false")...)...)
-	assert.Equal(t, exitFailed, r.code)
+	assert.Equal(t, exitRefused, r.code)
 	assert.Contains(t, r.stderr, "run `pqlstream topics create`")
 
 	r = pqlstream(t, "run", "--config", example, "--set", "log.level=loud")
-	assert.Equal(t, exitWrong, r.code)
+	assert.Equal(t, exitRefused, r.code)
 }
 
 // While Kafka stands still a stop has to wait for the commits under way; a second signal doesn't.

@@ -18,16 +18,26 @@ func (s *settings) addTo(cmd *cobra.Command) {
 	flags := cmd.PersistentFlags()
 	flags.StringVarP(&s.file, "config", "c", "", "`file` with the settings (YAML); without it, the environment alone counts")
 	flags.StringArrayVar(&s.set, "set", nil, "one setting, such as --set kafka.client_id=leads; can be repeated")
+	completeSettings(cmd)
 }
 
 func (s *settings) load() (*config.Config, error) {
+	overrides, err := s.overrides()
+	if err != nil {
+		return nil, err
+	}
+	return config.Load(s.file, overrides)
+}
+
+// overrides are the settings among the flags, by path.
+func (s *settings) overrides() (map[string]string, error) {
 	overrides := map[string]string{}
 	for _, pair := range s.set {
 		key, value, found := strings.Cut(pair, "=")
 		if !found {
-			return nil, config.Problems{{Path: "--set " + pair, Text: "it is not setting=value"}}
+			return nil, misused("--set %s: it is not setting=value", pair)
 		}
 		overrides[key] = value
 	}
-	return config.Load(s.file, overrides)
+	return overrides, nil
 }

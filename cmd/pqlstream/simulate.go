@@ -39,6 +39,7 @@ type simulateFlags struct {
 	rate        float64
 	format      string
 	registry    string
+	output      output
 }
 
 // The kinds of data that simulate makes.
@@ -61,11 +62,11 @@ at the epoch, whatever the rate; records are stamped with the time that they are
   pqlstream simulate --config pqlstream.yaml --data random --events 500000 --accounts 20000 --rate 20000 --format json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return f.run(cmd.Context(), cmd.OutOrStdout())
+			return f.run(cmd)
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&f.config, "config", "", "configuration file whose kafka section says where Kafka is and how to log in")
+	flags.StringVarP(&f.config, "config", "c", "", "`file` with settings whose kafka section says where Kafka is and how to log in")
 	flags.StringSliceVar(&f.brokers, "brokers", nil, "addresses of some of the brokers, in place of the configuration's")
 	flags.StringVar(&f.topic, "topic", "usage", "topic to produce to")
 	flags.BoolVar(&f.createTopic, "create-topic", false, "create the topic unless it exists")
@@ -80,10 +81,14 @@ at the epoch, whatever the rate; records are stamped with the time that they are
 	flags.StringVar(&f.format, "format", string(codec.Avro), "avro (with a schema id) or json")
 	flags.StringVar(&f.registry, "registry", "", "URL of the schema registry to register the schema with; "+
 		"empty: Avro is written with pqlstream's own fixed schema id")
+	f.output.addTo(cmd)
+	complete(cmd, "data", func() []string { return []string{sampleData, randomData} })
+	complete(cmd, "format", func() []string { return []string{string(codec.Avro), string(codec.JSON)} })
 	return cmd
 }
 
-func (f *simulateFlags) run(ctx context.Context, out io.Writer) error {
+func (f *simulateFlags) run(cmd *cobra.Command) error {
+	ctx := cmd.Context()
 	events, err := f.source()
 	if err != nil {
 		return err
@@ -104,13 +109,32 @@ func (f *simulateFlags) run(ctx context.Context, out io.Writer) error {
 	if err := f.prepareTopic(ctx, client); err != nil {
 		return err
 	}
-	begun := time.Now()
-	n, err := simulate.Run(ctx, client, events, simulate.Load{Topic: f.topic, Rate: f.rate, Events: f.events, Append: encoder.AppendUsage})
-	if n > 0 {
-		took := time.Since(begun)
-		fmt.Fprintf(out, "%d events on %s in %v (%.0f a second)\n", n, f.topic, took.Round(time.Millisecond), float64(n)/took.Seconds())
+	begun, sending := time.Now(), progressOn(cmd.ErrOrStderr(), "events sent")
+	made := 0
+	n, err := simulate.Run(ctx, client, events, simulate.Load{
+		Topic: f.topic, Rate: f.rate, Events: f.events,
+		Append: func(to []byte, e *usage.Event) []byte {
+			made++
+			sending.at(made, f.events)
+			return encoder.AppendUsage(to, e)
+		},
+	})
+	sending.end()
+	if n == 0 {
+		return err
 	}
-	return err
+	took := time.Since(begun)
+	return errors.Join(err, f.output.write(cmd.OutOrStdout(), sent{n, f.topic, took.Seconds()}, func(w io.Writer) error {
+		_, err := fmt.Fprintf(w, "%d events on %s in %v (%.0f a second)\n", n, f.topic, took.Round(time.Millisecond), float64(n)/took.Seconds())
+		return err
+	}))
+}
+
+// sent is what simulate tells programs.
+type sent struct {
+	Events  int     `json:"events"`
+	Topic   string  `json:"topic"`
+	Seconds float64 `json:"seconds"`
 }
 
 // cluster returns where Kafka is and who the process is there: from the configuration, if there is one, and the flags.
@@ -127,7 +151,7 @@ func (f *simulateFlags) cluster() (config.Kafka, error) {
 		k.Brokers = f.brokers
 	}
 	if len(k.Brokers) == 0 {
-		return k, errors.New("give --brokers or --config: it is not known where Kafka is")
+		return k, misused("give --brokers or --config: it is not known where Kafka is")
 	}
 	return k, nil
 }
@@ -135,7 +159,7 @@ func (f *simulateFlags) cluster() (config.Kafka, error) {
 // source returns the events that the flags ask for.
 func (f *simulateFlags) source() (iter.Seq[*usage.Event], error) {
 	if f.accounts < 1 || f.events < 0 || f.days < 1 || f.rate < 0 {
-		return nil, errors.New("--accounts and --days must be 1 or more, --events and --rate 0 or more")
+		return nil, misused("--accounts and --days must be 1 or more, --events and --rate 0 or more")
 	}
 	switch f.data {
 	case sampleData:
@@ -146,16 +170,16 @@ func (f *simulateFlags) source() (iter.Seq[*usage.Event], error) {
 		}
 		return simulate.Random(f.seed, f.events, f.accounts), nil
 	}
-	return nil, fmt.Errorf("--data %s: it is %s or %s", f.data, sampleData, randomData)
+	return nil, misused("--data %s: it is %s or %s", f.data, sampleData, randomData)
 }
 
 func (f *simulateFlags) sample() (iter.Seq[*usage.Event], error) {
 	epoch, err := time.Parse(time.DateOnly, f.epoch)
 	if err != nil {
-		return nil, fmt.Errorf("--epoch %s: it is a day such as %s", f.epoch, simulate.DefaultEpoch.Format(time.DateOnly))
+		return nil, misused("--epoch %s: it is a day such as %s", f.epoch, simulate.DefaultEpoch.Format(time.DateOnly))
 	}
 	if end := epoch.AddDate(0, 0, f.days); end.After(time.Now()) {
-		return nil, fmt.Errorf("the data would end on %s, and events from the future become dead letters: "+
+		return nil, misused("the data would end on %s, and events from the future become dead letters: "+
 			"choose an earlier --epoch or fewer --days", end.Format(time.DateOnly))
 	}
 	s, err := simulate.New(simulate.Options{Seed: f.seed, Accounts: f.accounts, Days: f.days, Epoch: epoch})
@@ -169,7 +193,7 @@ func (f *simulateFlags) sample() (iter.Seq[*usage.Event], error) {
 func (f *simulateFlags) encoder(ctx context.Context) (*codec.EventEncoder, error) {
 	format := codec.Format(f.format)
 	if format != codec.Avro && format != codec.JSON {
-		return nil, fmt.Errorf("--format %s: it is %s or %s", f.format, codec.Avro, codec.JSON)
+		return nil, misused("--format %s: it is %s or %s", f.format, codec.Avro, codec.JSON)
 	}
 	id := schemas.UsageEvent.LocalID
 	if f.registry != "" && format == codec.Avro {

@@ -33,7 +33,7 @@ func newTest() *cobra.Command {
 says what happens to some accounts, and what must come of it: docs/scenarios.md. Where something else came, the
 scenario's lines are shown with - before what was expected and + before what came.
 
-It connects to nothing, and runs a year of an account's life in no time. It exits with 1 when a scenario fails and with 2
+It connects to nothing, and runs a year of an account's life in no time. It exits with 1 when a scenario fails and with 3
 when a file or its checklist can't be read or is not valid.`,
 		Example: `  pqlstream test checklists/
   pqlstream test --update checklists/signup.scenario
@@ -60,7 +60,7 @@ func (f *testFlags) test(out io.Writer, paths []string) error {
 			return err
 		}
 	}
-	s := suite{testFlags: f, chosen: chosen, out: out, coloured: showsColour(out)}
+	s := suite{testFlags: f, chosen: chosen, out: out, paint: paintOn(out)}
 	for _, problem := range files.unread {
 		s.refuse(problem.File, problem)
 	}
@@ -78,9 +78,9 @@ func (f *testFlags) test(out io.Writer, paths []string) error {
 // suite is one run of `pqlstream test`.
 type suite struct {
 	*testFlags
-	chosen   *regexp.Regexp
-	out      io.Writer
-	coloured bool
+	paint
+	chosen *regexp.Regexp
+	out    io.Writer
 
 	reports     []scenario.Report
 	ran, failed int
@@ -152,14 +152,14 @@ func (s *suite) tell(file string, r *scenario.Result) {
 	switch {
 	case r.Err != nil:
 		s.failed++
-		fmt.Fprintf(s.out, "%s %s\n     %v\n", s.colour("31", "FAIL"), place, r.Err)
+		fmt.Fprintf(s.out, "%s %s\n     %v\n", s.colour(red, "FAIL"), place, r.Err)
 	case r.Passed():
 		if s.verbose {
-			fmt.Fprintf(s.out, "%s   %s\n", s.colour("32", "ok"), place)
+			fmt.Fprintf(s.out, "%s   %s\n", s.colour(green, "ok"), place)
 		}
 	case !s.update:
 		s.failed++
-		fmt.Fprintf(s.out, "%s %s\n", s.colour("31", "FAIL"), place)
+		fmt.Fprintf(s.out, "%s %s\n", s.colour(red, "FAIL"), place)
 		for _, line := range r.Diff() {
 			fmt.Fprintln(s.out, s.coloursOf(line))
 		}
@@ -170,18 +170,11 @@ func (s *suite) tell(file string, r *scenario.Result) {
 func (s *suite) coloursOf(line scenario.DiffLine) string {
 	switch line.Mark {
 	case scenario.Expected:
-		return s.colour("31", line.String())
+		return s.colour(red, line.String())
 	case scenario.Got:
-		return s.colour("32", line.String())
+		return s.colour(green, line.String())
 	}
 	return line.String()
-}
-
-func (s *suite) colour(code, text string) string {
-	if !s.coloured {
-		return text
-	}
-	return "\x1b[" + code + "m" + text + "\x1b[0m"
 }
 
 // conclude sums up, and returns what went wrong.
@@ -200,7 +193,7 @@ func (s *suite) conclude() error {
 	case s.ran == 0 && len(s.broken) == 0:
 		failed = fmt.Errorf("no scenario's name matches --run %s", s.run)
 	case s.ran > 0:
-		fmt.Fprintf(s.out, "%s   %s\n", s.colour("32", "ok"), in)
+		fmt.Fprintf(s.out, "%s   %s\n", s.colour(green, "ok"), in)
 	}
 	return errors.Join(append(s.broken, failed)...)
 }
@@ -218,14 +211,4 @@ func (s *suite) writeJUnit() (err error) {
 		return err
 	}
 	return errors.Join(scenario.WriteJUnit(f, s.reports), f.Close())
-}
-
-// showsColour says whether somebody looks at what is written, who has not asked for no colour.
-func showsColour(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	if !ok || os.Getenv("NO_COLOR") != "" {
-		return false
-	}
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }

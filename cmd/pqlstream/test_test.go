@@ -101,7 +101,7 @@ func TestScenarioFilesThatAreNotValid(t *testing.T) {
 		"a.scenario": "checklist: ../list.yaml\nscenario: s\n  soon acme ana x\n  +0d acme\n", "b.scenario": rightScenario, "sub/c.scenario": "checklist: none.yaml\n",
 	})
 	r := pqlstream(t, "test", dir)
-	assert.Equal(t, exitWrong, r.code)
+	assert.Equal(t, exitRefused, r.code)
 	assert.Equal(t, "ok   1 scenario in 1 file\n", r.stdout, "what is valid runs")
 	assert.Contains(t, r.stderr, filepath.Join(dir, "a.scenario")+":3: \"soon\" is no moment")
 	assert.Contains(t, r.stderr, filepath.Join(dir, "a.scenario")+":4: after the moment come account")
@@ -111,7 +111,7 @@ func TestScenarioFilesThatAreNotValid(t *testing.T) {
 	list := filepath.Join(filepath.Dir(dir), "list.yaml")
 	require.NoError(t, os.WriteFile(list, []byte(strings.ReplaceAll(validChecklist, "threshold: 1", "threshold: 7")), 0o600))
 	r = pqlstream(t, "test", filepath.Join(dir, "a.scenario"), filepath.Join(dir, "b.scenario"))
-	assert.Equal(t, exitWrong, r.code)
+	assert.Equal(t, exitRefused, r.code)
 	assert.Equal(t, 1, strings.Count(r.stderr, list+":7: tiers[0].threshold: "), "what two files share is said once: %s", r.stderr)
 
 	r = pqlstream(t, "test", t.TempDir())
@@ -122,7 +122,7 @@ func TestScenarioFilesThatAreNotValid(t *testing.T) {
 	assert.Equal(t, exitFailed, r.code)
 	assert.Contains(t, r.stderr, "looking for scenarios: ")
 
-	assert.Equal(t, exitWrong, pqlstream(t, "test").code)
+	assert.Equal(t, exitMisused, pqlstream(t, "test").code)
 }
 
 func TestScenariosBehindLinks(t *testing.T) {
@@ -154,7 +154,7 @@ func TestScenarioFilesThatCannotBeRead(t *testing.T) {
 	require.NoError(t, os.Symlink(filepath.Join(dir, "nothing"), gone))
 	out := filepath.Join(dir, "out.xml")
 	r := pqlstream(t, "test", "--junit", out, dir)
-	assert.Equal(t, exitWrong, r.code)
+	assert.Equal(t, exitRefused, r.code)
 	assert.Equal(t, "ok   1 scenario in 1 file\n", r.stdout, "what can be read runs")
 	assert.Equal(t, "pqlstream: "+gone+": reading the file: no such file or directory\n", r.stderr)
 	text, err := os.ReadFile(out)
@@ -166,7 +166,7 @@ func TestScenarioFilesThatCannotBeRead(t *testing.T) {
 func TestAChecklistForAScenarioFile(t *testing.T) {
 	list := filepath.Join(filepath.Dir(scenarioFolder(t, nil)), "list.yaml")
 	r := pqlstream(t, "test", list)
-	assert.Equal(t, exitWrong, r.code)
+	assert.Equal(t, exitRefused, r.code)
 	assert.Equal(t, 1, strings.Count(r.stderr, "\n"), r.stderr)
 	assert.Contains(t, r.stderr, list+": this is a checklist, not a scenario file")
 }
@@ -174,7 +174,7 @@ func TestAChecklistForAScenarioFile(t *testing.T) {
 func TestScenarioResultsAsJUnit(t *testing.T) {
 	dir := scenarioFolder(t, map[string]string{"wrong.scenario": wrongScenario, "bad.scenario": "nonsense\n"})
 	out := filepath.Join(dir, "out.xml")
-	assert.Equal(t, exitWrong, pqlstream(t, "test", "--junit", out, dir).code)
+	assert.Equal(t, exitRefused, pqlstream(t, "test", "--junit", out, dir).code)
 	text, err := os.ReadFile(out)
 	require.NoError(t, err)
 	for _, piece := range []string{
@@ -188,10 +188,14 @@ func TestScenarioResultsAsJUnit(t *testing.T) {
 }
 
 func TestColours(t *testing.T) {
-	assert.Equal(t, "\x1b[31mFAIL\x1b[0m", (&suite{coloured: true}).colour("31", "FAIL"))
-	assert.False(t, showsColour(new(strings.Builder)))
+	assert.Equal(t, "\x1b[31mFAIL\x1b[0m", paint(true).colour(red, "FAIL"))
+	assert.Equal(t, "FAIL", paint(false).colour(red, "FAIL"))
+	assert.False(t, bool(paintOn(new(strings.Builder))))
+	for env, want := range map[[2]string]bool{{"", ""}: true, {"1", ""}: false, {"", "dumb"}: false, {"", "xterm"}: true} {
+		assert.Equal(t, want, allowsColour(func(name string) string { return map[string]string{"NO_COLOR": env[0], "TERM": env[1]}[name] }), env)
+	}
 	f, err := os.CreateTemp(t.TempDir(), "")
 	require.NoError(t, err)
 	defer f.Close()
-	assert.False(t, showsColour(f), "a file is no terminal")
+	assert.False(t, bool(paintOn(f)), "a file is no terminal")
 }

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"time"
 
@@ -16,6 +18,7 @@ import (
 // topicsFlags are the flags of the commands on topics.
 type topicsFlags struct {
 	settings
+	output  output
 	timeout time.Duration
 }
 
@@ -24,10 +27,13 @@ func newTopics() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "topics",
 		Short: "Create or check the topics of a deployment",
-		Args:  cobra.NoArgs,
-		RunE:  showHelp,
+		Example: `  pqlstream topics create --config pqlstream.yaml
+  pqlstream topics check --config pqlstream.yaml`,
+		Args: cobra.NoArgs,
+		RunE: showHelp,
 	}
 	f.addTo(cmd)
+	f.output.addToAll(cmd)
 	cmd.PersistentFlags().DurationVar(&f.timeout, "timeout", 30*time.Second, "how long Kafka may take")
 	cmd.AddCommand(newTopicsCreate(&f), newTopicsCheck(&f))
 	return cmd
@@ -38,17 +44,16 @@ func newTopicsCreate(f *topicsFlags) *cobra.Command {
 		Use:   "create",
 		Short: "Create the topics that are missing, then check all of them",
 		Long:  "Creates the deployment's topics that don't exist and changes none that does. It can be repeated.",
-		Args:  cobra.NoArgs,
+		Example: `  pqlstream topics create --config pqlstream.yaml
+  pqlstream topics create -c pqlstream.yaml --set kafka.replication=3`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return f.with(cmd, func(ctx context.Context, topics *kafka.Topics, plan *kafka.Plan) error {
 				created, err := topics.Create(ctx, plan)
-				for _, name := range created {
-					fmt.Fprintln(cmd.OutOrStdout(), "created", name)
-				}
 				if err != nil {
-					return err
+					return errors.Join(err, f.tell(cmd, &topicsReport{Created: created}))
 				}
-				return checkTopics(ctx, cmd, topics, plan)
+				return f.check(ctx, cmd, topics, plan, created)
 			})
 		},
 	}
@@ -59,10 +64,12 @@ func newTopicsCheck(f *topicsFlags) *cobra.Command {
 		Use:   "check",
 		Short: "Say what is wrong with the topics, and what to do about it",
 		Long:  "Compares the topics with what the deployment needs. Warnings don't make it fail.",
-		Args:  cobra.NoArgs,
+		Example: `  pqlstream topics check --config pqlstream.yaml
+  pqlstream topics check -c pqlstream.yaml -o json`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return f.with(cmd, func(ctx context.Context, topics *kafka.Topics, plan *kafka.Plan) error {
-				return checkTopics(ctx, cmd, topics, plan)
+				return f.check(ctx, cmd, topics, plan, nil)
 			})
 		},
 	}
@@ -101,14 +108,38 @@ func (f *topicsFlags) start(cmd *cobra.Command) (*config.Config, *slog.Logger, e
 	return c, log, err
 }
 
-func checkTopics(ctx context.Context, cmd *cobra.Command, topics *kafka.Topics, plan *kafka.Plan) error {
+// topicsReport is what there is to say of topics.
+type topicsReport struct {
+	Created  []string `json:"created"`
+	Warnings []string `json:"warnings"`
+	Fit      bool     `json:"fit"` // all are as they have to be
+	Topics   []string `json:"topics"`
+}
+
+// check tells what was created and what is wrong.
+func (f *topicsFlags) check(ctx context.Context, cmd *cobra.Command, topics *kafka.Topics, plan *kafka.Plan, created []string) error {
 	warnings, err := topics.Check(ctx, plan)
-	for _, w := range warnings {
-		fmt.Fprintln(cmd.OutOrStdout(), "warning:", w)
+	r := &topicsReport{Created: created, Warnings: warnings, Fit: err == nil}
+	for _, s := range plan.Specs {
+		r.Topics = append(r.Topics, s.Name)
 	}
-	if err != nil {
-		return err
+	return errors.Join(err, f.tell(cmd, r))
+}
+
+func (f *topicsFlags) tell(cmd *cobra.Command, r *topicsReport) error {
+	for _, list := range []*[]string{&r.Created, &r.Warnings, &r.Topics} {
+		*list = append([]string{}, *list...) // programs read lists, not null
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "all %d topics are as they have to be\n", len(plan.Specs))
-	return nil
+	return f.output.write(cmd.OutOrStdout(), r, func(w io.Writer) error {
+		for _, name := range r.Created {
+			fmt.Fprintln(w, "created", name)
+		}
+		for _, warning := range r.Warnings {
+			fmt.Fprintln(w, paintOn(w).colour(yellow, "warning:"), warning)
+		}
+		if r.Fit {
+			fmt.Fprintf(w, "all %d topics are as they have to be\n", len(r.Topics))
+		}
+		return nil
+	})
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"runtime"
 	"runtime/debug"
 
@@ -12,15 +13,31 @@ import (
 var version string
 
 func newVersion() *cobra.Command {
-	return &cobra.Command{
+	var told output
+	cmd := &cobra.Command{
 		Use:   "version",
 		Short: "Say which version this is",
-		Args:  cobra.NoArgs,
-		Run: func(cmd *cobra.Command, _ []string) {
+		Example: `  pqlstream version
+  pqlstream version -o json`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			info, _ := debug.ReadBuildInfo()
-			fmt.Fprintf(cmd.OutOrStdout(), "pqlstream %s (%s, %s/%s)\n", versionOf(version, info), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			b := built{versionOf(version, info), runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH}
+			return told.write(cmd.OutOrStdout(), b, func(w io.Writer) error {
+				_, err := fmt.Fprintf(w, "pqlstream %s (%s, %s)\n", b.Version, b.Go, b.Platform)
+				return err
+			})
 		},
 	}
+	told.addTo(cmd)
+	return cmd
+}
+
+// built is what the program was built from, and for what.
+type built struct {
+	Version  string `json:"version"`
+	Go       string `json:"go"`
+	Platform string `json:"platform"`
 }
 
 // versionOf is the stamped version, or else what Go recorded: the module's version, or the commit it was built from.

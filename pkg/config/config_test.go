@@ -169,7 +169,7 @@ func TestOverridesAreChecked(t *testing.T) {
 	require.ErrorAs(t, err, &problems)
 	assert.Equal(t, Problems{
 		{"input.sources", "there is no such setting, or it can be set in the file only"},
-		{"kafka.brokerz", "there is no such setting, or it can be set in the file only"},
+		{"kafka.brokerz", "there is no such setting, or it can be set in the file only; did you mean kafka.brokers?"},
 		{"redis.buckets", `"many" is not a whole number`},
 	}, problems)
 }

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
 	"strconv"
 	"strings"
@@ -110,7 +111,7 @@ func checkMapping(p *Problems, path string, n *yaml.Node, t reflect.Type) {
 		if field, ok := fields[key.Value]; ok {
 			checkNode(p, at, value, field)
 		} else {
-			p.add(at, "there is no such setting (line %d)", key.Line)
+			p.add(at, "there is no such setting (line %d)%s", key.Line, meant(key.Value, maps.Keys(fields)))
 		}
 	}
 }

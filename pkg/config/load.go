@@ -69,7 +69,7 @@ func bind(v *viper.Viper, overrides map[string]string, p *Problems) {
 	}
 	for _, key := range slices.Sorted(maps.Keys(overrides)) {
 		if !known[key] {
-			p.add(key, "there is no such setting, or it can be set in the file only")
+			p.add(key, "there is no such setting, or it can be set in the file only%s", meant(key, maps.Keys(known)))
 			continue
 		}
 		v.Set(key, overrides[key])

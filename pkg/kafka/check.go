@@ -12,8 +12,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 )
 
-// Check compares the planned topics, as they were found, with what the deployment needs. The error lists everything that keeps it from working, each
-// with its remedy; warnings are what it can live with, such as a shorter retention.
+// Check compares the planned topics, as they were found, with what the deployment needs. An *Unfit lists everything that keeps it from working,
+// each with its remedy; warnings are what it can live with, such as a shorter retention.
 func (t *Topics) Check(ctx context.Context, p *Plan) (warnings []string, err error) {
 	c := check{replicas: p.replicas}
 	var existing []string
@@ -33,8 +33,19 @@ func (t *Topics) Check(ctx context.Context, p *Plan) (warnings []string, err err
 			}
 		}
 	}
-	return c.warnings, errors.Join(c.problems...)
+	if len(c.problems) > 0 {
+		err = &Unfit{errors.Join(c.problems...)}
+	}
+	return c.warnings, err
 }
+
+// Unfit says that a cluster or its topics are not what the deployment can rely on. Waiting does not help.
+type Unfit struct{ Err error }
+
+func (u *Unfit) Error() string { return u.Err.Error() }
+
+// Unwrap returns what is wrong.
+func (u *Unfit) Unwrap() error { return u.Err }
 
 // check collects what a comparison finds.
 type check struct {

@@ -79,12 +79,12 @@ func UsesConsumerProtocol(c config.Kafka, f Features) bool {
 }
 
 // GroupOptions returns how a client joins a group on a cluster with the features: the protocol and the static
-// membership. An error says what to change.
+// membership. An *Unfit says what to change.
 func GroupOptions(c config.Kafka, f Features) ([]kgo.Opt, error) {
 	var opts []kgo.Opt
 	switch {
 	case c.GroupProtocol == config.ProtocolConsumer && !f.ConsumerProtocol:
-		return nil, errors.New("kafka.group_protocol: not every broker has the consumer protocol (KIP-848, Kafka 4.0); use classic or auto")
+		return nil, &Unfit{errors.New("kafka.group_protocol: not every broker has the consumer protocol (KIP-848, Kafka 4.0); use classic or auto")}
 	case UsesConsumerProtocol(c, f):
 		// The client names the server's assignor after its balancer: sticky stands for uniform.
 		opts = append(opts, kgo.ServerSideBalancer(), kgo.Balancers(kgo.StickyBalancer()))

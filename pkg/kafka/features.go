@@ -65,16 +65,16 @@ func (f Features) and(g Features) Features {
 	}
 }
 
-// Check refuses a cluster on which exactly-once can't be relied on.
+// Check refuses a cluster on which exactly-once can't be relied on. *Unfit.
 func (f Features) Check() error {
 	if f.TxnOffsetCommit < 3 {
-		return errors.New("the brokers don't fence offset commits of transactions (KIP-447); Kafka 2.5 or later is needed")
+		return &Unfit{errors.New("the brokers don't fence offset commits of transactions (KIP-447); Kafka 2.5 or later is needed")}
 	}
 	// From version 5 on the request itself adds the group to the transaction, but only a coordinator with
 	// transactions v2 does so; with an older one the offsets would be committed beside the transaction.
 	if f.TxnOffsetCommit >= 5 && f.TransactionVersion < 2 {
-		return fmt.Errorf("the brokers run transactions v%d although they know v2; run "+
-			"kafka-features.sh --bootstrap-server HOST:PORT upgrade --feature transaction.version=2", f.TransactionVersion)
+		return &Unfit{fmt.Errorf("the brokers run transactions v%d although they know v2; run "+
+			"kafka-features.sh --bootstrap-server HOST:PORT upgrade --feature transaction.version=2", f.TransactionVersion)}
 	}
 	return nil
 }

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
+)
+
+func TestConfigShow(t *testing.T) {
+	t.Setenv("PQLSTREAM_REDIS_PASSWORD", "hunter2")
+	flags := []string{"--config", example, "--set", "prefix=leads"}
+	r := pqlstream(t, append([]string{"config", "show", "--origin"}, flags...)...)
+	require.Equal(t, exitDone, r.code, r.stderr)
+	assert.Regexp(t, `(?m)^prefix +leads +flag --set$`, r.stdout)
+	assert.Regexp(t, `(?m)^redis\.password +\*\*\* +environment PQLSTREAM_REDIS_PASSWORD$`, r.stdout)
+	assert.Regexp(t, `(?m)^kafka\.brokers +\["localhost:9092"\] +file `+example+`:\d+$`, r.stdout)
+	assert.Regexp(t, `(?m)^kafka\.session_timeout +45s +default$`, r.stdout)
+	assert.NotContains(t, r.stdout+r.stderr, "hunter2")
+
+	r = pqlstream(t, append([]string{"config", "show", "--changed"}, flags...)...)
+	assert.NotContains(t, r.stdout, "kafka.session_timeout")
+	assert.Regexp(t, `(?m)^prefix +leads$`, r.stdout)
+
+	r = pqlstream(t, append([]string{"config", "show", "--origin", "-o", "json"}, flags...)...)
+	var shown []map[string]any
+	require.NoError(t, json.Unmarshal([]byte(r.stdout), &shown))
+	assert.Contains(t, shown, map[string]any{"setting": "prefix", "value": "leads", "origin": "flag", "place": "--set"})
+	assert.Contains(t, shown, map[string]any{"setting": "redis.password", "value": "***", "origin": "environment", "place": "PQLSTREAM_REDIS_PASSWORD"})
+	assert.Contains(t, shown, map[string]any{"setting": "kafka.session_timeout", "value": "45s", "origin": "default"})
+
+	r = pqlstream(t, "config", "show", "--config", example, "--set", "kafka.broker=a:1")
+	assert.Equal(t, exitRefused, r.code)
+	assert.Contains(t, r.stderr, "kafka.broker: there is no such setting, or it can be set in the file only; did you mean kafka.brokers?")
+}
+
+// YAML says what JSON says, in the same order.
+func TestYAMLIsTheSameAsJSON(t *testing.T) {
+	value := map[string]any{"a": "1", "b": 1, "c": nil, "d": []any{"true", true, "x: y", "", "two\nlines", "<&>", "é"}, "e": map[string]any{}, "f": []any{}, "g": 1.5e300}
+	var asJSON, asYAML strings.Builder
+	require.NoError(t, writeJSON(&asJSON, value))
+	require.NoError(t, writeYAML(&asYAML, value))
+	var fromJSON, fromYAML any
+	require.NoError(t, json.Unmarshal([]byte(asJSON.String()), &fromJSON))
+	require.NoError(t, yaml.Unmarshal([]byte(asYAML.String()), &fromYAML))
+	again, err := json.Marshal(fromYAML)
+	require.NoError(t, err)
+	once, err := json.Marshal(fromJSON)
+	require.NoError(t, err)
+	assert.JSONEq(t, string(once), string(again))
+	assert.True(t, strings.HasPrefix(asYAML.String(), "a: \"1\"\nb: 1\nc: null\nd:\n  - \"true\"\n"), asYAML.String())
+}
+
+func TestProgressIsForTerminalsOnly(t *testing.T) {
+	var out strings.Builder
+	p := progressOn(&out, "sent")
+	p.at(1, 2)
+	p.at(2, 2)
+	p.end()
+	assert.Empty(t, out.String())
+	assert.Equal(t, "sent [###############...............] 5 of 10", p.line(5, 10))
+	assert.Equal(t, "sent: 5", p.line(5, 0))
+	file, err := os.CreateTemp(t.TempDir(), "")
+	require.NoError(t, err)
+	defer file.Close()
+	assert.Nil(t, progressOn(file, "sent").w)
+}
+
+func TestTables(t *testing.T) {
+	table := newTable(nil, "NAME", "LAG")
+	table.add(plain("ä"), number("10"))
+	table.add(cell{text: "longer", colour: red}, number("7"))
+	assert.Equal(t, "NAME    LAG\nä        10\nlonger    7\n", table.String())
+	table.paint = true
+	assert.Equal(t, "\x1b[90mNAME\x1b[0m    \x1b[90mLAG\x1b[0m\nä        10\n\x1b[31mlonger\x1b[0m    7\n", table.String())
+	assert.Empty(t, newTable(nil).String())
+}
