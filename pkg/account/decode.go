@@ -95,6 +95,10 @@ func (r *reader) item(of part, counts *[partCount]int64) {
 		r.text()
 	case seen:
 		r.take(seenSize)
+	case held:
+		if h := r.held(); h.Until < 0 {
+			r.fail()
+		}
 	}
 }
 

@@ -48,55 +48,55 @@ func TestOtherwiseEncodedStatesAreErrors(t *testing.T) {
 	s.fold("account_created?company_size=60 b")
 	good, err := s.state.AppendBinary(nil)
 	require.NoError(t, err)
-	head := []byte{10, 200, 1, 4, 0x82, 1, 0} // layout, incarnation 100, ordinal, flags, last hour
+	head := []byte{12, 200, 1, 4, 0x82, 1, 0} // layout, incarnation 100, ordinal, flags, last hour
 	require.Equal(t, head, good[:len(head)])
 	for name, b := range map[string][]byte{
-		"a longer number":               append([]byte{10, 200, 1, 4, 0x82, 1, 0x80, 0}, good[7:]...),
-		"an ordinal below 0":            append([]byte{10, 200, 1, 1, 2, 0}, good[7:]...),
-		"an unknown flag":               append([]byte{10, 200, 1, 4, 0x80, 0x80, 4, 0}, good[7:]...),
-		"an hour before the epoch":      append([]byte{10, 200, 1, 4, 0x82, 1, 1}, good[7:]...),
-		"an hour too far":               append([]byte{10, 200, 1, 4, 0x82, 1, 0x80, 0x80, 0x80, 0x80, 16}, good[7:]...),
-		"a block with its size":         {10, 200, 1, 2, 2, 0, 0, 0, 1, 10, 8, 'n', 'a', 'm', 'e', 0, 0, 0, 0, 0, 0},
-		"two blocks":                    {10, 200, 1, 2, 2, 0, 0, 0, 2, 2, 'a', 2, 2, 'b', 0, 0, 0, 0, 0, 0},
-		"a longer end":                  {10, 200, 1, 2, 2, 0, 0, 0, 2, 2, 'a', 0x80, 0, 0, 0, 0, 0, 0},
-		"events below 0":                {10, 200, 1, 2, 2, 0, 0, 0, 0, 2, 2, 'a', 1, 0, 0, 0, 0, 0, 0, 0, 0},
-		"a step undone as a transition": {10, 200, 1, 2, 2, 0, 0, 0, 0, 0, 0, 2, 0, 16, 0, 0, 0, 0},
-		"a role too long":               append(append([]byte{10, 200, 1, 2, 2, 0, 0, 0, 0, 2, 2, 'a', 0, 0, 66}, make([]byte, 33)...), 0, 0, 0, 0, 0, 0),
-		"merits of no step":             {10, 200, 1, 2, 2, 0, 0, 0, 0, 2, 2, 'a', 0, 0, 0, 2, 1, 0, 0, 0, 0, 0},
-		"a step done as a transition":   {10, 200, 1, 2, 2, 0, 0, 0, 0, 0, 0, 2, 0, 2, 0, 0, 0, 0},
-		"an unknown transition":         {10, 200, 1, 2, 2, 0, 0, 0, 0, 0, 0, 2, 0, 46, 0, 0, 0, 0},
-		"an unknown user":               {10, 200, 1, 2, 2, 0, 0, 0, 2, 0, 0, 0, 0, 2, 2, 0, 1, 2, 3, 4, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
-		"an alias of nobody":            {10, 200, 1, 2, 0x80, 0x80, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0},
-		"an alias of two":               {10, 200, 1, 2, 0x80, 0x80, 1, 0, 0, 0, 4, 2, 'a', 2, 'b', 0, 0, 0, 0, 0, 0},
-		"an alias of an empty name":     {10, 200, 1, 2, 0x80, 0x80, 1, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0},
-		"an alias that signed up":       {10, 200, 1, 2, 0x82, 0x80, 1, 0, 0, 0, 2, 2, 'a', 0, 0, 0, 0, 0, 0},
-		"an alias with an hour":         {10, 200, 1, 2, 0x80, 0x80, 1, 2, 0, 0, 2, 2, 'a', 0, 0, 0, 0, 0, 0},
-		"an alias that told something":  {10, 200, 1, 2, 0x80, 0x80, 1, 0, 2, 0, 2, 2, 'a', 0, 0, 0, 0, 0, 0},
-		"an alias with a user":          {10, 200, 1, 2, 0x80, 0x80, 1, 0, 0, 0, 2, 2, 'a', 0, 2, 2, 'a', 0, 0, 0, 0, 0, 0, 0, 0, 0},
-		"a stub for ever":               {10, 200, 1, 2, 0x80, 0x80, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0},
-		"a stub of an alias":            {10, 200, 1, 2, 0x80, 0x80, 3, 2, 0, 0, 2, 2, 'a', 0, 0, 0, 0, 0, 0},
-		"a stub of something":           {10, 200, 1, 2, 0x80, 0x80, 2, 2, 0, 0, 2, 2, 'a', 0, 0, 0, 0, 0, 0},
-		"a stub that told something":    {10, 200, 1, 2, 0x80, 0x80, 2, 2, 2, 0, 0, 0, 0, 0, 0, 0},
-		"what was told below 0":         {10, 200, 1, 2, 2, 0, 1, 0, 0, 0, 0, 0, 0, 0},
-		"what was told too large":       {10, 200, 1, 2, 2, 0, 0x80, 0x80, 0x80, 0x80, 32, 0, 0, 0, 0, 0, 0, 0},
-		"ids out of order":              {10, 200, 1, 2, 2, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 1, 0},
+		"a longer number":               append([]byte{12, 200, 1, 4, 0x82, 1, 0x80, 0}, good[7:]...),
+		"an ordinal below 0":            append([]byte{12, 200, 1, 1, 2, 0}, good[7:]...),
+		"an unknown flag":               append([]byte{12, 200, 1, 4, 0x80, 0x80, 4, 0}, good[7:]...),
+		"an hour before the epoch":      append([]byte{12, 200, 1, 4, 0x82, 1, 1}, good[7:]...),
+		"an hour too far":               append([]byte{12, 200, 1, 4, 0x82, 1, 0x80, 0x80, 0x80, 0x80, 16}, good[7:]...),
+		"a block with its size":         {12, 200, 1, 2, 2, 0, 0, 0, 1, 10, 8, 'n', 'a', 'm', 'e', 0, 0, 0, 0, 0, 0, 0},
+		"two blocks":                    {12, 200, 1, 2, 2, 0, 0, 0, 2, 2, 'a', 2, 2, 'b', 0, 0, 0, 0, 0, 0, 0},
+		"a longer end":                  {12, 200, 1, 2, 2, 0, 0, 0, 2, 2, 'a', 0x80, 0, 0, 0, 0, 0, 0, 0},
+		"events below 0":                {12, 200, 1, 2, 2, 0, 0, 0, 0, 2, 2, 'a', 1, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+		"a step undone as a transition": {12, 200, 1, 2, 2, 0, 0, 0, 0, 0, 0, 2, 0, 16, 0, 0, 0, 0, 0},
+		"a role too long":               append(append([]byte{12, 200, 1, 2, 2, 0, 0, 0, 0, 2, 2, 'a', 0, 0, 66}, make([]byte, 33)...), 0, 0, 0, 0, 0, 0),
+		"merits of no step":             {12, 200, 1, 2, 2, 0, 0, 0, 0, 2, 2, 'a', 0, 0, 0, 2, 1, 0, 0, 0, 0, 0, 0},
+		"a step done as a transition":   {12, 200, 1, 2, 2, 0, 0, 0, 0, 0, 0, 2, 0, 2, 0, 0, 0, 0, 0},
+		"an unknown transition":         {12, 200, 1, 2, 2, 0, 0, 0, 0, 0, 0, 2, 0, 46, 0, 0, 0, 0, 0},
+		"an unknown user":               {12, 200, 1, 2, 2, 0, 0, 0, 2, 0, 0, 0, 0, 2, 2, 0, 1, 2, 3, 4, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+		"an alias of nobody":            {12, 200, 1, 2, 0x80, 0x80, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+		"an alias of two":               {12, 200, 1, 2, 0x80, 0x80, 1, 0, 0, 0, 4, 2, 'a', 2, 'b', 0, 0, 0, 0, 0, 0, 0},
+		"an alias of an empty name":     {12, 200, 1, 2, 0x80, 0x80, 1, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0},
+		"an alias that signed up":       {12, 200, 1, 2, 0x82, 0x80, 1, 0, 0, 0, 2, 2, 'a', 0, 0, 0, 0, 0, 0, 0},
+		"an alias with an hour":         {12, 200, 1, 2, 0x80, 0x80, 1, 2, 0, 0, 2, 2, 'a', 0, 0, 0, 0, 0, 0, 0},
+		"an alias that told something":  {12, 200, 1, 2, 0x80, 0x80, 1, 0, 2, 0, 2, 2, 'a', 0, 0, 0, 0, 0, 0, 0},
+		"an alias with a user":          {12, 200, 1, 2, 0x80, 0x80, 1, 0, 0, 0, 2, 2, 'a', 0, 2, 2, 'a', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+		"a stub for ever":               {12, 200, 1, 2, 0x80, 0x80, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+		"a stub of an alias":            {12, 200, 1, 2, 0x80, 0x80, 3, 2, 0, 0, 2, 2, 'a', 0, 0, 0, 0, 0, 0, 0},
+		"a stub of something":           {12, 200, 1, 2, 0x80, 0x80, 2, 2, 0, 0, 2, 2, 'a', 0, 0, 0, 0, 0, 0, 0},
+		"a stub that told something":    {12, 200, 1, 2, 0x80, 0x80, 2, 2, 2, 0, 0, 0, 0, 0, 0, 0, 0},
+		"what was told below 0":         {12, 200, 1, 2, 2, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0},
+		"what was told too large":       {12, 200, 1, 2, 2, 0, 0x80, 0x80, 0x80, 0x80, 32, 0, 0, 0, 0, 0, 0, 0, 0},
+		"ids out of order":              {12, 200, 1, 2, 2, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 1, 0, 0},
 	} {
 		_, err := e.Load("acme", b)
 		assert.ErrorContains(t, err, "malformed account state", name)
 	}
 	for name, b := range map[string][]byte{
-		"as it was": good, "nothing": {10, 200, 1, 2, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0},
-		"an alias":                   {10, 200, 1, 2, 0x80, 0x80, 1, 0, 0, 0, 2, 2, 'a', 0, 0, 0, 0, 0, 0},
-		"a stub":                     {10, 200, 1, 2, 0x80, 0x80, 2, 2, 0, 0, 0, 0, 0, 2, 0, 40, 0, 0, 0, 0},
-		"what was told":              {10, 200, 1, 2, 2, 0, 0xfe, 0xff, 0xff, 0xff, 31, 0, 0, 0, 0, 0, 0, 0},
-		"ids in order":               {10, 200, 1, 2, 2, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 1, 0},
-		"a transition":               {10, 200, 1, 2, 2, 0, 0, 0, 0, 0, 0, 2, 0, 4, 0, 0, 0, 0},
-		"a user":                     {10, 200, 1, 2, 2, 0, 0, 0, 0, 2, 2, 'a', 0, 0, 0, 0, 0, 0, 0, 0, 0},
-		"merits":                     {10, 200, 1, 2, 2, 0, 0, 0, 0, 2, 2, 'a', 0, 0, 0, 2, 1, 0, 2, 1, 2, 3, 4, 0, 0, 0, 0},
-		"a step that time did":       {10, 200, 1, 2, 2, 0, 0, 0, 0, 0, 0, 2, 4, 0, 1, 2, 3, 4, 0, 2, 0, 0, 0},
-		"a step undone":              {10, 200, 1, 2, 2, 0, 0, 0, 0, 0, 0, 2, 6, 0, 1, 2, 3, 4, 0, 0, 0},
-		"a topic":                    {10, 200, 1, 2, 2, 0, 0, 0, 2, 2, 'a', 0, 0, 0, 0, 0, 0},
-		"a step that is not its own": {10, 200, 1, 2, 2, 0, 0, 0, 0, 0, 0, 0, 2, 1, 2, 3, 4, 2, 9, 0, 0},
+		"as it was": good, "nothing": {12, 200, 1, 2, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+		"an alias":                   {12, 200, 1, 2, 0x80, 0x80, 1, 0, 0, 0, 2, 2, 'a', 0, 0, 0, 0, 0, 0, 0},
+		"a stub":                     {12, 200, 1, 2, 0x80, 0x80, 2, 2, 0, 0, 0, 0, 0, 2, 0, 40, 0, 0, 0, 0, 0},
+		"what was told":              {12, 200, 1, 2, 2, 0, 0xfe, 0xff, 0xff, 0xff, 31, 0, 0, 0, 0, 0, 0, 0, 0},
+		"ids in order":               {12, 200, 1, 2, 2, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 1, 0, 0},
+		"a transition":               {12, 200, 1, 2, 2, 0, 0, 0, 0, 0, 0, 2, 0, 4, 0, 0, 0, 0, 0},
+		"a user":                     {12, 200, 1, 2, 2, 0, 0, 0, 0, 2, 2, 'a', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+		"merits":                     {12, 200, 1, 2, 2, 0, 0, 0, 0, 2, 2, 'a', 0, 0, 0, 2, 1, 0, 2, 1, 2, 3, 4, 0, 0, 0, 0, 0},
+		"a step that time did":       {12, 200, 1, 2, 2, 0, 0, 0, 0, 0, 0, 2, 4, 0, 1, 2, 3, 4, 0, 2, 0, 0, 0, 0},
+		"a step undone":              {12, 200, 1, 2, 2, 0, 0, 0, 0, 0, 0, 2, 6, 0, 1, 2, 3, 4, 0, 0, 0, 0},
+		"a topic":                    {12, 200, 1, 2, 2, 0, 0, 0, 2, 2, 'a', 0, 0, 0, 0, 0, 0, 0},
+		"a step that is not its own": {12, 200, 1, 2, 2, 0, 0, 0, 0, 0, 0, 0, 2, 1, 2, 3, 4, 2, 9, 0, 0, 0},
 	} {
 		_, err := e.Load("acme", b)
 		assert.NoError(t, err, name)
@@ -120,8 +120,8 @@ func TestStatesWithMoreThanThereCanBeAreRefused(t *testing.T) {
 		"working sets":  {5, 101, func(i int) []byte { return append(unknown(i), 0) }},
 	} {
 		load := func(items int) error {
-			b := []byte{10, 200, 1, 2, 2, 0, 0}
-			for place := range 7 {
+			b := []byte{12, 200, 1, 2, 2, 0, 0}
+			for place := range 8 {
 				switch {
 				case place == part.place:
 					b = binary.AppendVarint(b, int64(items))
@@ -144,8 +144,8 @@ func TestStatesWithMoreThanThereCanBeAreRefused(t *testing.T) {
 
 // TestMostOfAStateCanBeOfTheIDsRemembered which have no limit but the definition's, that may change.
 func TestMostOfAStateCanBeOfTheIDsRemembered(t *testing.T) {
-	b := append([]byte{10, 200, 1, 2, 2, 0, 0, 0, 0, 0, 0, 0, 0}, binary.AppendVarint(nil, 60_000)...)
-	b = append(append(b, bytes.Repeat([]byte{1}, 60_000*14)...), 0)
+	b := append([]byte{12, 200, 1, 2, 2, 0, 0, 0, 0, 0, 0, 0, 0}, binary.AppendVarint(nil, 60_000)...)
+	b = append(append(b, bytes.Repeat([]byte{1}, 60_000*14)...), 0, 0)
 	e := engine(t, life)
 	s, err := e.Load("acme", b)
 	require.NoError(t, err)

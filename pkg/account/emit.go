@@ -62,14 +62,14 @@ func (t *turn) attribute(f *Fact) {
 		f.Cause = ByDefinition
 		return
 	case t.control != nil:
-		f.Cause, f.Late = t.cause, t.late
+		f.Cause, f.Late = t.cause, t.late()
 		f.EventID, f.EventName, f.Position = own(t.control.EventID), own(t.control.EventName), t.control.Position
 		f.Position.Topic = own(f.Position.Topic)
 		return
 	case t.ev == nil:
 		return
 	}
-	f.Cause, f.Late = ByEvent, t.late
+	f.Cause, f.Late = ByEvent, t.late()
 	f.EventID, f.EventName, f.UserID = own(t.ev.ID), t.eventName(), own(t.ev.UserID)
 	f.Position = t.position()
 	f.Position.Topic = own(f.Position.Topic)

@@ -9,7 +9,7 @@ import (
 )
 
 // layout is the version of the encoding that AppendBinary writes and Load reads.
-const layout = 5
+const layout = 6
 
 // AppendBinary appends the encoded state: the fields of schemas/account_state.avsc from the third on, in Avro's binary
 // encoding. The two before are the runtime's.

@@ -167,5 +167,5 @@ func TestMalformedStatesAreErrors(t *testing.T) {
 	_, err := e.Load("acme", append(b, 0))
 	assert.ErrorContains(t, err, "loading account acme: malformed account state")
 	_, err = e.Load("acme", []byte{2})
-	assert.ErrorContains(t, err, "its state has layout 1, this version reads 5")
+	assert.ErrorContains(t, err, "its state has layout 1, this version reads 6")
 }

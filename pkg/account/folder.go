@@ -12,9 +12,13 @@ type Folder struct{ turn turn }
 // Folder returns a Folder of its own for whoever folds.
 func (e *Engine) Folder() *Folder { return &Folder{turn{engine: e}} }
 
-// Source says where an event's record lies. It is asked at most once for each step done and each fact.
+// Source says where an event's record lies, and what time it was there. It is asked at most twice for each step done and each fact.
 type Source interface {
 	Position() Position
+	// Watermark is that of the partition that the event came from, when it was read there, in ms since the Unix epoch. What is late
+	// is late by it: an event that was in time where it comes from is not late because others are ahead. 0: it is not known, and
+	// that of the stage counts.
+	Watermark() int64
 }
 
 // Apply folds an event into its account's state: Fold with the listener looked up.
@@ -53,7 +57,7 @@ func (f *Folder) fold(s *State, l *checklist.Listener, ev *usage.Event, source S
 		return false, nil
 	}
 	t.state, t.ev, t.at, t.listener, t.source, t.pos = s, ev, ev.OccurredAt, l, source, pos
-	t.watermark, t.late, t.judge = watermark, ev.OccurredAt < watermark, s.has(unjudged)
+	t.watermark, t.judge = watermark, s.has(unjudged)
 	s.flags &^= unjudged
 	t.fold()
 	changed, facts = t.changed, t.facts

@@ -15,6 +15,8 @@ type Control struct {
 	EventName string
 	Position  Position
 	Watermark int64 // ms since the Unix epoch, UTC
+	// SourceWatermark is that of the partition that the event came from, when it was read there; 0: it is not known, and Watermark counts.
+	SourceWatermark int64
 }
 
 // Alias is the account that this one was merged into; empty: it is an account of its own. Nothing but its id is known of an
@@ -37,23 +39,25 @@ func (f *Folder) Reopen(s *State) {
 	}
 }
 
-// wipe leaves nothing of a state but what keeps ids of facts from coming again.
+// wipe leaves nothing of a state but what keeps ids of facts from coming again, and what waits for its turn.
 func (e *Engine) wipe(s *State, is flags) {
+	waiting, n := s.heldPart()
 	*s = State{
 		id: s.id, incarnation: s.incarnation, ordinal: s.ordinal, parts: newParts(), due: checklist.Never,
 		standing: e.standingOn(s.id, e.start), flags: is | unjudged,
 	}
+	s.keepHeld(waiting, n)
 }
 
 // isEmpty says whether nothing is known of the account, but that it was erased.
 func (s *State) isEmpty() bool {
-	return s.flags&(allFlags&^erased) == 0 && (len(s.parts.b) == len(nothing) || s.isOnlyErased())
+	return s.flags&(allFlags&^erased) == 0 && (s.bareSize() == len(nothing) || s.isOnlyErased())
 }
 
 // isOnlyErased says whether all that is there is when the account was erased.
 func (s *State) isOnlyErased() bool {
 	r, e := s.log(), entry{}
-	return s.parts.count(log) == 1 && r.next(&e) && e.kind == kindErased && len(s.parts.b) == len(nothing)+1+len(s.parts.items(log))
+	return s.parts.count(log) == 1 && r.next(&e) && e.kind == kindErased && s.bareSize() == len(nothing)+1+len(s.parts.items(log))
 }
 
 // erasedAt is the event time of the newest erasure that the account remembers, below all times if there is none. What happened
@@ -88,7 +92,7 @@ func (s *State) isRest() (rest, good bool) {
 	switch s.flags & allFlags {
 	case aliased:
 		name := s.parts.items(topics)
-		return true, bare && s.lastHour == 0 && s.parts.count(topics) == 1 && len(name) > 1 && len(s.parts.b) == len(nothing)+1+len(name)
+		return true, bare && s.lastHour == 0 && s.parts.count(topics) == 1 && len(name) > 1 && s.bareSize() == len(nothing)+1+len(name)
 	case erased:
 		return true, bare && s.lastHour > 0 && s.isEmpty() && s.isOnlyErased()
 	}
@@ -98,7 +102,7 @@ func (s *State) isRest() (rest, good bool) {
 // begin begins a turn in which a control does something to a state.
 func (t *turn) begin(s *State, c *Control, cause Cause) {
 	t.state, t.control, t.cause = s, c, cause
-	t.at, t.watermark, t.late = c.At, c.Watermark, c.At < c.Watermark
+	t.at, t.watermark = c.At, c.Watermark
 }
 
 // catchUpOnce brings a state that was loaded under the definition, as an event would.

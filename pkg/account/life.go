@@ -61,7 +61,7 @@ func (s *State) newest() (at int64) {
 // silent for too long since.
 func (t *turn) wake() {
 	s, limit := t.state, t.engine.checklist.Inactivity()
-	if !s.has(silent) || bySales(t.listener) || descriptive(t.listener) || limit > 0 && silentFrom(hourAfter(t.at), limit) <= t.watermark {
+	if !s.has(silent) || bySales(t.listener) || descriptive(t.listener) || limit > 0 && silentFrom(hourAfter(t.at), limit) <= t.readAt() {
 		return
 	}
 	s.flags &^= silent

@@ -332,10 +332,10 @@ func TestLivingOnDoesNotAllocate(t *testing.T) {
 func TestATrialsEndIsEncodedOnce(t *testing.T) {
 	e := engine(t, lifelong+endsTrial)
 	set := append(binary.BigEndian.AppendUint32(nil, e.Checklist().TrialEnd().WorkKey), 4, 1, 2)
-	head := []byte{10, 200, 1, 2, 2, 0, 0, 0, 0, 0, 0, 0} // no properties, topics, users, merits and log
+	head := []byte{12, 200, 1, 2, 2, 0, 0, 0, 0, 0, 0, 0} // no properties, topics, users, merits and log
 	state := func(n int) []byte {
 		b := append(append([]byte(nil), head...), byte(2*n))
-		return append(append(b, bytes.Repeat(set, n)...), 0, 0)
+		return append(append(b, bytes.Repeat(set, n)...), 0, 0, 0)
 	}
 	s, err := e.Load("acme", state(1))
 	require.NoError(t, err)

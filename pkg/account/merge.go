@@ -16,7 +16,7 @@ func (f *Folder) Merge(s *State, into string, c *Control) (carried []byte, facts
 		return nil, nil
 	}
 	if !s.isEmpty() {
-		carried, _ = s.AppendBinary(nil)
+		carried = s.carry()
 	}
 	t := &f.turn
 	t.begin(s, c, ByMerge)
@@ -59,6 +59,15 @@ func (f *Folder) Absorb(s *State, from string, carried []byte, c *Control) (fact
 	}
 	t.release()
 	return facts, nil
+}
+
+// carry returns the encoded state without what waits for its turn: that comes later, along the alias.
+func (s *State) carry() []byte {
+	bare := *s
+	bare.parts = parts{b: append([]byte(nil), s.parts.b...), ends: s.parts.ends}
+	bare.parts.replace(held, 0, len(bare.parts.items(held)), nil, -bare.parts.count(held))
+	b, _ := bare.AppendBinary(nil)
+	return b
 }
 
 // relate tells a transition that another account has part in.
@@ -166,7 +175,7 @@ func (t *turn) mergeLife(o *State) {
 	if s.has(qualified) && s.lastHour > 0 {
 		s.lastHour = max(s.lastHour, hourAfter(newest))
 	}
-	if s.has(silent) && !o.has(silent) && silentFrom(hourAfter(newest), limit) > t.watermark {
+	if s.has(silent) && !o.has(silent) && silentFrom(hourAfter(newest), limit) > t.readAt() {
 		s.flags &^= silent
 	}
 }

@@ -46,7 +46,7 @@ type Answer struct {
 
 // Answer does what a message asks for, or sends it on where the account is an alias. Errors say what is wrong with the
 // message; the state is then as it was.
-func (f *Folder) Answer(s *State, m *Message, watermark int64) (a Answer, err error) {
+func (f *Folder) Answer(s *State, m *Message) (a Answer, err error) {
 	hop, err := identity.Next(s.id, s.Alias(), &m.Via)
 	if err != nil {
 		return a, err
@@ -66,7 +66,7 @@ func (f *Folder) Answer(s *State, m *Message, watermark int64) (a Answer, err er
 	}
 	switch m.Asks {
 	case ToFold:
-		a.fold(f, s, m, watermark)
+		a.fold(f, s, m)
 	case ToMerge:
 		a.merge(f, s, m)
 	case ToAbsorb:
@@ -84,11 +84,11 @@ func (f *Folder) Answer(s *State, m *Message, watermark int64) (a Answer, err er
 	return a, nil
 }
 
-func (a *Answer) fold(f *Folder, s *State, m *Message, watermark int64) {
+func (a *Answer) fold(f *Folder, s *State, m *Message) {
 	if m.Listener == nil || m.Event.OccurredAt <= s.erasedAt() && len(m.Via.Visited) > 0 {
 		return // of one that has come along an alias, an erasure may have come the shorter way
 	}
-	changed, facts := f.Fold(s, m.Listener, m.Event, m.Source, watermark)
+	changed, facts := f.Fold(s, m.Listener, m.Event, m.Source, m.Watermark)
 	a.Facts, a.Changed = facts, a.Changed || changed
 }
 

@@ -74,7 +74,7 @@ func (d *deployment) step(p *partition) {
 	if s == nil {
 		s = d.engine.New(m.To, int64(p.at))
 	}
-	a, err := d.folder.Answer(s, m, 0)
+	a, err := d.folder.Answer(s, m)
 	if err != nil {
 		d.lost = append(d.lost, err)
 		return
@@ -272,7 +272,7 @@ func TestMessagesThatAreWrongChangeNothing(t *testing.T) {
 	s := d.engine.New("a0", 1)
 	before, err := s.AppendBinary(nil)
 	require.NoError(t, err)
-	_, err = d.folder.Answer(s, &account.Message{Asks: account.ToAbsorb, To: "a0", Other: "b", Carried: []byte("rubbish")}, 0)
+	_, err = d.folder.Answer(s, &account.Message{Asks: account.ToAbsorb, To: "a0", Other: "b", Carried: []byte("rubbish")})
 	require.ErrorContains(t, err, "merging account b into a0")
 	after, err := s.AppendBinary(nil)
 	require.NoError(t, err)

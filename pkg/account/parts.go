@@ -18,6 +18,7 @@ const (
 	log                 // what became of the account
 	work                // the working sets of steps begun
 	seen                // the newest events' ids
+	held                // records that wait for time
 	partCount
 )
 

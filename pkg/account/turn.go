@@ -19,7 +19,6 @@ type turn struct {
 	pos       Position
 	watermark int64
 	present   int64 // while time passes up to a later watermark, that one; 0: it is the watermark
-	late      bool
 	changed   bool
 	judge     bool    // something that decides on qualification has changed
 	undone    bool    // a step was undone, by whatever has happened
@@ -50,7 +49,7 @@ func (t *turn) release() {
 		t.values = t.values[:0]
 	}
 	t.read, t.judge, t.undone, t.dropped, t.finished, t.news, t.moved = false, false, false, false, false, false, false
-	t.changed, t.late, t.barBefore, t.cause, t.control, t.present = false, false, 0, "", nil, 0
+	t.changed, t.barBefore, t.cause, t.control, t.present = false, 0, "", nil, 0
 	t.input, t.moment = checklist.Input{}, checklist.Moment{}
 	t.state, t.ev, t.listener, t.source, t.pos, t.facts = nil, nil, nil, nil, Position{}, nil
 }
@@ -206,6 +205,22 @@ func (t *turn) position() Position {
 	}
 	return t.pos
 }
+
+// readAt is the watermark at which what is folded was read where it comes from, or else here.
+func (t *turn) readAt() (at int64) {
+	switch {
+	case t.control != nil:
+		at = t.control.SourceWatermark
+	case t.source != nil:
+		at = t.source.Watermark()
+	}
+	if at == 0 {
+		at = t.watermark
+	}
+	return at
+}
+
+func (t *turn) late() bool { return t.at < t.readAt() }
 
 func (t *turn) tier() *checklist.Tier { return &t.engine.checklist.Tiers()[t.state.standing.tier] }
 

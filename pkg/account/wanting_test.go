@@ -22,6 +22,8 @@ func (a *at) Position() account.Position {
 	return a.position
 }
 
+func (a *at) Watermark() int64 { return 0 }
+
 // TestWhatNobodyWantsChangesNothing folds the same events for different wishes: states and the ids of facts must agree.
 func TestWhatNobodyWantsChangesNothing(t *testing.T) {
 	all := engine(t, everything)

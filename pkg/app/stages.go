@@ -265,6 +265,9 @@ func (w *wiring) activation() (stream.Options, error) {
 		a.Input, err = codec.NewInput(w.format(), usage.CanonicalMapping(), w.own)
 		a.Usage, a.Retention = w.topic(w.names.Usage), kafka.UsageRetention.Milliseconds()
 	}
+	if err == nil {
+		a.DeadLetters, err = w.deadLetters(config.Activation)
+	}
 	if err != nil {
 		return stream.Options{}, err
 	}

@@ -30,6 +30,7 @@ type Activation struct {
 	Usage           Topic        // ingest's topic, where accounts send one another what concerns them
 	Retention       int64        // for how long it keeps records, ms: an erased account leaves a stub for as long
 	FutureTolerance int64        // ms
+	DeadLetters     *DeadLetters // of requests that were held, and can't be answered
 	Replay          bool         // history is being published again
 	Now             Clock
 }
@@ -41,7 +42,7 @@ const backfillAge = 24 * 60 * 60 * 1000
 // erased accounts, which need ingest, leave stubs that go; and one that tells the time where there are metrics.
 func (a *Activation) Processor(_ string, partition int32) stream.Processor {
 	p := &activation{
-		Activation: a, folder: a.engine().Folder(), decoder: a.Input.Decoder(), gate: gate{clock: a.Now, tolerance: a.FutureTolerance},
+		Activation: a, folder: a.engine().Folder(), decoder: a.Input.Decoder(), decoderAgain: a.Input.Decoder(), gate: gate{clock: a.Now, tolerance: a.FutureTolerance},
 	}
 	timed := a.Engine.Checklist().Timed() || a.Partitions == 0
 	if a.Metrics != nil {
@@ -72,13 +73,15 @@ type timeTeller interface {
 // activation is the processor of one task.
 type activation struct {
 	*Activation
-	folder  *account.Folder // makes only the facts that are published
-	decoder *codec.Decoder
-	slots   []slot
-	source  source
-	gate    gate
-	facts   *factTeller // nil: there are no metrics
-	buffer  []byte      // a fact is encoded here, and then copied: what grows step by step wastes memory
+	folder       *account.Folder // makes only the facts that are published
+	decoder      *codec.Decoder
+	slots        []slot
+	decoderAgain *codec.Decoder // of what was held
+	again        slot           // the same
+	source       source
+	gate         gate
+	facts        *factTeller // nil: there are no metrics
+	buffer       []byte      // a fact is encoded here, and then copied: what grows step by step wastes memory
 }
 
 // slot is a decoded record.
@@ -92,6 +95,7 @@ type slot struct {
 type source struct{ record *kgo.Record }
 
 func (s *source) Position() account.Position { return position(s.record) }
+func (s *source) Watermark() int64           { return sourceWatermark(s.record) }
 
 // engine returns the engine without the facts that are for no topic. A fact is for Current when the account is a PQL, or
 // was one and may leave.
@@ -163,7 +167,10 @@ func (a *activation) decodeControl(s *slot, kind string, r *kgo.Record) (route s
 
 func (a *activation) decodeEvent(s *slot, r *kgo.Record) (_ stream.Route, err error) {
 	ev := &s.event
-	if s.listener, err = a.read(r.Value, ev); err != nil {
+	if s.listener, err = a.read(a.decoder, r.Value, ev); err == nil {
+		err = a.gate.validate(ev)
+	}
+	if err != nil {
 		return stream.Route{}, decoded(r, err)
 	}
 	key := bytesOf(ev.AccountID)
@@ -177,34 +184,39 @@ func (a *activation) decodeEvent(s *slot, r *kgo.Record) (_ stream.Route, err er
 	return stream.Route{Key: key, EventTime: ev.OccurredAt, Ignore: s.listener == nil}, nil
 }
 
-// read decodes and validates what the checklist needs of an event: none of its properties where nothing listens. What is
+// read decodes what the checklist needs of an event: none of its properties where nothing listens. What is
 // not needed is not looked at (see codec.Decoder.DecodeCore), so it can't make the record a dead letter either.
-func (a *activation) read(value []byte, ev *usage.Event) (*checklist.Listener, error) {
-	if err := a.decoder.DecodeCore(context.Background(), value, ev); err != nil {
+func (a *activation) read(decoder *codec.Decoder, value []byte, ev *usage.Event) (*checklist.Listener, error) {
+	if err := decoder.DecodeCore(context.Background(), value, ev); err != nil {
 		return nil, err
 	}
 	l := a.Engine.Checklist().Listener(ev.Name)
 	if l != nil && !l.Reads.Empty() {
-		if err := a.decoder.Properties(&l.Reads); err != nil {
+		if err := decoder.Properties(&l.Reads); err != nil {
 			return nil, err
 		}
 	}
-	return l, a.gate.validate(ev)
+	return l, nil
 }
 
 func (a *activation) Fold(i int, t *stream.Turn) error {
-	s, state := &a.slots[i], t.State.(*account.State)
-	a.source.record = t.Record
+	return a.fold(&a.slots[i], t.Record, t.Watermark, t)
+}
+
+// fold folds a decoded record at a watermark.
+func (a *activation) fold(s *slot, r *kgo.Record, watermark int64, t *stream.Turn) error {
+	state := t.State.(*account.State)
+	a.source.record = r
 	if s.message != nil || state.Alias() != "" {
-		return a.answer(s, state, t)
+		return a.answer(s, state, r, watermark, t)
 	}
-	changed, facts := a.folder.Fold(state, s.listener, &s.event, &a.source, t.Watermark)
-	a.take(t, changed, facts)
+	changed, facts := a.folder.Fold(state, s.listener, &s.event, &a.source, watermark)
+	a.take(t, r, changed, facts)
 	return nil
 }
 
 // answer does what a message asks for, or sends on what has reached an alias.
-func (a *activation) answer(s *slot, state *account.State, t *stream.Turn) error {
+func (a *activation) answer(s *slot, state *account.State, r *kgo.Record, watermark int64, t *stream.Turn) error {
 	m := s.message
 	if m == nil {
 		m = &account.Message{To: state.AccountID()}
@@ -212,14 +224,14 @@ func (a *activation) answer(s *slot, state *account.State, t *stream.Turn) error
 	if m.Asks == account.ToFold {
 		m.Event, m.Listener, m.Source = &s.event, s.listener, &a.source
 	}
-	m.Watermark, m.Expires = t.Watermark, t.Record.Timestamp.UnixMilli()+a.Retention
-	done, err := a.folder.Answer(state, m, t.Watermark)
+	m.Watermark, m.SourceWatermark, m.Expires = watermark, sourceWatermark(r), r.Timestamp.UnixMilli()+a.Retention
+	done, err := a.folder.Answer(state, m)
 	if err != nil {
 		return &stream.Reject{Code: CodeMessage, Err: err}
 	}
-	a.take(t, done.Changed, done.Facts)
+	a.take(t, r, done.Changed, done.Facts)
 	if done.Send != nil {
-		a.send(done.Send, t)
+		a.send(done.Send, r, t)
 	}
 	return nil
 }
@@ -229,28 +241,39 @@ type timedActivation struct{ *activation }
 
 func (a timedActivation) Fire(t *stream.Turn, due int64) error {
 	state, now := t.State.(*account.State), max(due, t.Watermark)
-	if state.Expired(now) {
+	if state.Expired(now) && !state.Holds() {
 		t.Delete()
 		return nil
 	}
-	changed, facts := a.folder.Pass(state, now)
-	a.take(t, changed, facts)
-	return nil
+	return a.pass(state, 0, now, t)
 }
 
-// take takes in what a fold or a timer has done.
-func (a *activation) take(t *stream.Turn, changed bool, facts []account.Fact) {
+// Fold implements stream.Processor: a record may have to wait for time, and let others that wait go.
+func (a timedActivation) Fold(i int, t *stream.Turn) error {
+	s, state := &a.slots[i], t.State.(*account.State)
+	waits, err := a.waits(state, s.message, t)
+	if waits || err != nil {
+		return err
+	}
+	if err := a.activation.Fold(i, t); err != nil || !state.Holds() {
+		return err
+	}
+	return a.pass(state, t.Watermark, t.Watermark, t)
+}
+
+// take takes in what a fold or a timer has done; r is nil for a timer.
+func (a *activation) take(t *stream.Turn, r *kgo.Record, changed bool, facts []account.Fact) {
 	if changed {
 		t.Changed()
 	}
 	for i := range facts {
-		a.publish(t, &facts[i], i == len(facts)-1)
+		a.publish(t, r, &facts[i], i == len(facts)-1)
 	}
 }
 
 // publish emits one fact. Of several that one event led to, only the last says where the account stands now. Facts of
 // accounts that are held out are on Lifecycle only, and among those that metrics read.
-func (a *activation) publish(t *stream.Turn, f *account.Fact, last bool) {
+func (a *activation) publish(t *stream.Turn, r *kgo.Record, f *account.Fact, last bool) {
 	if a.facts != nil {
 		a.facts.tell(t, f)
 	}
@@ -260,7 +283,7 @@ func (a *activation) publish(t *stream.Turn, f *account.Fact, last bool) {
 	now := a.Now()
 	a.buffer = a.Facts.AppendFact(a.buffer[:0], f, codec.Detection{DetectedAt: now, Replay: a.Replay, Backfill: now-f.OccurredAt > backfillAge})
 	value, key := bytes.Clone(a.buffer), []byte(f.AccountID)
-	headers := append(trace(t.Record), schemaHeader, kgo.RecordHeader{Key: codec.HeaderType, Value: []byte(f.Type)})
+	headers := append(trace(r), schemaHeader, kgo.RecordHeader{Key: codec.HeaderType, Value: []byte(f.Type)})
 	emit := func(topic string, value []byte) {
 		if topic == "" {
 			return

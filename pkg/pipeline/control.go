@@ -51,15 +51,15 @@ func asked(kind string, ev *usage.Event) *Control {
 }
 
 // output is the control's record in a topic, in the partition of the account or user that it is to. It comes of the record r, and in
-// the end of the source's record at a position.
-func (c *Control) output(to Topic, id string, r *kgo.Record, from account.Position) stream.Output {
+// the end of the source's record at a position, where time had come as far as a watermark.
+func (c *Control) output(to Topic, id string, r *kgo.Record, from account.Position, watermark int64) stream.Output {
 	return stream.Output{
 		Topic:     to.Name,
 		Partition: to.partition([]byte(id)),
 		Value:     c.encode(),
-		Headers: append(trace(r),
+		Headers: watermarkHeader(append(trace(r),
 			kgo.RecordHeader{Key: headerControl, Value: []byte(c.Kind)},
-			kgo.RecordHeader{Key: headerPosition, Value: formatPosition(from)}),
+			kgo.RecordHeader{Key: headerPosition, Value: formatPosition(from)}), watermark),
 	}
 }
 

@@ -27,7 +27,7 @@ func TestControlsComeBackAsTheyWere(t *testing.T) {
 	} {
 		c.At, c.EventID, c.Event, c.Visited, c.Canonical = cause.At, cause.EventID, cause.Event, cause.Visited, cause.Canonical
 		source := &kgo.Record{Headers: []kgo.RecordHeader{{Key: "traceparent", Value: []byte("00-1-2-01")}}}
-		o := c.output(Topic{"usage", partitions}, "acme", source, account.Position{Topic: "in", Partition: 3, Offset: 9})
+		o := c.output(Topic{"usage", partitions}, "acme", source, account.Position{Topic: "in", Partition: 3, Offset: 9}, 0)
 		assert.Empty(t, o.Key)
 		assert.Equal(t, kafka.Partition([]byte("acme"), partitions), o.Partition)
 		r := &kgo.Record{Topic: "usage", Value: o.Value, Headers: o.Headers}

@@ -142,7 +142,7 @@ func (in *ingest) Fold(i int, t *stream.Turn) error {
 	if len(value) > MaxEventBytes {
 		return &stream.Reject{Code: CodeTooLarge, Err: fmt.Errorf("the event takes %d bytes as %s has it, at most %d are possible", len(value), to.Name, MaxEventBytes)}
 	}
-	t.Emit(to.event(key, value, trace(t.Record), formatPosition(positionOf(t.Record))))
+	t.Emit(to.event(key, value, watermarkHeader(trace(t.Record), t.Watermark), formatPosition(positionOf(t.Record))))
 	if in.resolves() && ev.AccountID != "" && ev.UserID != "" && in.told.add(ev.UserID, ev.AccountID, ev.OccurredAt) {
 		in.ask(&Control{Kind: ControlLink, User: ev.UserID, Account: ev.AccountID, At: ev.OccurredAt}, t)
 	}
@@ -159,7 +159,7 @@ func (in *ingest) ask(c *Control, t *stream.Turn) {
 	case c.Kind == ControlLink:
 		to, id = in.Unresolved, c.User
 	}
-	t.Emit(c.output(to, id, t.Record, positionOf(t.Record)))
+	t.Emit(c.output(to, id, t.Record, positionOf(t.Record), t.Watermark))
 }
 
 // Tell implements stream.TimeTeller: every partition of the topics that ingest writes is told. Activation waits for resolve as well, which in

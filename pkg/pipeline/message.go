@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 
@@ -96,19 +97,19 @@ func forwarded(r *kgo.Record) (*account.Message, error) {
 }
 
 // send sends on what an account has not taken in.
-func (a *activation) send(m *account.Message, t *stream.Turn) {
+func (a *activation) send(m *account.Message, r *kgo.Record, t *stream.Turn) {
 	if m.Asks != account.ToFold {
-		t.Emit(controlOf(m).output(a.Usage, m.To, t.Record, m.Position))
+		t.Emit(controlOf(m).output(a.Usage, m.To, r, m.Position, sourceWatermark(r)))
 		return
 	}
 	way, _ := json.Marshal(along{m.To, m.Via.Visited, m.Via.Canonical}) // texts: it can't fail
 	t.Emit(stream.Output{
 		Topic:     a.Usage.Name,
 		Partition: a.Usage.partition([]byte(m.To)),
-		Value:     append([]byte(nil), t.Record.Value...),
-		Headers: append(trace(t.Record),
+		Value:     bytes.Clone(r.Value),
+		Headers: watermarkHeader(append(trace(r),
 			kgo.RecordHeader{Key: headerControl, Value: []byte(controlEvent)},
 			kgo.RecordHeader{Key: headerAlong, Value: way},
-			kgo.RecordHeader{Key: headerPosition, Value: formatPosition(position(t.Record))}),
+			kgo.RecordHeader{Key: headerPosition, Value: formatPosition(position(r))}), sourceWatermark(r)),
 	})
 }

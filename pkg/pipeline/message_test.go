@@ -55,7 +55,7 @@ func (k *keyed) event(minute int64, accountID, name string, properties ...usage.
 func (k *keyed) ask(c *Control, minute int64) {
 	c.At, c.EventID, c.Event = epoch+minute*60_000, "asked", "by_an_event"
 	r := &kgo.Record{Topic: "in", Partition: 2, Offset: 100 + minute}
-	k.write(c.output(k.stage.Usage, c.Account, r, positionOf(r)))
+	k.write(c.output(k.stage.Usage, c.Account, r, positionOf(r), 0))
 }
 
 // run folds until nothing is left, through an encoding of the states each time.
@@ -260,7 +260,7 @@ func TestMessagesThatMakeNoSenseAreDeadLetters(t *testing.T) {
 	k.ask(&Control{Kind: ControlLink, Account: "acme", User: "u"}, 2)
 	k.ask(&Control{Kind: "unheard-of", Account: "acme"}, 3)
 	k.ask(&Control{Kind: ControlEraseUser, User: "u"}, 4)
-	far := (&Control{Kind: ControlEraseAccount, Account: "acme", At: 1 << 62}).output(k.stage.Usage, "acme", nil, account.Position{Topic: "in"})
+	far := (&Control{Kind: ControlEraseAccount, Account: "acme", At: 1 << 62}).output(k.stage.Usage, "acme", nil, account.Position{Topic: "in"}, 0)
 	k.write(far)
 	e := event(t, 5, "acme", "one")
 	for _, way := range []string{"", "{", `{"account":""}`} {
@@ -293,7 +293,7 @@ func TestMessagesKeepWhatTheySay(t *testing.T) {
 	} {
 		m.To, m.Via = "acme", identity.Via{Visited: []string{"x", "y"}, Canonical: "x"}
 		m.Control = account.Control{At: 7, EventID: "e", EventName: "n", Position: account.Position{Topic: "in", Partition: 3, Offset: 9}}
-		o := controlOf(&m).output(Topic{Name: "usage", Partitions: 4}, m.To, nil, m.Position)
+		o := controlOf(&m).output(Topic{Name: "usage", Partitions: 4}, m.To, nil, m.Position, 0)
 		r := &kgo.Record{Topic: "usage", Value: o.Value, Headers: o.Headers}
 		got, err := messageOf(controlKind(r), r)
 		require.NoError(t, err)

@@ -104,7 +104,7 @@ func (s *resolve) Fold(i int, t *stream.Turn) error {
 func (s *resolve) event(ev *usage.Event, user *identity.User, t *stream.Turn) error {
 	from := formatPosition(position(t.Record))
 	if account := user.Account(ev.OccurredAt); account != "" {
-		s.send(ev, account, trace(t.Record), from, t)
+		s.send(ev, account, watermarkHeader(trace(t.Record), sourceWatermark(t.Record)), from, t)
 		s.Stats.Attributed.Add(1)
 		return nil
 	}
@@ -152,7 +152,7 @@ func (s *resolve) erase(c *Control, user *identity.User, t *stream.Turn) {
 	for _, account := range accounts {
 		to := *c
 		to.Account = account
-		t.Emit(to.output(s.Usage, account, t.Record, position(t.Record)))
+		t.Emit(to.output(s.Usage, account, t.Record, position(t.Record), sourceWatermark(t.Record)))
 	}
 }
 
@@ -181,10 +181,10 @@ func withResolve(sources []stream.Source, unresolved Topic) []stream.Source {
 	return append(slices.Clone(sources), unresolved.source())
 }
 
-// send publishes an event as its account's.
-func (s *resolve) send(ev *usage.Event, account string, trace []kgo.RecordHeader, from []byte, t *stream.Turn) {
+// send publishes an event as its account's, with headers beside those that all have.
+func (s *resolve) send(ev *usage.Event, account string, headers []kgo.RecordHeader, from []byte, t *stream.Turn) {
 	ev.AccountID = account
-	t.Emit(s.Usage.event([]byte(account), s.Events.AppendUsage(nil, ev), trace, from))
+	t.Emit(s.Usage.event([]byte(account), s.Events.AppendUsage(nil, ev), headers, from))
 }
 
 // decodeHeld decodes an event that was held. It could be decoded when it came.

@@ -23,14 +23,14 @@ func (t *Topic) source() stream.Source {
 	return stream.Source{Topic: t.Name, Partitions: t.Partitions}
 }
 
-// event is the record of an encoded event. Its trace's headers have room for two more.
-func (t *Topic) event(key, value []byte, trace []kgo.RecordHeader, from []byte) stream.Output {
+// event is the record of an encoded event, with headers beside those that all have.
+func (t *Topic) event(key, value []byte, headers []kgo.RecordHeader, from []byte) stream.Output {
 	return stream.Output{
 		Topic:     t.Name,
 		Partition: t.partition(key),
 		Key:       key,
 		Value:     value,
-		Headers:   append(trace, usageSchemaHeader, kgo.RecordHeader{Key: headerPosition, Value: from}),
+		Headers:   append(headers, usageSchemaHeader, kgo.RecordHeader{Key: headerPosition, Value: from}),
 	}
 }
 

@@ -59,7 +59,7 @@ func (w *world) answer(m *account.Message) (on *account.Message) {
 	}
 	m.Watermark, m.Expires = w.watermark, w.now+w.file.limits.Retention
 	s := w.state(m.To)
-	a, err := w.folder.Answer(s, m, w.watermark)
+	a, err := w.folder.Answer(s, m)
 	if err != nil {
 		w.unanswerable(m)
 		return nil
@@ -76,6 +76,7 @@ func (w *world) answer(m *account.Message) (on *account.Message) {
 type source account.Position
 
 func (s source) Position() account.Position { return account.Position(s) }
+func (s source) Watermark() int64           { return 0 }
 
 // letter takes down a dead letter.
 func (w *world) letter(f account.Fact) {

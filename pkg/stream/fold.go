@@ -32,7 +32,13 @@ func (t *task) fold(ctx context.Context, records []*kgo.Record) error {
 	if err := t.foldSlots(records); err != nil {
 		return err
 	}
-	return t.fireDue(ctx)
+	if err := t.fireDue(ctx); err != nil {
+		return err
+	}
+	t.mu.Lock()
+	t.table.tellAlong()
+	t.mu.Unlock()
+	return nil
 }
 
 // foldSlots folds the records that the slots hold.

@@ -63,6 +63,8 @@ type table struct {
 
 	renamed  bool  // the newest checkpoint names a definition that is not ours
 	toldLast int64 // the watermark that the next stage was told last
+	toldAt   int64 // the input offset at that time
+	toldIn   int   // how many records told it
 
 	now   checkpoint
 	saved checkpoint // the newest in the changelog, or on its way there

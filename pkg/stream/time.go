@@ -185,8 +185,23 @@ func (t *table) tellable() int64 {
 // tell appends what the next stage should know of time to the outputs of a checkpoint.
 func (t *table) tell() {
 	if w := t.tellable(); t.hasToTell(w) {
-		t.toldLast = w
-		t.add(t.teller.Tell(w)...)
+		marks := t.teller.Tell(w)
+		t.toldLast, t.toldAt, t.toldIn = w, t.now.next, len(marks)
+		t.add(marks...)
+	}
+}
+
+// How many records of the input are folded, for each mark, before marks come between two checkpoints, and how many at least.
+const (
+	recordsPerMark = 100
+	recordsBetween = 1000
+)
+
+// tellAlong tells the next stage between two checkpoints, where the next commit is one anyway: in a backlog they are far apart, and
+// whoever waits for time would wait for long.
+func (t *table) tellAlong() {
+	if t.teller != nil && t.flusher == nil && t.unowned && t.now.next-t.toldAt >= int64(max(recordsBetween, recordsPerMark*t.toldIn)) {
+		t.tell()
 	}
 }
 

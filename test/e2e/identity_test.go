@@ -147,7 +147,7 @@ func (w *world) take(r *kgo.Record) bool {
 		from := sourceOf(w.t, r)
 		ev := *w.events[from]
 		ev.AccountID = string(r.Key)
-		w.judge.Fold(oracle.Record{Event: &ev, Partition: r.Partition, Offset: r.Offset, Source: from})
+		w.judge.Fold(oracle.Record{Event: &ev, Partition: r.Partition, Offset: r.Offset, Source: from, Until: watermarkOf(w.t, r)})
 		return true
 	}
 	c := controlOf(w.t, r)
@@ -159,7 +159,7 @@ func (w *world) take(r *kgo.Record) bool {
 	require.Equal(w.t, kafka.Partition([]byte(c.Account), int32(w.c.Input.UsagePartitions)), r.Partition)
 	return w.judge.Take(&oracle.Control{
 		Kind: c.kind, To: c.Account, Other: c.Into + c.From, User: c.User, At: c.At, EventID: c.EventID, EventName: c.Event,
-		Visited: c.Visited, Canonical: c.Canonical, Event: w.events[from], Partition: r.Partition, Offset: r.Offset, Source: from,
+		Visited: c.Visited, Canonical: c.Canonical, Event: w.events[from], Partition: r.Partition, Offset: r.Offset, Source: from, Until: watermarkOf(w.t, r),
 	})
 }
 

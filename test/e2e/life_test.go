@@ -32,6 +32,7 @@ type bench struct {
 type at account.Position
 
 func (a at) Position() account.Position { return account.Position(a) }
+func (a at) Watermark() int64           { return 0 }
 
 var asked = map[account.Asks]string{
 	account.ToFold: "event", account.ToMerge: "merge", account.ToAbsorb: "absorb", account.ToErase: "erase-account", account.ToEraseUser: "erase-user",
@@ -54,7 +55,7 @@ func (b *bench) answer(m *account.Message) {
 		c.Event, c.Source = m.Event, oracle.Position(m.Source.Position())
 	}
 	require.True(b.t, b.judge.Take(c), "%+v was never sent", c)
-	done, err := b.folder.Answer(s, m, m.Watermark)
+	done, err := b.folder.Answer(s, m)
 	require.NoError(b.t, err)
 	b.took(s, done.Changed, done.Facts)
 	if done.Send != nil {

@@ -78,7 +78,7 @@ func (w *world) carriedOver() {
 			continue
 		}
 		from := sourceOf(w.t, r)
-		w.judge.Fold(oracle.Record{Event: w.events[from], Partition: r.Partition, Offset: r.Offset, Source: from})
+		w.judge.Fold(oracle.Record{Event: w.events[from], Partition: r.Partition, Offset: r.Offset, Source: from, Until: watermarkOf(w.t, r)})
 	}
 }
 
@@ -101,6 +101,18 @@ func markOf(t *testing.T, r *kgo.Record) oracle.Mark {
 		mark.Sources[s.Topic] = s.Partitions
 	}
 	return mark
+}
+
+// watermarkOf reads what time it was where a record that ingest wrote came from; 0: it does not say so.
+func watermarkOf(t *testing.T, r *kgo.Record) int64 {
+	for _, h := range r.Headers {
+		if h.Key == "source-watermark" {
+			ms, err := strconv.ParseInt(string(h.Value), 10, 64)
+			require.NoError(t, err)
+			return min(ms, r.Timestamp.UnixMilli())
+		}
+	}
+	return 0
 }
 
 // sourceOf reads where a record that ingest wrote came from.

@@ -38,6 +38,7 @@ func (o *Oracle) Tell(partition int32, m Mark) {
 		}
 	}
 	c.time = max(c.time, least)
+	o.releaseAll(partition)
 }
 
 // Observe takes in that an event of a time has come in a partition, whatever becomes of it.

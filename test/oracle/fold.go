@@ -22,6 +22,7 @@ type account struct {
 	wholeLife            bool   // it is judged by the checklist of a whole life
 	aliasOf              string // the account that it was merged into; empty: none
 	stub                 bool   // it was erased, and nothing has happened since
+	held                 []*message
 
 	known
 
@@ -57,6 +58,7 @@ type known struct {
 // turn is what makes something of an account: an event, a request or time, and what it has made so far.
 type turn struct {
 	at, watermark      int64
+	read               int64 // how far time had come in source when it was read there; 0: nobody knows
 	cause              string
 	eventID, eventName string
 	userID             string
@@ -90,7 +92,7 @@ func newKnown() known {
 // Fold takes in one record.
 func (o *Oracle) Fold(r Record) {
 	o.Observe(r.Partition, r.Event.OccurredAt)
-	o.deliver(&message{kind: "event", to: r.Event.AccountID, event: r.Event, source: r.Source}, r.Partition, r.Offset)
+	o.deliver(&message{kind: "event", to: r.Event.AccountID, event: r.Event, source: r.Source, until: r.Until}, r.Partition, r.Offset)
 }
 
 // account returns an account, which is a new one where none is known.
@@ -101,15 +103,19 @@ func (o *Oracle) account(id string, partition int32, offset int64) *account {
 	return &account{id: id, partition: partition, incarnation: offset, wholeLife: o.wholeLife, known: newKnown()}
 }
 
-// begin begins a turn, before which the account's time passes.
+// begin begins a turn.
 func (o *Oracle) begin(a *account, t turn) {
-	o.pass(a, t.watermark)
-	if a.wholeLife && a.due() <= t.at {
-		o.Overtaken[a.id] = true
-	}
-	t.late = t.at < t.watermark
 	t.barBefore = a.tier().threshold
 	a.turn = t
+	a.late = a.at < a.readAt()
+}
+
+// readAt is the time by which something is late.
+func (t *turn) readAt() int64 {
+	if t.read > 0 {
+		return t.read
+	}
+	return t.watermark
 }
 
 // end takes over what the turn has made.
@@ -131,9 +137,11 @@ func (o *Oracle) end(a *account) {
 }
 
 // fold folds an event into an account that is no alias.
-func (o *Oracle) fold(a *account, ev *usage.Event, source Position, watermark int64) {
+func (o *Oracle) fold(a *account, m *message, watermark int64) {
+	ev := m.event
 	o.begin(a, turn{
-		at: ev.OccurredAt, watermark: watermark, cause: "event", eventID: ev.ID, eventName: ev.Name, userID: ev.UserID, source: source,
+		at: ev.OccurredAt, watermark: watermark, cause: "event", eventID: ev.ID, eventName: ev.Name, userID: ev.UserID, source: m.source,
+		read: m.until,
 	})
 	if a.isRepeat(ev) {
 		return

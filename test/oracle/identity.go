@@ -23,6 +23,7 @@ type Control struct {
 	Partition int32
 	Offset    int64
 	Source    Position
+	Until     int64 // as of a Record
 }
 
 // message is what reaches an account.
@@ -39,6 +40,7 @@ type message struct {
 	event     *usage.Event
 	source    Position
 	carried   *known // of an absorb
+	until     int64  // how far time had come where the message comes from; 0: nobody knows
 }
 
 // key tells messages apart that accounts send one another.
@@ -51,7 +53,7 @@ func (m *message) key() string {
 func (o *Oracle) Take(c *Control) bool {
 	m := &message{
 		kind: c.Kind, to: c.To, other: c.Other, user: c.User, at: c.At, eventID: c.EventID, eventName: c.EventName,
-		visited: c.Visited, canonical: c.Canonical, event: c.Event, source: c.Source,
+		visited: c.Visited, canonical: c.Canonical, event: c.Event, source: c.Source, until: c.Until,
 	}
 	if len(c.Visited) > 0 {
 		sent := o.sent[m.key()]
@@ -72,13 +74,8 @@ func (o *Oracle) Unread() []string { return slices.Sorted(maps.Keys(o.sent)) }
 
 func (o *Oracle) send(m *message) { o.sent[m.key()] = append(o.sent[m.key()], m) }
 
-// deliver has an account answer a message, or sends it on where that is an alias.
-func (o *Oracle) deliver(m *message, partition int32, offset int64) {
-	if m.kind == "event" && !o.listened(m.event.Name) {
-		return
-	}
-	a := o.account(m.to, partition, offset)
-	watermark := o.watermark(partition)
+// answer has an account answer a message at a watermark, or sends it on where that is an alias.
+func (o *Oracle) answer(a *account, m *message, watermark int64) {
 	if a.aliasOf != "" {
 		if on := m.along(a); on != nil {
 			o.send(on)
@@ -96,7 +93,7 @@ func (o *Oracle) deliver(m *message, partition int32, offset int64) {
 	switch m.kind {
 	case "event":
 		if m.event.OccurredAt > a.erasedAt || !a.stub && len(m.visited) == 0 {
-			o.fold(a, m.event, m.source, watermark)
+			o.fold(a, m, watermark)
 		}
 	case "merge":
 		o.merge(a, m, watermark)
@@ -132,7 +129,7 @@ func (m *message) along(a *account) *message {
 }
 
 func (m *message) turn(cause string, watermark int64) turn {
-	return turn{at: m.at, watermark: watermark, cause: cause, eventID: m.eventID, eventName: m.eventName, source: m.source}
+	return turn{at: m.at, watermark: watermark, read: m.until, cause: cause, eventID: m.eventID, eventName: m.eventName, source: m.source}
 }
 
 // forgetAll leaves nothing of an account but what its facts' ids are made of.
@@ -283,7 +280,7 @@ func (a *account) joinLiveliness(b *account) {
 	if a.current && a.lastHour > 0 {
 		a.lastHour = max(a.lastHour, hourAfter(newest))
 	}
-	if a.silent && !b.silent && hourAfter(newest)*hour+inactivity > a.watermark {
+	if a.silent && !b.silent && hourAfter(newest)*hour+inactivity > a.readAt() {
 		a.silent = false
 	}
 }

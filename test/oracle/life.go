@@ -42,7 +42,7 @@ func (a *account) hearSales(ev *usage.Event) {
 
 // wake has an account judged anew that left because nothing happened, unless the event is too old for that.
 func (a *account) wake(ev *usage.Event) {
-	if a.silent && !bySales(ev.Name) && !describes(ev.Name) && hourAfter(a.at)*hour+inactivity > a.watermark {
+	if a.silent && !bySales(ev.Name) && !describes(ev.Name) && hourAfter(a.at)*hour+inactivity > a.readAt() {
 		a.silent, a.changed = false, true
 	}
 }
@@ -132,6 +132,9 @@ func (a *account) holdsLately() bool {
 // due is when time alone changes the account next.
 func (a *account) due() int64 {
 	due := never
+	if !a.wholeLife || a.aliasOf != "" || a.stub {
+		return due
+	}
 	if a.current && a.lastHour > 0 {
 		due = a.lastHour*hour + inactivity
 	}
@@ -144,10 +147,9 @@ func (a *account) due() int64 {
 	return due
 }
 
-// pass lets an account's time pass up to a watermark. When that happens makes no difference, so it is done when something else
-// does, and in the end.
-func (o *Oracle) pass(a *account, watermark int64) {
-	for a.wholeLife && a.aliasOf == "" && !a.stub {
+// grow lets an account's time pass up to a watermark.
+func (o *Oracle) grow(a *account, watermark int64) {
+	for {
 		due := a.due()
 		if due > watermark {
 			return
@@ -171,6 +173,6 @@ func (o *Oracle) pass(a *account, watermark int64) {
 // Settle lets the time pass that everything folded has led to.
 func (o *Oracle) Settle() {
 	for _, a := range o.accounts {
-		o.pass(a, o.watermark(a.partition))
+		o.pass(a, 0, o.watermark(a.partition))
 	}
 }

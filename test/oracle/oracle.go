@@ -27,6 +27,7 @@ type Record struct {
 	Partition int32
 	Offset    int64
 	Source    Position
+	Until     int64 // how far time had come in Source's partition when it was read there, ms; 0: ingest has not read it
 }
 
 // Fact is one transition that has to be published.
@@ -113,15 +114,13 @@ type User struct {
 type Oracle struct {
 	Facts   []Fact          // in the order of their making
 	Current map[string]Fact // by account: the newest standing of those that are PQLs
-	// Overtaken are the accounts of which something was read that happened after time was to change them, before time had
-	// come so far. What becomes of them depends on how far behind the time is that is told.
-	Overtaken map[string]bool
 
 	accounts map[string]*account
 	newest   map[int32]int64 // highest event time of each partition, ms
 	clocks   map[int32]*clock
 
-	sent map[string][]*message // what accounts have sent one another, and has not been read yet
+	sent    map[string][]*message // what accounts have sent one another, and has not been read yet
+	holding map[string]bool       // the accounts that messages wait for
 
 	throughIngest, wholeLife bool
 }
@@ -130,7 +129,7 @@ type Oracle struct {
 func New() *Oracle {
 	return &Oracle{
 		Current: map[string]Fact{}, accounts: map[string]*account{}, newest: map[int32]int64{}, clocks: map[int32]*clock{},
-		sent: map[string][]*message{}, Overtaken: map[string]bool{},
+		sent: map[string][]*message{}, holding: map[string]bool{},
 	}
 }
 

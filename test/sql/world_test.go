@@ -139,7 +139,7 @@ func (w *world) answer(m *account.Message) (on *account.Message) {
 	if s == nil {
 		s = w.engine.New(m.To, w.offset)
 	}
-	a, err := w.folder.Answer(s, m, w.watermark)
+	a, err := w.folder.Answer(s, m)
 	require.NoError(w.t, err)
 	if a.Changed {
 		w.accounts[to] = s
@@ -183,3 +183,4 @@ func number(id string) (n int) {
 type source account.Position
 
 func (s source) Position() account.Position { return account.Position(s) }
+func (s source) Watermark() int64           { return 0 }
