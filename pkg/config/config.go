@@ -38,7 +38,7 @@ type Config struct {
 	Output Output `mapstructure:"output"`
 	// Metrics about PQLs, in windows of time: the topic of metrics, with a row for each number.
 	//
-	// All but enabled and format must stay as they are while the deployment lives: a process with others ends before it counts anything. To begin
+	// All but enabled, format, api_hours and north_star must stay as they are while the deployment lives: a process with others ends before it counts anything. To begin
 	// anew under others, stop all processes, and give `topics.facts`, `topics.measure_changelog`, `topics.rollup`, `topics.rollup_changelog` and
 	// `topics.metrics` names that are not in use yet.
 	Metrics Metrics `mapstructure:"metrics"`

@@ -131,7 +131,7 @@ func TestOverridesComeBeforeTheEnvironmentBeforeTheFile(t *testing.T) {
 func TestEverySettingIsReadFromTheEnvironment(t *testing.T) {
 	values := map[string]string{
 		"a string": "x", "a duration": "1234ms", "an amount of memory": "7MiB", "true or false": "true",
-		"a whole number": "77", "a list of strings": "x:1, y:2", "a list of whole numbers": "3, 5",
+		"a whole number": "77", "a list of strings": "x:1, y:2", "a list of whole numbers": "3, 5", "a number": "0.25",
 	}
 	names := map[string]string{}
 	for _, s := range Settings() {

@@ -24,6 +24,8 @@ func decodeText(_, to reflect.Type, data any) (any, error) {
 		return d, nil
 	case to == reflect.TypeFor[Bytes]():
 		return parseBytes(fmt.Sprint(data))
+	case to == reflect.TypeFor[Number]():
+		return parseNumber(fmt.Sprint(data))
 	case !isText:
 		return data, nil
 	case to.Kind() == reflect.Slice && (to.Elem().Kind() == reflect.String || to.Elem().Kind() == reflect.Int):
@@ -130,6 +132,8 @@ func typeName(t reflect.Type) string {
 		return "a duration"
 	case t == reflect.TypeFor[Bytes]():
 		return "an amount of memory"
+	case t == reflect.TypeFor[Number]():
+		return "a number"
 	case t.Kind() == reflect.Bool:
 		return "true or false"
 	case t.Kind() == reflect.Int:

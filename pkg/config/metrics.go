@@ -11,7 +11,7 @@ import (
 
 // Metrics says which rows of metrics are made of what happens to accounts. They count from the moment on at which they are enabled.
 //
-// All but enabled and format decide what the numbers mean, and must stay as they are while the deployment lives.
+// All but enabled, format, api_hours and north_star decide what the numbers mean, and must stay as they are while the deployment lives.
 type Metrics struct {
 	// Make metrics. This needs two stages more: some processes of the deployment must run measure and rollup.
 	Enabled bool `mapstructure:"enabled"`
@@ -38,6 +38,11 @@ type Metrics struct {
 	CohortDays []int `mapstructure:"cohort_days"`
 	// Within how many days of qualifying accounts convert: a row for each. The most of them is how long sign-up cohorts are followed.
 	PaidDays []int `mapstructure:"paid_days"`
+	// How far back from the newest window the API answers for windows of an hour. Those rows, and all of the other units, are in the memory
+	// of each process that serves the API.
+	APIHours time.Duration `mapstructure:"api_hours"`
+	// The number that is watched most.
+	NorthStar NorthStar `mapstructure:"north_star"`
 }
 
 func defaultMetrics() Metrics {
@@ -45,6 +50,7 @@ func defaultMetrics() Metrics {
 		Zones: []string{"UTC"}, WeekStart: "monday", Units: []string{"hour", "day", "week", "month"},
 		Groupings: [][]string{{}, {rollup.DimTier}}, MaxGroups: 1000, Lateness: 24 * time.Hour, Restatement: 120 * 24 * time.Hour,
 		CohortDays: []int{7, 14, 30}, PaidDays: []int{7, 30, 60, 90},
+		APIHours: 14 * 24 * time.Hour,
 	}
 }
 
@@ -95,6 +101,8 @@ func (m *Metrics) validate(p *Problems, at string) {
 	between(p, at+".max_groups", m.MaxGroups, 1, 10_000)
 	between(p, at+".lateness", m.Lateness, 0, 365*day)
 	between(p, at+".restatement", m.Restatement, day, 3*365*day)
+	between(p, at+".api_hours", m.APIHours, time.Hour, 3*365*day)
+	m.validateNorthStar(p, at+".north_star")
 	if len(*p) > before {
 		return // what follows looks at all of them together
 	}

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"log/slog"
+	"math"
 	"strconv"
 	"strings"
 )
@@ -42,6 +43,22 @@ func (b Bytes) String() string {
 		}
 	}
 	return strconv.FormatInt(int64(b), 10) + "B"
+}
+
+// Number is a number that may be left out: empty. It is kept as it was written.
+type Number string
+
+// Value returns the number, false where there is none.
+func (n Number) Value() (float64, bool) {
+	f, err := strconv.ParseFloat(string(n), 64)
+	return f, err == nil
+}
+
+func parseNumber(text string) (Number, error) {
+	if f, err := strconv.ParseFloat(text, 64); text != "" && (err != nil || math.IsNaN(f) || math.IsInf(f, 0)) {
+		return "", fmt.Errorf("%q is not a number", text)
+	}
+	return Number(text), nil
 }
 
 // Secret is a password. Printing, logging or encoding it gives asterisks; Reveal gives what it is.

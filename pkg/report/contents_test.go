@@ -31,9 +31,9 @@ func TestAViewSaysWhatItHas(t *testing.T) {
 }
 
 // rateOf is a row of the rate of so many of a hundred accounts, of week n.
-func rateOf(n int64, percent float64, closed, mature bool) *rollup.Row {
+func rateOf(n int64, percent float64, closed, mature bool) rollup.Row {
 	const week = 7 * 24 * 3600 * 1000
-	r := &rollup.Row{Metric: rollup.MetricPQLRate, Detail: "14d", Unit: "week", WindowStart: n * week, WindowEnd: (n + 1) * week, Zone: "UTC", Grouping: "tier", Group: "large",
+	r := rollup.Row{Metric: rollup.MetricPQLRate, Detail: "14d", Unit: "week", WindowStart: n * week, WindowEnd: (n + 1) * week, Zone: "UTC", Grouping: "tier", Group: "large",
 		Closed: closed, Mature: mature, MatureAt: long((n + 3) * week), Numerator: long(int64(percent)), Denominator: long(100)}
 	if percent >= 0 {
 		r.Rate = double(percent / 100)
@@ -72,7 +72,7 @@ func TestTheNorthStarIsTheNewestThatIsRipe(t *testing.T) {
 		func(r *rollup.Row) { r.Zone = "Europe/Berlin" }, func(r *rollup.Row) { r.Grouping = "segment" }, func(r *rollup.Row) { r.Group = "small" },
 	} {
 		other := rateOf(6, 30, true, true)
-		change(other)
+		change(&other)
 		v.Put(other)
 	}
 	require.Equal(t, standing(3, 0.41, false), *v.NorthStar(), "others are others")
@@ -91,7 +91,7 @@ func TestBandsMayBeOpen(t *testing.T) {
 	} {
 		v := NewView(time.Hour, &NorthStar{Metric: rollup.MetricPQLs, Unit: "day", Zone: "UTC", Field: "current_end", Low: c.low, High: c.high})
 		for n, want := range c.within {
-			v.Put(&rollup.Row{Metric: rollup.MetricPQLs, Unit: "day", Zone: "UTC", Closed: true, Mature: true, CurrentEnd: long(n)})
+			v.Put(rollup.Row{Metric: rollup.MetricPQLs, Unit: "day", Zone: "UTC", Closed: true, Mature: true, CurrentEnd: long(n)})
 			s := v.NorthStar()
 			assert.Equal(t, float64(n), s.Value)
 			assert.Equal(t, want, s.Within, n)

@@ -52,18 +52,27 @@ func NewView(hours time.Duration, star *NorthStar) *View {
 	return &View{hours: hours.Milliseconds(), star: star, lines: map[series]*line{}, newestHour: math.MinInt64, swept: math.MinInt64}
 }
 
-// Put takes in a version of a row, in place of the one before.
-func (v *View) Put(r *rollup.Row) {
-	body := string(appendPacked(nil, r))
+// Put takes in versions of rows, in place of those before. They become visible together.
+func (v *View) Put(rows ...rollup.Row) {
+	bodies := make([]string, len(rows))
+	for i := range rows {
+		bodies[i] = string(appendPacked(nil, &rows[i]))
+	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	for i := range rows {
+		v.put(&rows[i], bodies[i])
+	}
+	v.sweep()
+}
+
+func (v *View) put(r *rollup.Row, body string) {
 	v.asOf = max(v.asOf, r.AsOf)
 	if r.Unit == string(rollup.Hour) && !windowless(r) {
 		if v.newestHour > math.MinInt64 && r.WindowStart <= v.newestHour-v.hours {
 			return
 		}
 		v.newestHour = max(v.newestHour, r.WindowStart)
-		v.sweep()
 	}
 	l := v.lines[seriesOf(r)]
 	if l == nil {
@@ -85,26 +94,28 @@ func newLine(r *rollup.Row) *line {
 	return &line{series: s, unitRank: unitRank(r.Unit), metricRank: metricRank(r.Metric)}
 }
 
-// Remove takes a row away, of which only what is in its key is looked at.
-func (v *View) Remove(key *rollup.Row) {
+// Remove takes rows away, of which only what is in their keys is looked at.
+func (v *View) Remove(keys ...rollup.Row) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	l := v.lines[seriesOf(key)]
-	if l == nil {
-		return
-	}
-	if at, found := l.find(key.WindowStart, key.Detail); found {
-		l.rows = slices.Delete(l.rows, at, at+1)
-		v.rows--
-		if len(l.rows) == 0 {
-			v.drop(func(other *line) bool { return other == l })
+	for i := range keys {
+		l := v.lines[seriesOf(&keys[i])]
+		if l == nil {
+			continue
+		}
+		if at, found := l.find(keys[i].WindowStart, keys[i].Detail); found {
+			l.rows = slices.Delete(l.rows, at, at+1)
+			v.rows--
+			if len(l.rows) == 0 {
+				v.drop(func(other *line) bool { return other == l })
+			}
 		}
 	}
 }
 
 // sweep lets go of windows of an hour that are too old, but not at each hour anew: in between they are passed over.
 func (v *View) sweep() {
-	if v.swept > math.MinInt64 && v.newestHour-v.swept < v.hours/16 {
+	if v.newestHour == math.MinInt64 || v.swept > math.MinInt64 && v.newestHour-v.swept < v.hours/16 {
 		return
 	}
 	v.swept = v.newestHour

@@ -17,9 +17,7 @@ const fortnight = 14 * 24 * time.Hour
 
 func viewOf(rows []rollup.Row) *View {
 	v := NewView(fortnight, nil)
-	for i := range rows {
-		v.Put(&rows[i])
-	}
+	v.Put(rows...)
 	return v
 }
 
@@ -85,13 +83,13 @@ func TestAViewHasWhatTheTopicHas(t *testing.T) {
 		case 0:
 			key, err := rollup.ParseKey(r.Key())
 			require.NoError(t, err)
-			v.Remove(&key)
+			v.Remove(key)
 			delete(now, r.Key())
 			continue
 		case 1:
 			r.Revision, r.Closed, r.Mature, r.Numerator, r.Position = r.Revision+1, false, false, long(random.Int64N(100)), long(random.Int64N(5))
 		}
-		v.Put(&r)
+		v.Put(r)
 		now[r.Key()] = r
 	}
 	require.Equal(t, len(now), v.Len())
@@ -128,19 +126,19 @@ func TestRowsKeepTheirPlacesBetweenPages(t *testing.T) {
 	require.Equal(t, all[:7], page.Rows)
 	require.NotEmpty(t, page.Next)
 
-	v.Remove(&all[6])
+	v.Remove(all[6])
 	changed := all[8]
 	changed.Position = long(0)
-	v.Put(&changed)
+	v.Put(changed)
 	early := all[0]
 	early.Detail = "another"
-	v.Put(&early)
+	v.Put(early)
 	page, err = v.Page(q, page.Next, 3)
 	require.NoError(t, err)
 	require.Equal(t, []rollup.Row{all[7], changed, all[9]}, page.Rows)
 
 	for i := range all {
-		v.Remove(&all[i])
+		v.Remove(all[i])
 	}
 	page, err = v.Page(q, page.Next, 3)
 	require.NoError(t, err)
@@ -153,13 +151,13 @@ func TestRowsKeepTheirPlacesBetweenPages(t *testing.T) {
 }
 
 func TestAViewForgetsHours(t *testing.T) {
-	hour := func(group string, n int64) *rollup.Row {
-		return &rollup.Row{Metric: rollup.MetricPQLs, Unit: "hour", WindowStart: n * 3_600_000, WindowEnd: (n + 1) * 3_600_000, Zone: "UTC", Grouping: "tier", Group: group, AsOf: n}
+	hour := func(group string, n int64) rollup.Row {
+		return rollup.Row{Metric: rollup.MetricPQLs, Unit: "hour", WindowStart: n * 3_600_000, WindowEnd: (n + 1) * 3_600_000, Zone: "UTC", Grouping: "tier", Group: group, AsOf: n}
 	}
 	v := NewView(48*time.Hour, nil)
-	day := &rollup.Row{Metric: rollup.MetricPQLs, Unit: "day", Zone: "UTC", Grouping: "tier", Group: "large"}
+	day := rollup.Row{Metric: rollup.MetricPQLs, Unit: "day", Zone: "UTC", Grouping: "tier", Group: "large"}
 	v.Put(day)
-	v.Put(&rollup.Row{Metric: rollup.MetricBeyond, Unit: "hour", Zone: "UTC", Grouping: "tier", Count: long(1)})
+	v.Put(rollup.Row{Metric: rollup.MetricBeyond, Unit: "hour", Zone: "UTC", Grouping: "tier", Count: long(1)})
 	starts := func(group string) (hours []int64) {
 		for _, r := range pages(t, v, Query{Groups: []string{group}, Units: []rollup.Unit{rollup.Hour}, Metrics: []string{rollup.MetricPQLs}}, 7) {
 			hours = append(hours, r.WindowStart/3_600_000)
@@ -197,7 +195,7 @@ func TestAViewIsAskedWhileItIsFed(t *testing.T) {
 	done := make(chan struct{})
 	feeding.Go(func() {
 		for i := range rows {
-			v.Put(&rows[i])
+			v.Put(rows[i])
 		}
 	})
 	for i := range uint64(3) {

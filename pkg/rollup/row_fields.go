@@ -1,6 +1,9 @@
 package rollup
 
-import "slices"
+import (
+	"maps"
+	"slices"
+)
 
 // The columns that metrics of a kind have.
 var (
@@ -31,6 +34,9 @@ var metricFields = map[string][]string{
 
 // Fields returns the columns in which a metric's rows can have numbers, nil when there is no such metric of windows.
 func Fields(metric string) []string { return slices.Clone(metricFields[metric]) }
+
+// Names returns the names of all metrics of windows, in alphabetical order.
+func Names() []string { return slices.Sorted(maps.Keys(metricFields)) }
 
 // HasDetail says whether a metric can have rows of a detail; it is empty where a metric has one row a window. What the steps of a funnel
 // are called, nobody but the checklist knows.
