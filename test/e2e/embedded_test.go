@@ -29,7 +29,7 @@ func comparePipeline(t *testing.T, seed uint64) {
 		name    string
 		set     func(*testing.T, *config.Config)
 		members []int
-	}{{"direct", direct, []int{1, 4}}, {"ingest", ingest, []int{1, 4}}, {"identity", identity, []int{4}}} {
+	}{{"direct", direct, []int{1, 4}}, {"ingest", ingest, []int{1, 4}}, {"identity", identity, []int{4}}, {"metrics", measured, []int{4}}} {
 		for _, partitions := range []int32{1, 8} {
 			for _, members := range mode.members {
 				seed++
@@ -89,16 +89,24 @@ func runEmbedded(t *testing.T, c *config.Config, seed uint64, partitions int32, 
 	if w.wholeLives() {
 		all = livesInputs
 	}
+	if c.Metrics.Enabled {
+		all = payingInputs
+	}
 	rng := rand.New(rand.NewPCG(seed, 3))
 	members := []*member{w.join()}
-	i := 0
+	var rows *reader
+	if c.Metrics.Enabled {
+		rows = w.follow()
+	}
+	i, before := 0, int64(0) // event time at the change before
 	for in := range all(seed, embeddedEvents, embeddedAccounts) {
 		w.put(in)
 		if i++; i%(embeddedEvents/embeddedPortions) != 0 {
 			continue
 		}
 		share := int(float64(w.flush()) * (0.8 + 0.2*rng.Float64()))
-		w.eventually("progress", func() bool { return w.committed() >= share })
+		w.eventually("progress", func() bool { return w.committed() >= share && rows.reached(before) })
+		before = w.reached()
 		if most == 1 {
 			continue
 		}
@@ -112,10 +120,16 @@ func runEmbedded(t *testing.T, c *config.Config, seed uint64, partitions int32, 
 	w.flush()
 	w.eventually("everything committed", w.caughtUp)
 	w.awaitTimers()
+	if c.Metrics.Enabled {
+		w.awaitRows()
+	}
 	for _, m := range members {
 		m.leave(t)
 	}
 	w.verify()
+	if rows != nil {
+		rows.require()
+	}
 	if w.wholeLives() {
 		w.requireWholeLives(shortLifeFacts)
 	} else {

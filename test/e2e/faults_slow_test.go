@@ -53,6 +53,17 @@ func TestNoLifeIsLostOrDoubledForManySeeds(t *testing.T) {
 	}
 }
 
+func TestNoRowOfMetricsIsWrongForManySeeds(t *testing.T) {
+	for seed := uint64(60); seed < 64; seed++ {
+		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
+			runFaults(t, faultPlan{
+				protocol: config.ProtocolConsumer, seed: seed, events: 60_000, accounts: 6_000, kills: 4, lives: true, metrics: true,
+				restartBroker: restartBetweenMarkers,
+			})
+		})
+	}
+}
+
 func TestWokenZombieChangesNothingByTheClassicProtocol(t *testing.T) {
 	runZombies(t, config.ProtocolClassic, 31, 8)
 }

@@ -20,6 +20,7 @@ type faultPlan struct {
 	seed             uint64
 	events, accounts int
 	lives            bool                            // accounts and users are merged and erased, and time passes
+	metrics          bool                            // are made of these lives, too
 	kills            int                             // of each process
 	restartBroker    func(*setup, ...*process) error // how the broker goes down and comes up again; nil: it does not
 	kafka            []servers.KafkaOption
@@ -41,6 +42,12 @@ func TestNoLifeIsLostOrDoubledUnderKills(t *testing.T) {
 	runFaults(t, faultPlan{protocol: config.ProtocolConsumer, seed: 5, events: 40_000, accounts: 1_500, kills: 2, lives: true})
 }
 
+// TestNoRowOfMetricsIsWrongUnderKills is the same with metrics: every row is what the facts make of it, and whoever reads them meanwhile
+// sees rows that agree with one another.
+func TestNoRowOfMetricsIsWrongUnderKills(t *testing.T) {
+	runFaults(t, faultPlan{protocol: config.ProtocolConsumer, seed: 6, events: 20_000, accounts: 1_500, kills: 1, lives: true, metrics: true})
+}
+
 // fault is something that goes wrong once so many records have been committed.
 type fault struct {
 	name   string
@@ -50,22 +57,31 @@ type fault struct {
 
 func runFaults(t *testing.T, plan faultPlan) {
 	s, all := (*setup)(nil), inputs
-	if plan.lives {
+	switch {
+	case plan.metrics:
+		s, all = newSetupOf(t, measured, plan.protocol, plan.seed, plan.kafka...), payingInputs
+	case plan.lives:
 		s, all = newLifeSetup(t, plan.protocol, plan.seed, plan.kafka...), livesInputs
-	} else {
+	default:
 		s = newSetup(t, plan.protocol, plan.seed, plan.kafka...)
 	}
 	a, b := s.run(), s.run()
 	s.share(a, b)
+	var rows *reader
+	if plan.metrics {
+		rows = s.follow()
+	}
 	began := time.Now()
 	rng := rand.New(rand.NewPCG(plan.seed, 5))
 	faults := s.faults(plan, rng, a, b)
+	before := int64(0) // event time at the fault before
 	in := s.feed(all(plan.seed, plan.events, plan.accounts))
 	for i, f := range faults {
 		// The input stays ahead of what is committed, so that there is work when the fault strikes; not so far that
 		// outputs wait for checkpoints.
 		in.upTo(min(f.after+plan.events/20, plan.events))
-		s.eventually("progress up to the next fault", func() bool { return s.committed() >= f.after })
+		s.eventually("progress up to the next fault", func() bool { return s.committed() >= f.after && rows.reached(before) })
+		before = s.reached()
 		if rng.IntN(2) == 0 {
 			s.awaitOutput()
 		}
@@ -76,6 +92,9 @@ func runFaults(t *testing.T, plan faultPlan) {
 	in.end()
 	t.Logf("%v: everything is put", time.Since(began).Round(time.Second))
 	s.finish(a, b)
+	if rows != nil {
+		rows.require()
+	}
 	t.Logf("%v: verified", time.Since(began).Round(time.Second))
 	if plan.lives {
 		s.requireWholeLives(shortLifeFacts)

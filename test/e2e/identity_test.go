@@ -72,9 +72,7 @@ func isRequest(ev *usage.Event) bool {
 
 // eraseBefore has a busy account erased, so that what is about to happen happens in the middle of that.
 func (s *setup) eraseBefore(rng *rand.Rand, accounts int) {
-	s.mu.Lock()
-	at := s.newest
-	s.mu.Unlock()
+	at := s.reached()
 	for range 20 {
 		id := rng.IntN(max(accounts/50, 1))
 		ev := &usage.Event{ID: "before", AccountID: accountID(id), Name: eraseAccountEvent, OccurredAt: at, ReceivedAt: at}

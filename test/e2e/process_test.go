@@ -122,6 +122,9 @@ input:
 		text = strings.TrimSuffix(text, "}\n") + fmt.Sprintf(", merge: {event: %s, from: %s}, erase_account: {event: %s}, erase_user: {event: %s}}\n",
 			in.Merge.Event, in.Merge.From, in.EraseAccount.Event, in.EraseUser.Event)
 	}
+	if m := &c.Metrics; m.Enabled {
+		text += fmt.Sprintf("metrics: {enabled: true, zones: %s, lateness: %s}\n", list(m.Zones, func(zone string) string { return zone }), m.Lateness)
+	}
 	require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
 	return file
 }
@@ -234,6 +237,9 @@ func (s *setup) finish(processes ...*process) {
 	s.flush()
 	s.eventually("everything committed", s.caughtUp)
 	s.awaitTimers()
+	if s.c.Metrics.Enabled {
+		s.awaitRows()
+	}
 	s.share(processes...) // one that has only just been started would not know what a signal means
 	for _, p := range processes {
 		p.stop()

@@ -41,6 +41,9 @@ func (w *world) verify() {
 	if w.people != nil {
 		w.verifyUsers()
 	}
+	if w.c.Metrics.Enabled {
+		w.verifyRows()
+	}
 }
 
 // carriedOver checks that ingest wrote each event that counts exactly once, to its account's partition and in the

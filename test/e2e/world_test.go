@@ -218,9 +218,17 @@ func (w *world) caughtUp() bool {
 	if w.c.Direct() {
 		return true
 	}
-	// Accounts send one another what concerns their aliases: what was there at first has to be all that there is.
-	before := w.end(names.Usage)
-	return w.passed(config.Activation, names.Usage) && w.end(names.Usage) == before
+	// Accounts send one another what concerns their aliases.
+	if !w.passedAll(config.Activation, names.Usage) {
+		return false
+	}
+	return !w.c.Metrics.Enabled || w.passed(config.Measure, names.Facts) && w.passedAll(config.Rollup, names.Rollup)
+}
+
+// passedAll is passed of a stage that writes into its own topic: what was there at first has to be all that there is.
+func (w *world) passedAll(s config.Stage, topic string) bool {
+	before := w.end(topic)
+	return w.passed(s, topic) && w.end(topic) == before
 }
 
 // end is how far a topic's partitions go altogether, -1 when nobody tells.
