@@ -33,6 +33,7 @@ type App struct {
 
 	resolved    pipeline.ResolveStats
 	deadLetters *prometheus.CounterVec // by stage and code
+	traces      *telemetry.Traces      // nil: there are none
 
 	mu     sync.Mutex
 	stages []*stream.Runtime
@@ -88,6 +89,9 @@ func (a *App) serve(ctx context.Context) error {
 
 func (a *App) run(ctx context.Context) error {
 	defer a.close()
+	if err := a.openTraces(ctx); err != nil {
+		return err
+	}
 	w, err := a.prepare(ctx)
 	if err == nil {
 		err = a.build(ctx, w)
@@ -109,6 +113,7 @@ func (a *App) run(ctx context.Context) error {
 }
 
 func (a *App) close() {
+	a.closeTraces()
 	if a.client != nil {
 		a.client.Close()
 	}

@@ -167,11 +167,11 @@ func (r *record) String() string {
 	return r.b.String()
 }
 
-func start(t *testing.T, c *config.Config) *process {
+func start(t *testing.T, c *config.Config, options ...Option) *process {
 	ctx, cancel := context.WithCancel(context.Background())
 	p := &process{t: t, http: c.HTTP.Address, cancel: cancel, ready: make(chan struct{}), done: make(chan error, 1), log: &record{to: t.Output()}}
 	go func() {
-		p.done <- Run(ctx, c, slog.New(slog.NewTextHandler(p.log, nil)), OnReady(func() { close(p.ready) }))
+		p.done <- Run(ctx, c, slog.New(slog.NewTextHandler(p.log, nil)), append(options, OnReady(func() { close(p.ready) }))...)
 	}()
 	t.Cleanup(func() { cancel(); _ = p.ended() })
 	return p

@@ -69,6 +69,7 @@ func (w *wiring) stage(ctx context.Context, s config.Stage) (r *stream.Runtime, 
 	if err != nil {
 		return nil, err
 	}
+	w.app.trace(s, &o)
 	err = w.app.await(ctx, "kafka", outOfReach, func(ctx context.Context) (err error) {
 		r, err = stream.New(ctx, o)
 		return err

@@ -50,6 +50,8 @@ type Config struct {
 	API API `mapstructure:"api"`
 	// What the process says about itself.
 	Log Log `mapstructure:"log"`
+	// Traces of single records from the source to what comes of them, for OpenTelemetry: see [tracing](tracing.md).
+	Tracing Tracing `mapstructure:"tracing"`
 }
 
 // Stage is a part of the pipeline that a process can run on its own.
@@ -98,9 +100,10 @@ func Default() *Config {
 			FutureTolerance:    10 * time.Minute,
 			ShutdownTimeout:    10 * time.Second,
 		},
-		HTTP: HTTP{Address: "127.0.0.1:9464"},
-		API:  API{Address: "127.0.0.1:7480", RequestsPerSecond: 50},
-		Log:  Log{Level: "info", Format: "text"},
+		HTTP:    HTTP{Address: "127.0.0.1:9464"},
+		API:     API{Address: "127.0.0.1:7480", RequestsPerSecond: 50},
+		Log:     Log{Level: "info", Format: "text"},
+		Tracing: Tracing{SampleRatio: "0.001"},
 	}
 }
 
@@ -142,6 +145,7 @@ func (c *Config) validate(p *Problems) {
 	c.HTTP.validate(p, "http")
 	c.API.validate(p, "api")
 	c.Log.validate(p, "log")
+	c.Tracing.validate(p, "tracing")
 }
 
 func (c *Config) validateStages(p *Problems) {

@@ -128,6 +128,7 @@ func (c *Config) readSecrets(p *Problems) {
 		{"redis.password", c.Redis.PasswordFile, &c.Redis.Password},
 		{"registry.password", c.Registry.PasswordFile, &c.Registry.Password},
 		{"api.token", c.API.TokenFile, &c.API.Token},
+		{"tracing.headers", c.Tracing.HeadersFile, &c.Tracing.Headers},
 	} {
 		if s.file == "" {
 			continue
@@ -145,6 +146,8 @@ func (c *Config) readSecrets(p *Problems) {
 			p.add(s.path+"_file", "%s is empty", s.file)
 		case s.path == "api.token":
 			checkToken(p, s.path+"_file", Secret(password))
+		case s.path == "tracing.headers":
+			checkHeaders(p, s.path+"_file", Secret(password))
 		}
 		*s.password = Secret(password)
 	}

@@ -65,7 +65,7 @@ func (p *traced) decoded(s *sample, route *stream.Route, err error) *sample {
 	case errors.Is(err, stream.ErrRetry):
 		return nil
 	case err != nil:
-		s.decoded.Err = err
+		s.decoded.Err = told(err)
 		p.end(s, nil, err)
 		return nil
 	case route.Ignore || route.Mark != nil:
@@ -81,16 +81,24 @@ func (p *traced) decoded(s *sample, route *stream.Route, err error) *sample {
 
 // end tells what has been done with a record. There is nothing to tell before: one that was folded already is decoded again after a crash, and not folded.
 func (p *traced) end(s *sample, fold *tracing.Span, err error) {
-	s.span.End, s.span.Err = p.Now(), err
+	s.span.End, s.span.Err = p.Now(), told(err)
 	if reject, ok := errors.AsType[*stream.Reject](err); ok {
 		s.span.Attributes = append(s.span.Attributes, tracing.Attribute{Key: attributeReject, Value: reject.Code})
 	}
 	p.Exporter.Add(&s.decoded)
 	if fold != nil {
-		fold.End, fold.Err = s.span.End, err
+		fold.End, fold.Err = s.span.End, s.span.Err
 		p.Exporter.Add(fold)
 	}
 	p.Exporter.Add(&s.span)
+}
+
+// told is what a trace tells of an error: of a reject its code alone, since the rest may hold what the record does.
+func told(err error) error {
+	if reject, ok := errors.AsType[*stream.Reject](err); ok {
+		return errors.New(reject.Code)
+	}
+	return err
 }
 
 // follow has the trace go on in what a fold has emitted: that of the record, or of an earlier one that was held until now. s is nil where the

@@ -324,6 +324,9 @@ func TestWhatBecomesOfRecordsThatAreNotFolded(t *testing.T) {
 			stage := s.named(t, "stage")
 			assert.Equal(t, want.reject, attribute(stage, attributeReject))
 			assert.Equal(t, want.failed, stage.Err != nil)
+			if want.failed {
+				assert.EqualError(t, stage.Err, value, "the record's contents stay out of traces")
+			}
 			assert.Equal(t, value == "ignore", attribute(stage, attributeIgnored) == true)
 		}
 	}
