@@ -33,6 +33,7 @@ type App struct {
 
 	resolved    pipeline.ResolveStats
 	deadLetters *prometheus.CounterVec // by stage and code
+	metrics     *metricsView           // nil: nobody asks for metrics
 	traces      *telemetry.Traces      // nil: there are none
 
 	mu     sync.Mutex
@@ -56,6 +57,7 @@ func OnReady(f func()) Option { return func(a *App) { a.onReady = f } }
 // what waiting does not help against with an error that names the remedy. After a stop it returns nil.
 func Run(ctx context.Context, c *config.Config, log *slog.Logger, options ...Option) error {
 	a := &App{c: c, log: log, ready: &telemetry.Readiness{}, onReady: func() {}, deadLetters: newDeadLetterCounter()}
+	a.metrics = newMetricsView(c, log)
 	for _, o := range options {
 		o(a)
 	}
@@ -106,6 +108,9 @@ func (a *App) run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, s := range a.stages {
 		group.Go(func() error { return s.Run(ctx) })
+	}
+	if a.metrics != nil {
+		group.Go(func() error { a.metrics.follow(ctx, a.client); return nil })
 	}
 	group.Go(func() error { a.watch(ctx); return nil })
 	group.Go(func() error { a.probe(ctx); return nil })

@@ -17,6 +17,9 @@ func (a *App) collectors() []prometheus.Collector {
 	if a.c.Runs(config.Resolve) {
 		list = append(list, &resolveCollector{&a.resolved})
 	}
+	if a.metrics != nil {
+		list = append(list, &northStarCollector{a.metrics})
+	}
 	return list
 }
 
