@@ -232,3 +232,40 @@ func TestCheckpointsTellTheTime(t *testing.T) {
 	assert.Equal(t, []string{"out"}, told(900_000, false), "an emission repeats what the checkpoint knew")
 	assert.Equal(t, []string{"out", "told", "899000"}, told(900_000, true))
 }
+
+// keyless is a processor of records that no entity owns, as ingest is.
+type keyless struct {
+	tellingCounter
+	marks int
+}
+
+func (k *keyless) Decode(int, *kgo.Record) (Route, error) { return Route{EventTime: 1}, nil }
+
+func (k *keyless) Fold(_ int, t *Turn) error {
+	t.Emit(Output{Topic: "out"})
+	return nil
+}
+
+func (k *keyless) Tell(int64) []Output { return make([]Output, k.marks) }
+
+// In a backlog checkpoints are far apart. Where the next commit is one in any case, time is told between two of them, the more seldom
+// the more partitions have to hear it.
+func TestTimeIsToldBetweenCheckpoints(t *testing.T) {
+	proc := &keyless{marks: 20}
+	table := newTable(proc, "in", 0, checkpoint{})
+	table.fired, table.maxValue = math.MaxInt64, defaultMaxRecord
+	var told []int64
+	for offset := range int64(6000) {
+		before := len(table.outputs)
+		require.NoError(t, table.fold(0, &kgo.Record{Topic: "in", Offset: offset}, Route{EventTime: offset * 100}, nil, nil))
+		table.tellAlong()
+		if len(table.outputs) == before+1+proc.marks {
+			told = append(told, offset+1)
+		}
+	}
+	assert.Equal(t, []int64{1000, 3000, 5000}, told)
+	_, err := table.cut(false)
+	require.NoError(t, err)
+	table.tellAlong()
+	assert.Empty(t, table.outputs, "a mark alone makes no checkpoint")
+}
