@@ -25,8 +25,11 @@ type Entities struct {
 
 // Get returns the state of an entity as the mirror has it, nil when there is none. ErrNotReady.
 func (e Entities) Get(ctx context.Context, key string) ([]byte, error) {
-	value, err := e.Store.Get(ctx, e.Mirrors[e.partition(key)], key)
-	return value, unreadable(fmt.Sprintf("%q", key), err)
+	values, err := e.Store.Get(ctx, e.Mirrors[e.partition(key)], key)
+	if err != nil {
+		return nil, unreadable(fmt.Sprintf("%q", key), err)
+	}
+	return values[0], nil
 }
 
 // Each visits the states of all entities. It reads everything. ErrNotReady.
@@ -59,8 +62,6 @@ func (e Entities) partition(key string) int {
 // unreadable says why something could not be read. ErrNotReady.
 func unreadable(what string, err error) error {
 	switch {
-	case err == nil:
-		return nil
 	case errors.Is(err, state.ErrMismatch):
 		return fmt.Errorf("%w: the mirror in Redis is being filled from Kafka, which a running pqlstream does by itself: "+
 			"try again in a moment (%w)", ErrNotReady, err)

@@ -39,23 +39,28 @@ type Entry struct {
 	Key   string
 	Value []byte // as in the changelog; nil: deleted
 	Timer int64  // when the entity's next timer is due, ms since the Unix epoch; 0: none
+
+	// Relisted says that Index holds the lists that the entity is on from here on; otherwise it is on those that it was
+	// on. One that is deleted is on none.
+	Relisted bool
+	Index    []Listing
 }
 
 // Chunk moves a mirror from one changelog position to the next.
 type Chunk struct {
 	From    int64   // applies only where the mirror stands here
 	To      int64   // where it stands afterwards; where it stands here already, the chunk has been applied
-	Entries []Entry // of an entity that comes twice the later counts
+	Entries []Entry // of an entity that comes twice the later counts, and of its lists what is said last
 }
 
 // Status is what a claim found.
 type Status struct {
-	Exists   bool          // false: no mirror, or one that lost a sentinel; only a rebuild helps
+	Exists   bool          // false: no mirror, one that lost a sentinel or one with other lists; only a rebuild helps
 	Position int64         // the changelog position that it stands at
 	Age      time.Duration // since it was last written
 }
 
-// Store opens the mirrors of a stage's partitions.
+// Store opens the mirrors of a stage's partitions. It is made for certain lists, which entities of its mirrors may be on.
 type Store interface {
 	// Open returns the mirror for the owner with the given token. It does no I/O. Tokens are changelog positions:
 	// of two owners the later has the higher one.
@@ -87,10 +92,14 @@ type Mirror interface {
 
 // Reader reads states without owning them.
 type Reader interface {
-	// Get returns the value of a key, nil when there is none. ErrMismatch: not ready, being rebuilt. ErrForeign.
-	Get(ctx context.Context, p Partition, key string) ([]byte, error)
-	// Each calls visit with all entries of a mirror, some at a time and without their timers, until it returns an error.
-	// One that changes meanwhile comes as it was at some moment, maybe more than once; one that is there all the time is
+	// Get returns the values of keys, nil for those that have none, all as of one moment. ErrMismatch: not ready, being
+	// rebuilt. ErrForeign.
+	Get(ctx context.Context, p Partition, keys ...string) ([][]byte, error)
+	// Each calls visit with all entries of a mirror, some at a time and without their timers and lists, until it
+	// returns an error. One that changes meanwhile comes as it was at some moment, maybe more than once; one that is there all the time is
 	// never left out. It reads everything: it is not for what is to answer fast. ErrMismatch, ErrForeign.
 	Each(ctx context.Context, p Partition, visit func([]Entry) error) error
+	// Range returns a part of a list as of one moment, and how many places within the bounds there are in all.
+	// ErrMismatch: not ready, or it has no such list. ErrForeign.
+	Range(ctx context.Context, p Partition, s Slice) (places []Place, total int64, err error)
 }

@@ -33,6 +33,7 @@ func TestAttack13EvictionWhileRunning(t *testing.T) {
 	for name, evict := range map[string]func(*world){
 		"states":   func(w *world) { w.store.Evict(w.partitionOf(0), "a") },
 		"timers":   func(w *world) { w.store.EvictTimers(w.partitionOf(0)) },
+		"a list":   func(w *world) { w.store.EvictList(w.partitionOf(0), "some") },
 		"position": func(w *world) { w.store.EvictPosition(w.partitionOf(0)) },
 		"all":      func(w *world) { w.store.Flush() },
 	} {

@@ -25,6 +25,7 @@ import (
 //	erase    makes the state go at once
 type counter struct {
 	every int
+	shift int64             // of the scores on a list
 	limit int64             // bytes that a state may take; 0: the runtime's default
 	gate  func(*kgo.Record) // called with each record that is decoded; nil: nothing
 	slots []counterRecord

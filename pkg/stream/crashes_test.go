@@ -31,6 +31,8 @@ func TestCrashModelNoticesBrokenRules(t *testing.T) {
 		staleMirrorKept:            "mirror that misses cleaned tombstones",
 		gatheredBesideEmissions:    "gathered beside emissions",
 		cacheOutlivesTakeover:      "a cache that outlives a takeover",
+		listsOfDeltaLeftOut:        "takeover without lists",
+		changedListsKept:           "commit without lists",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -34,6 +34,8 @@ const (
 	staleMirrorKept                   // the mirror is brought forward by a delta that misses cleaned tombstones
 	gatheredBesideEmissions           // a processor that gathers has emissions as well
 	cacheOutlivesTakeover             // a takeover goes on with the processor that there was
+	listsOfDeltaLeftOut               // what a takeover brings to the mirror says nothing of lists
+	changedListsKept                  // a commit says nothing of lists
 )
 
 // model is one partition's life without brokers: a real task with its table, cache and mirror, a log of input records,
@@ -72,7 +74,7 @@ const modelLimit = 300
 var modelPartition = state.Partition{Stage: "model", Topic: "in"}
 
 func newModel(seed uint64, b broken) *model {
-	m := &model{random: rand.New(rand.NewPCG(seed, 1)), broken: b, store: memstate.New(), told: map[string]int64{}}
+	m := &model{random: rand.New(rand.NewPCG(seed, 1)), broken: b, store: memstate.New(countLists...), told: map[string]int64{}}
 	m.gathers = m.random.IntN(3) == 0
 	m.input = m.records()
 	m.tick = tick{before: m.random.IntN(2 * len(m.input))} // half of them never
@@ -261,7 +263,12 @@ func (m *model) since(position int64) (entries []state.Entry) {
 			_, encoded, _ := Unwrap(l.entry.Value)
 			l.entry.Value = append(appendEnvelope(nil, 0), encoded...)
 		}
-		entries = append(entries, l.entry)
+		e, err := m.task.entry(&kgo.Record{Key: []byte(l.entry.Key), Value: l.entry.Value})
+		m.failed(err)
+		if m.broken == listsOfDeltaLeftOut {
+			e.Relisted = false
+		}
+		entries = append(entries, e)
 	}
 	return entries
 }
@@ -283,6 +290,11 @@ func (m *model) fold(n int) {
 	n = min(n, len(m.input)-m.fetch)
 	m.failed(m.task.fold(context.Background(), m.input[m.fetch:m.fetch+n]))
 	m.fetch += n
+	if m.broken == changedListsKept {
+		for _, e := range m.task.table.dirty {
+			m.task.table.relisted(e)
+		}
+	}
 }
 
 // idle lets the clock move time on and commits what came of it; where that is not confirmed it may have to be done again.
@@ -429,6 +441,12 @@ func (m *model) compare() error {
 		if !slices.Equal(c.want, c.got) {
 			return fmt.Errorf("%s are\n%q, should be\n%q", c.what, c.got, c.want)
 		}
+	}
+	for len(m.jobs) > 0 {
+		m.mirror()
+	}
+	if want, got := listsOf(want.states), listsIn(m.store, modelPartition); !maps.Equal(want, got) {
+		return fmt.Errorf("lists are\n%q, should be\n%q", got, want)
 	}
 	return m.compareGathered(want.folds, states)
 }

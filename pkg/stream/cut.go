@@ -66,6 +66,9 @@ func (t *table) cut(full bool) (*cut, error) {
 // encode puts entities into a cut: their states, or tombstones.
 func (t *table) encode(c *cut, list []*entity) (err error) {
 	var buf []byte
+	if len(t.index) > 0 { // the last cut holds it
+		t.index = nil
+	}
 	for i, e := range list {
 		entry := state.Entry{Key: e.key, Timer: e.timer}
 		if e.state != nil {
@@ -79,6 +82,7 @@ func (t *table) encode(c *cut, list []*entity) (err error) {
 			t.encoded = max(t.encoded-t.encoded/64, (len(buf)-at)*5/4)
 			entry.Value = buf[at:len(buf):len(buf)]
 		}
+		t.relist(e, &entry)
 		c.entries = append(c.entries, entry)
 		c.owners = append(c.owners, e)
 		e.dirty, e.emitted = false, false

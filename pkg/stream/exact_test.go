@@ -21,6 +21,7 @@ func (w *world) requireExact() {
 		want := truthOf(w.recordsOf("in", p), 3, 0, defaultMaxRecord)
 		require.Equal(w.t, describe(want.states), describe(w.changelogStates(p)), "changelog of partition %d", p)
 		require.Equal(w.t, describe(want.states), describe(w.mirrorStates(p, want)), "mirror of partition %d", p)
+		require.Equal(w.t, listsOf(want.states), listsIn(w.store, w.partitionOf(p)), "lists of partition %d", p)
 	}
 }
 
@@ -63,10 +64,10 @@ func (w *world) mirrorStates(partition int32, want truth) map[string]count {
 		keys[key] = count{}
 	}
 	for key := range keys {
-		value, err := w.store.Get(context.Background(), name, key)
+		values, err := w.store.Get(context.Background(), name, key)
 		require.NoError(w.t, err)
-		if value != nil {
-			states[key] = w.stateOf(value)
+		if values[0] != nil {
+			states[key] = w.stateOf(values[0])
 		}
 	}
 	return states

@@ -79,7 +79,7 @@ func newWorld(t *testing.T, partitions int32, opts ...kfake.Opt) *world {
 	cluster, err := kfake.NewCluster(opts...)
 	require.NoError(t, err)
 	t.Cleanup(cluster.Close)
-	w := &world{t: t, cluster: cluster, addrs: cluster.ListenAddrs(), store: memstate.New(), partitions: partitions, protocol: protocols[0].opts}
+	w := &world{t: t, cluster: cluster, addrs: cluster.ListenAddrs(), store: memstate.New(countLists...), partitions: partitions, protocol: protocols[0].opts}
 	w.connect()
 	return w
 }

@@ -15,7 +15,7 @@ import (
 // It may keep caches: a takeover begins with a new one, so that what it has gathered never outlives a commit that was
 // not confirmed.
 //
-// A Processor may also implement TimerProcessor, Flusher, Rounds, TimeTeller and Witness.
+// A Processor may also implement TimerProcessor, Indexer, Flusher, Rounds, TimeTeller and Witness.
 type Processor interface {
 	// Decode reads a record into a slot, which a later Fold names. Records come in batches; slots count from 0 and
 	// are reused by the next batch. What Decode keeps may alias the record.

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/pqlstream/pqlstream/pkg/state"
 )
 
 // entity is one entity's state in memory. It is dirty (ahead of the changelog), unmirrored (in the changelog or on the
@@ -16,7 +18,8 @@ type entity struct {
 	applied    int64 // input offset after the last record folded in: a record below it is skipped
 	timer      int64 // as the state's NextTimer said last
 	size       int
-	unmirrored int32 // cuts that hold it and have not reached the mirror
+	listed     uint64 // hash of the places on lists that its last cut said, or that it was loaded with
+	unmirrored int32  // cuts that hold it and have not reached the mirror
 	dirty      bool
 	loading    bool // its state has been asked for
 	emitted    bool // made an output since the last cut
@@ -38,6 +41,7 @@ type checkpoint struct {
 type table struct {
 	proc       Processor
 	timed      TimerProcessor // nil when the processor has no timers
+	indexer    Indexer        // nil when the processor has no lists
 	flusher    Flusher        // nil when the processor gathers nothing
 	rounds     Rounds         // nil when any moment will do for a checkpoint
 	teller     TimeTeller     // nil when no later stage asks what time it is
@@ -60,6 +64,8 @@ type table struct {
 	output  int       // bytes that the outputs take
 	since   time.Time // the earliest timestamp of a record that led to them; zero: none did
 	encoded int       // bytes that an encoded state takes, about the most of late
+
+	index []state.Listing // places that the cut being made tells
 
 	renamed  bool  // the newest checkpoint names a definition that is not ours
 	toldLast int64 // the watermark that the next stage was told last
@@ -85,6 +91,7 @@ func newTable(proc Processor, topic string, partition int32, from checkpoint) *t
 		saved:    from,
 	}
 	t.timed, _ = proc.(TimerProcessor)
+	t.indexer, _ = proc.(Indexer)
 	t.flusher, _ = proc.(Flusher)
 	t.rounds, _ = proc.(Rounds)
 	t.teller, _ = proc.(TimeTeller)
@@ -131,6 +138,7 @@ func (t *table) fill(key string, value []byte) error {
 	}
 	e.applied = applied
 	t.measure(e)
+	t.relisted(e)
 	return nil
 }
 

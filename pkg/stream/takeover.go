@@ -103,7 +103,7 @@ func (t *task) checkDefinition(was string) error {
 	default:
 		t.r.o.Logger.Info("the definition has changed since the last checkpoint", "stage", t.r.o.Stage, "partition", t.partition, "was", was, "is", is)
 		t.mu.Lock()
-		t.definition = was // until the mirror has the timers of the new one
+		t.definition = was // until the mirror has the timers and lists of the new one
 		t.mu.Unlock()
 	}
 	return nil
@@ -260,7 +260,8 @@ func (t *task) bringForward(ctx context.Context, token int64) (state.Mirror, err
 	// A mirror older than tombstones are kept may miss one: an erased entity would rise again.
 	stale := status.Position <= token && status.Age > t.r.o.TombstoneRetention/2
 	_, timed := t.proc.(TimerProcessor)
-	outdated := timed && t.definition != t.r.o.Definition // the timers that it holds may be others now
+	_, indexed := t.proc.(Indexer)
+	outdated := (timed || indexed) && t.definition != t.r.o.Definition // the timers and lists that it holds may be others now
 	if !status.Exists || status.Position > token+1 || stale || outdated {
 		t.wait("rebuilds the mirror from the changelog")
 		t.r.stats.Rebuilds.Add(1)
@@ -336,10 +337,12 @@ func (t *task) allEntries(ctx context.Context, token int64) iter.Seq2[[]state.En
 
 var errStopped = errors.New("stopped")
 
-// entry is a changelog record as the mirror wants it, with the timer that its state asks for.
+// entry is a changelog record as the mirror wants it, with the timer that its state asks for and the lists that it is on.
 func (t *task) entry(r *kgo.Record) (state.Entry, error) {
 	e := state.Entry{Key: string(r.Key), Value: r.Value}
-	if _, timed := t.proc.(TimerProcessor); !timed || r.Value == nil {
+	_, timed := t.proc.(TimerProcessor)
+	indexer, indexed := t.proc.(Indexer)
+	if !timed && !indexed || r.Value == nil {
 		return e, nil
 	}
 	_, encoded, err := Unwrap(r.Value)
@@ -350,8 +353,11 @@ func (t *task) entry(r *kgo.Record) (state.Entry, error) {
 	if err != nil {
 		return e, fmt.Errorf("%w: %s-%d@%d: %w", errProcessing, r.Topic, r.Partition, r.Offset, err)
 	}
-	if timed, ok := s.(Timed); ok {
-		e.Timer = timed.NextTimer()
+	if timer, ok := s.(Timed); ok && timed {
+		e.Timer = timer.NextTimer()
+	}
+	if indexed {
+		e.Relisted, e.Index = true, indexer.AppendIndex(nil, s)
 	}
 	return e, nil
 }

@@ -223,10 +223,10 @@ func (w *world) states(stage config.Stage, input, changelog string, partitions i
 			p = w.mirror(client, stage, input, n)
 			owners[n] = p
 		}
-		value, err := store.Get(w.t.Context(), p, id)
+		values, err := store.Get(w.t.Context(), p, id)
 		require.NoError(w.t, err)
-		require.Equal(w.t, truth[id], value, "Redis and the changelog differ about %q", id)
-		_, truth[id], err = stream.Unwrap(value)
+		require.Equal(w.t, truth[id], values[0], "Redis and the changelog differ about %q", id)
+		_, truth[id], err = stream.Unwrap(values[0])
 		require.NoError(w.t, err)
 	}
 	return truth

@@ -52,6 +52,15 @@ func (s *Store) EvictTimers(p state.Partition) {
 	}
 }
 
+// EvictList loses one of a partition's lists.
+func (s *Store) EvictList(p state.Partition, list string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c := s.mirrors[nameOf(p)]; c != nil {
+		c.lists[list] = nil
+	}
+}
+
 // EvictPosition loses what the store knows of a partition beside its states.
 func (s *Store) EvictPosition(p state.Partition) {
 	s.mu.Lock()

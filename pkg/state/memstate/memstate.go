@@ -24,6 +24,12 @@ const buckets = 64
 
 // Store holds mirrors. It is safe for concurrent use.
 type Store struct {
+	*data
+	lists []string
+}
+
+// data is what several stores may share.
+type data struct {
 	mu      sync.Mutex
 	mirrors map[name]*contents
 	builds  int64 // generations given out
@@ -52,10 +58,14 @@ type contents struct {
 	updated    time.Time
 	values     [buckets]map[string][]byte // nil: lost
 	timers     map[string]int64           // nil: lost
+	lists      map[string]map[string]int64
 }
 
-// New returns an empty store.
-func New() *Store { return &Store{mirrors: map[name]*contents{}} }
+// New returns an empty store of certain lists.
+func New(lists ...string) *Store { return &Store{&data{mirrors: map[name]*contents{}}, lists} }
+
+// With returns a store of the same mirrors and other lists, as a process that is configured otherwise has it.
+func (s *Store) With(lists ...string) *Store { return &Store{s.data, lists} }
 
 // Open implements state.Store.
 func (s *Store) Open(p state.Partition, token int64) state.Mirror {
@@ -73,50 +83,53 @@ func (s *Store) Check(ctx context.Context) error {
 }
 
 // Get implements state.Reader.
-func (s *Store) Get(ctx context.Context, p state.Partition, key string) ([]byte, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err := s.reachable(ctx); err != nil {
-		return nil, fmt.Errorf("getting a value of %s: %w", describe(p), err)
-	}
-	c := s.mirrors[nameOf(p)]
-	if c != nil && c.identity != p.Identity {
-		return nil, fmt.Errorf("getting a value of %s: %w", describe(p), state.ErrForeign)
-	}
-	if c == nil || !c.ready || c.values[bucketOf(key)] == nil {
-		return nil, fmt.Errorf("getting a value of %s: %w", describe(p), state.ErrMismatch)
-	}
-	return bytes.Clone(c.values[bucketOf(key)][key]), nil
+func (s *Store) Get(ctx context.Context, p state.Partition, keys ...string) (values [][]byte, err error) {
+	err = s.read(ctx, p, "getting values of", func(c *contents) error {
+		values, err = c.get(keys)
+		return err
+	})
+	return values, err
 }
 
 // Each implements state.Reader: all as of one moment.
 func (s *Store) Each(ctx context.Context, p state.Partition, visit func([]state.Entry) error) error {
-	entries, err := s.all(ctx, p)
+	var entries []state.Entry
+	err := s.read(ctx, p, "reading all of", func(c *contents) error {
+		for _, b := range c.values {
+			if b == nil {
+				return state.ErrMismatch
+			}
+			for key, value := range b {
+				entries = append(entries, state.Entry{Key: key, Value: bytes.Clone(value)})
+			}
+		}
+		return nil
+	})
 	if err != nil {
-		return fmt.Errorf("reading all of %s: %w", describe(p), err)
+		return err
 	}
 	return visit(entries)
 }
 
-func (s *Store) all(ctx context.Context, p state.Partition) (entries []state.Entry, err error) {
+// read does something with the contents of a mirror that is ready, as of one moment.
+func (s *Store) read(ctx context.Context, p state.Partition, doing string, do func(*contents) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.reachable(ctx); err != nil {
-		return nil, err
-	}
+	err := s.reachable(ctx)
 	c := s.mirrors[nameOf(p)]
-	if c != nil && c.identity != p.Identity {
-		return nil, state.ErrForeign
+	switch {
+	case err != nil:
+	case c != nil && c.identity != p.Identity:
+		err = state.ErrForeign
+	case c == nil || !c.ready:
+		err = state.ErrMismatch
+	default:
+		err = do(c)
 	}
-	if c == nil || !c.ready || !c.whole() {
-		return nil, state.ErrMismatch
+	if err != nil {
+		return fmt.Errorf("%s %s: %w", doing, describe(p), err)
 	}
-	for _, b := range c.values {
-		for key, value := range b {
-			entries = append(entries, state.Entry{Key: key, Value: bytes.Clone(value)})
-		}
-	}
-	return entries, nil
+	return nil
 }
 
 // reachable says whether a call reaches the store at all.
@@ -146,7 +159,24 @@ func (c *contents) clone() *contents {
 		d.values[i] = maps.Clone(b)
 	}
 	d.timers = maps.Clone(c.timers)
+	d.lists = make(map[string]map[string]int64, len(c.lists))
+	for name, list := range c.lists {
+		d.lists[name] = maps.Clone(list)
+	}
 	return &d
+}
+
+// get returns the values of keys, nil for those that have none.
+func (c *contents) get(keys []string) ([][]byte, error) {
+	values := make([][]byte, len(keys))
+	for i, key := range keys {
+		b := c.values[bucketOf(key)]
+		if b == nil {
+			return nil, state.ErrMismatch
+		}
+		values[i] = bytes.Clone(b[key])
+	}
+	return values, nil
 }
 
 // whole says whether nothing has been lost.
@@ -156,13 +186,13 @@ func (c *contents) whole() bool {
 			return false
 		}
 	}
-	return c.timers != nil
+	return c.timers != nil && c.listsWhole()
 }
 
 // holds says whether the parts that the entries lie in are still there.
 func (c *contents) holds(entries []state.Entry) bool {
 	for _, e := range entries {
-		if c.values[bucketOf(e.Key)] == nil {
+		if c.values[bucketOf(e.Key)] == nil || (e.Relisted || e.Value == nil) && !c.listsWhole() {
 			return false
 		}
 	}
@@ -182,5 +212,6 @@ func (c *contents) put(entries []state.Entry) {
 		} else {
 			c.timers[e.Key] = e.Timer
 		}
+		c.relist(e)
 	}
 }

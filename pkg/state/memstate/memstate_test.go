@@ -14,13 +14,15 @@ import (
 
 func TestBehaviour(t *testing.T) {
 	statetest.Run(t, func(*testing.T) statetest.Harness {
-		s := memstate.New()
+		s := memstate.New(statetest.Lists...)
 		return statetest.Harness{
+			With:          func(lists ...string) state.Store { return s.With(lists...) },
 			Store:         s,
 			Reader:        s,
 			Flush:         s.Flush,
 			Evict:         s.Evict,
 			EvictTimers:   s.EvictTimers,
+			EvictList:     s.EvictList,
 			EvictPosition: s.EvictPosition,
 			Snapshot: func() func() {
 				old := s.Snapshot()

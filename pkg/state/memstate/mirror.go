@@ -1,7 +1,6 @@
 package memstate
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -23,7 +22,7 @@ type mirror struct {
 func (m *mirror) Claim(ctx context.Context) (status state.Status, err error) {
 	err = m.call(ctx, "claiming", func(c *contents) error {
 		c.token = m.token
-		if c.ready && c.whole() {
+		if c.ready && c.whole() && c.hasLists(m.store.lists) {
 			status = state.Status{Exists: true, Position: c.position, Age: m.store.now().Sub(c.updated)}
 		}
 		return nil
@@ -37,25 +36,15 @@ func (m *mirror) Load(ctx context.Context, position int64, keys []string) (value
 		if !c.ready || c.position < position {
 			return state.ErrMismatch
 		}
-		values = make([][]byte, len(keys))
-		for i, key := range keys {
-			b := c.values[bucketOf(key)]
-			if b == nil {
-				return state.ErrMismatch
-			}
-			values[i] = bytes.Clone(b[key])
-		}
-		return nil
+		values, err = c.get(keys)
+		return err
 	})
-	if err != nil {
-		return nil, err
-	}
-	return values, nil
+	return values, err
 }
 
 // Apply implements state.Mirror.
 func (m *mirror) Apply(ctx context.Context, chunk state.Chunk) error {
-	if err := state.CheckEntries(chunk.Entries); err != nil {
+	if err := state.CheckEntries(chunk.Entries, m.store.lists); err != nil {
 		return m.wrap("applying a chunk to", err)
 	}
 	err := m.call(ctx, "applying a chunk to", func(c *contents) error {
@@ -91,6 +80,10 @@ func (m *mirror) Rebuild(ctx context.Context, position int64, entries iter.Seq2[
 		for i := range c.values {
 			c.values[i] = map[string][]byte{}
 		}
+		c.lists = map[string]map[string]int64{}
+		for _, list := range m.store.lists {
+			c.lists[list] = map[string]int64{}
+		}
 		return nil
 	}
 	if err := m.call(ctx, doing, begin); err != nil {
@@ -98,7 +91,7 @@ func (m *mirror) Rebuild(ctx context.Context, position int64, entries iter.Seq2[
 	}
 	for slice, err := range entries {
 		if err == nil {
-			err = state.CheckEntries(slice)
+			err = state.CheckEntries(slice, m.store.lists)
 		}
 		if err != nil {
 			return m.wrap(doing, err)

@@ -58,7 +58,7 @@ func (s *Store) Warnings() []string {
 // checkServer returns a warning or an error.
 func checkServer(ctx context.Context, c *redis.Client) (warning string, err error) {
 	addr := c.Options().Addr
-	info, err := readInfo(ctx, c)
+	info, err := ReadInfo(ctx, c)
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", addr, err)
 	}
@@ -90,8 +90,8 @@ func checkServer(ctx context.Context, c *redis.Client) (warning string, err erro
 	return fmt.Sprintf("Redis at %s does not tell its maxmemory-policy: make sure that it is noeviction", addr), nil
 }
 
-// readInfo returns the fields that INFO gives; none where it is forbidden.
-func readInfo(ctx context.Context, c *redis.Client) (map[string]string, error) {
+// ReadInfo returns the fields that a server's INFO gives; none where it is forbidden.
+func ReadInfo(ctx context.Context, c *redis.Client) (map[string]string, error) {
 	text, err := c.Info(ctx).Result()
 	if err != nil && !forbidden(err) {
 		return nil, fmt.Errorf("reading INFO: %w", err)

@@ -79,13 +79,13 @@ func TestAttack21LateSteps(t *testing.T) {
 	late := func() {
 		t.Helper()
 		again := &build{mirror: m, generation: "late"}
-		_, err := again.begin(t.Context())
+		_, _, err := again.begin(t.Context())
 		require.NoError(t, err)
-		isTemporary(t, again.erase(t.Context(), 300))
+		isTemporary(t, again.erase(t.Context(), 300, nil))
 	}
-	buckets, err := b.begin(t.Context())
+	buckets, lists, err := b.begin(t.Context())
 	require.NoError(t, err)
-	require.NoError(t, b.erase(t.Context(), buckets))
+	require.NoError(t, b.erase(t.Context(), buckets, lists))
 	require.NoError(t, b.fill(t.Context(), chunks(10)))
 	late()
 	require.NoError(t, b.finish(t.Context(), 7))
@@ -97,8 +97,8 @@ func TestAttack21LateSteps(t *testing.T) {
 // Rule 6: a transaction goes on after a command that fails. So what could fail is found before it.
 func TestAttack21KeysOfAnotherType(t *testing.T) {
 	for name, c := range map[string]*redis.Client{"miniredis": startMiniredis(t), "Redis": startRedis(t)} {
-		s, m := owned(t, c, Options{Buckets: 2}, put("a", "1"))
-		for _, key := range []string{m.timers, m.buckets[1-s.bucketOf("a")]} {
+		s, m := owned(t, c, Options{Buckets: 2, Lists: []string{"list"}}, put("a", "1"))
+		for _, key := range []string{m.timers, m.lists[0], m.buckets[1-s.bucketOf("a")]} {
 			require.NoError(t, c.Rename(t.Context(), key, "{"+key+"}").Err())
 			require.NoError(t, c.Set(t.Context(), key, "a string", 0).Err())
 			entries := []state.Entry{put("a", "2"), put("b", "2"), put("c", "2"), put("d", "2"), {Key: "e"}, {Key: "f", Value: []byte("2"), Timer: 1}}
@@ -224,7 +224,7 @@ func TestChangedNumberOfBuckets(t *testing.T) {
 	require.ErrorIs(t, err, state.ErrMismatch)
 
 	b := &build{mirror: m.(*mirror), generation: "given-up"}
-	_, err = b.begin(t.Context())
+	_, _, err = b.begin(t.Context())
 	require.NoError(t, err)
 	require.NoError(t, m.Rebuild(t.Context(), 5, chunks(1)))
 	require.Equal(t, 22, keys())

@@ -15,6 +15,8 @@ type chains struct {
 	next    []int32
 	hashes  []uint64 // of the keys
 	touched []int    // the buckets that have any
+	listed  []int32  // of an entry, the one of its key that says last which lists it is on, plus one; 0: none does
+	relists bool     // some entry does
 }
 
 func (c *chains) reset(buckets, n int) {
@@ -27,6 +29,8 @@ func (c *chains) reset(buckets, n int) {
 	c.touched = slices.Grow(c.touched[:0], min(buckets, n))
 	c.next = slices.Grow(c.next[:0], n)[:n]
 	c.hashes = slices.Grow(c.hashes[:0], n)[:n]
+	c.listed = slices.Grow(c.listed[:0], n)[:n]
+	c.relists = false
 }
 
 // push puts an index before those that its bucket has.
@@ -44,10 +48,16 @@ func (s *Store) chainEntries(c *chains, entries []state.Entry) {
 next:
 	for i := len(entries) - 1; i >= 0; i-- {
 		hash := xxhash.Sum64String(entries[i].Key)
-		c.hashes[i] = hash
+		c.hashes[i], c.listed[i] = hash, 0
+		if entries[i].Relisted || entries[i].Value == nil {
+			c.listed[i], c.relists = int32(i+1), true
+		}
 		bucket := s.bucketOfHash(hash)
 		for later := c.head[bucket]; later != 0; later = c.next[later-1] {
 			if c.hashes[later-1] == hash && entries[later-1].Key == entries[i].Key {
+				if c.listed[later-1] == 0 {
+					c.listed[later-1] = c.listed[i]
+				}
 				continue next
 			}
 		}

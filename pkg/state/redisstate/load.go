@@ -2,12 +2,15 @@ package redisstate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
 	"unsafe"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/pqlstream/pqlstream/pkg/state"
 )
 
 // Load implements state.Mirror. It is one transaction that reads, hence as of one moment.
@@ -20,18 +23,39 @@ func (m *mirror) Load(ctx context.Context, position int64, keys []string) ([][]b
 }
 
 func (m *mirror) load(ctx context.Context, position int64, keys []string) ([][]byte, error) {
+	return m.store.values(ctx, m.meta, func(bucket int) any { return m.names[bucket] }, keys, func(meta []any) (any, error) {
+		return m.generation(meta, position)
+	})
+}
+
+// Get implements state.Reader, as Load does.
+func (s *Store) Get(ctx context.Context, p state.Partition, keys ...string) ([][]byte, error) {
+	base := s.base(p)
+	values, err := s.values(ctx, base+"meta", func(bucket int) any { return base + strconv.Itoa(bucket) }, keys, func(meta []any) (any, error) {
+		return s.generation(meta, p.Identity)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("getting values of %s: %w", describe(p), err)
+	}
+	return values, nil
+}
+
+// values reads the values of keys and, as of the same moment, meta, from which it is given the sentinel that buckets have.
+func (s *Store) values(
+	ctx context.Context, metaKey string, bucketKey func(int) any, keys []string, generationOf func(meta []any) (any, error),
+) ([][]byte, error) {
 	var c chains
-	m.store.chainKeys(&c, keys)
-	meta := redis.NewSliceCmd(ctx, "hmget", m.meta, "identity", "token", "buckets", "ready", "generation", "position")
+	s.chainKeys(&c, keys)
+	meta := redis.NewSliceCmd(ctx, "hmget", metaKey, "identity", "token", "buckets", "ready", "generation", "position")
 	groups := make([]*redis.SliceCmd, len(c.touched))
-	_, err := m.store.client.TxPipelined(ctx, func(p redis.Pipeliner) error {
+	_, err := s.client.TxPipelined(ctx, func(p redis.Pipeliner) error {
 		if err := p.Process(ctx, meta); err != nil {
 			return err
 		}
 		args := make([]any, 0, len(keys)+3*len(groups))
 		for g, bucket := range c.touched {
 			first := len(args)
-			args = append(args, "hmget", m.names[bucket], "")
+			args = append(args, "hmget", bucketKey(bucket), "")
 			for i := c.head[bucket]; i != 0; i = c.next[i-1] {
 				args = append(args, &keys[i-1])
 			}
@@ -45,7 +69,7 @@ func (m *mirror) load(ctx context.Context, position int64, keys []string) ([][]b
 	if err != nil {
 		return nil, err
 	}
-	generation, err := m.generation(meta.Val(), position)
+	generation, err := generationOf(meta.Val())
 	if err != nil {
 		return nil, err
 	}
@@ -67,30 +91,42 @@ func (m *mirror) load(ctx context.Context, position int64, keys []string) ([][]b
 	return values, nil
 }
 
-// generation returns the sentinel of a mirror that is at least at a position, from its meta as load asks for it. It is
+// generation returns the sentinel of a mirror that is at least at a position, from its meta as values asks for it. It is
 // what guard.lua and fence.lua are to scripts.
 func (m *mirror) generation(meta []any, position int64) (any, error) {
-	if len(meta) != 6 {
-		return nil, fmt.Errorf("meta answered with %d values", len(meta))
+	generation, err := m.store.generation(meta, m.owner)
+	if errors.Is(err, state.ErrForeign) {
+		return nil, err
 	}
-	identity, token, buckets, ready, generation := meta[0], meta[1], meta[2], meta[3], meta[4]
-	if identity != nil && identity != m.owner {
-		return nil, foreign(identity)
-	}
-	if token != nil {
-		if seen, err := integer(token); err != nil {
+	if len(meta) == 6 && meta[1] != nil {
+		if seen, err := integer(meta[1]); err != nil {
 			return nil, fmt.Errorf("reading the token: %w", err)
 		} else if seen > m.token {
-			return nil, fenced(token)
+			return nil, fenced(meta[1])
 		}
 	}
-	if ready != "1" || buckets != strconv.Itoa(len(m.buckets)) {
-		return nil, mismatch("it is not ready")
+	if err != nil {
+		return nil, err
 	}
 	if at, err := integer(meta[5]); err != nil {
 		return nil, fmt.Errorf("reading the position: %w", err)
 	} else if at < position {
 		return nil, mismatch(fmt.Sprintf("it stands at %d", at))
+	}
+	return generation, nil
+}
+
+// generation returns the sentinel of a mirror that is ready and of an identity.
+func (s *Store) generation(meta []any, owner string) (any, error) {
+	if len(meta) != 6 {
+		return nil, fmt.Errorf("meta answered with %d values", len(meta))
+	}
+	identity, buckets, ready, generation := meta[0], meta[2], meta[3], meta[4]
+	if identity != nil && identity != owner {
+		return nil, foreign(identity)
+	}
+	if ready != "1" || buckets != strconv.Itoa(s.buckets) {
+		return nil, mismatch("it is not ready")
 	}
 	return generation, nil
 }

@@ -3,6 +3,7 @@ package redisstate
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -18,6 +19,7 @@ type mirror struct {
 	base    string // what its keys begin with
 	meta    string
 	timers  string
+	lists   []string // their keys
 	buckets []string
 	names   []any  // of the buckets, as arguments
 	owner   string // identity
@@ -28,7 +30,7 @@ type mirror struct {
 
 // Claim implements state.Mirror.
 func (m *mirror) Claim(ctx context.Context) (state.Status, error) {
-	reply, err := m.run(ctx, "claiming", claimScript, m.allKeys(), nil)
+	reply, err := m.run(ctx, "claiming", claimScript, m.allKeys(), []any{1 + len(m.lists), m.store.listNames()})
 	if err != nil || reply[0] == nil {
 		return state.Status{}, err
 	}
@@ -77,9 +79,11 @@ func (m *mirror) runOn(ctx context.Context, c redis.Scripter, script *redis.Scri
 	return run(ctx, c, script, keys, append(append(all, m.header...), args...))
 }
 
-// allKeys returns meta, timers and every bucket.
+// allKeys returns meta, timers, every list and every bucket.
 func (m *mirror) allKeys() []string {
-	return append([]string{m.meta, m.timers}, m.buckets...)
+	return slices.Concat([]string{m.meta, m.timers}, m.lists, m.buckets)
 }
 
 func (m *mirror) bucketKey(i int) string { return m.base + strconv.Itoa(i) }
+
+func (m *mirror) listKey(name string) string { return m.base + "list:" + name }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 
 	"github.com/redis/go-redis/v9"
 
@@ -29,11 +30,11 @@ type build struct {
 // Rebuild implements state.Mirror.
 func (m *mirror) Rebuild(ctx context.Context, position int64, entries iter.Seq2[[]state.Entry, error]) error {
 	b := &build{mirror: m, generation: rand.Text()[:12]}
-	buckets, err := b.begin(ctx)
+	buckets, lists, err := b.begin(ctx)
 	if err != nil {
 		return err
 	}
-	if err := b.erase(ctx, buckets); err != nil {
+	if err := b.erase(ctx, buckets, lists); err != nil {
 		return err
 	}
 	if err := b.fill(ctx, entries); err != nil {
@@ -42,28 +43,38 @@ func (m *mirror) Rebuild(ctx context.Context, position int64, entries iter.Seq2[
 	return b.finish(ctx, position)
 }
 
-// begin hides the mirror from readers. It returns how many buckets there may be, which is more than there will be when
-// the setting was changed.
-func (b *build) begin(ctx context.Context) (int, error) {
-	reply, err := b.run(ctx, beginScript, []string{b.meta}, []any{b.generation})
+// begin hides the mirror from readers. It returns how many buckets and which lists there may be, which is more than there
+// will be when settings were changed.
+func (b *build) begin(ctx context.Context) (buckets int, lists []string, err error) {
+	reply, err := b.run(ctx, beginScript, []string{b.meta}, []any{b.generation, b.store.listNames()})
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
-	buckets, ok := reply[0].(int64)
-	if !ok || buckets < int64(len(b.buckets)) || buckets > maxBuckets {
-		return 0, fmt.Errorf("rebuilding %s: its number of buckets is %v", b.name, reply[0])
+	n, ok := reply[0].(int64)
+	if !ok || n < int64(len(b.buckets)) || n > maxBuckets {
+		return 0, nil, fmt.Errorf("rebuilding %s: its number of buckets is %v", b.name, reply[0])
 	}
-	return int(buckets), nil
+	return int(n), splitNames(string(bytesOf(reply[1]))), nil
 }
 
-// erase makes all buckets anew, and removes those that there will not be any more.
-func (b *build) erase(ctx context.Context, buckets int) error {
+// erase makes timers, lists and all buckets anew, and removes those that there will not be any more.
+func (b *build) erase(ctx context.Context, buckets int, lists []string) error {
+	sets := append([]string{b.timers}, b.lists...)
+	used := len(sets)
+	for _, list := range lists {
+		if !slices.Contains(b.store.lists, list) {
+			sets = append(sets, b.listKey(list))
+		}
+	}
 	for first := 0; first < buckets; first += eraseSize {
-		keys := []string{b.meta, b.timers}
+		if first > 0 {
+			sets, used = nil, 0
+		}
+		keys := append([]string{b.meta}, sets...)
 		for i := first; i < min(first+eraseSize, buckets); i++ {
 			keys = append(keys, b.bucketKey(i))
 		}
-		args := []any{b.generation, b.steps, b.steps + 1, max(len(b.buckets)-first, 0)}
+		args := []any{b.generation, b.steps, b.steps + 1, len(sets), used, max(len(b.buckets)-first, 0)}
 		if _, err := b.run(ctx, eraseScript, keys, args); err != nil {
 			return err
 		}
@@ -75,7 +86,7 @@ func (b *build) erase(ctx context.Context, buckets int) error {
 func (b *build) fill(ctx context.Context, entries iter.Seq2[[]state.Entry, error]) error {
 	for slice, err := range entries {
 		if err == nil {
-			err = state.CheckEntries(slice)
+			err = state.CheckEntries(slice, b.store.lists)
 		}
 		if err != nil {
 			return fmt.Errorf("rebuilding %s: %w", b.name, err)
@@ -91,7 +102,7 @@ func (b *build) fill(ctx context.Context, entries iter.Seq2[[]state.Entry, error
 
 // finish shows the mirror to readers, at a changelog position.
 func (b *build) finish(ctx context.Context, position int64) error {
-	_, err := b.run(ctx, finishScript, b.allKeys(), []any{b.generation, b.steps, position})
+	_, err := b.run(ctx, finishScript, b.allKeys(), []any{b.generation, b.steps, position, 1 + len(b.lists), b.store.listNames()})
 	return err
 }
 

@@ -1,9 +1,9 @@
 // Package redisstate keeps mirrors in Redis, single or cluster.
 //
-// The states of a partition lie in a fixed number of hashes, the buckets; beside them are a sorted set of timers and a
-// meta hash with the changelog position, the owner's token, whose mirror it is and whether it is ready. Every bucket and
-// the timers hold a sentinel that names the mirror's generation: one that is missing says that something was evicted or
-// lost. States are read and written by transactions, which cost the server half of what a script does; a transaction that
+// The states of a partition lie in a fixed number of hashes, the buckets; beside them are a sorted set of timers, one
+// for each list, and a meta hash with the changelog position, the owner's token, whose mirror it is and whether it is ready.
+// Every bucket and every sorted set holds a sentinel that names the mirror's generation: one that is missing says that
+// something was evicted or lost. States are read and written by transactions, which cost the server half of what a script does; a transaction that
 // writes watches every key that was checked before it. All other accesses are Lua scripts. So each is atomic, and each
 // can be done again: a reply that gets lost and the client's own retries do no harm.
 //
@@ -36,8 +36,9 @@ const maxBuckets = 16384
 
 // Options says how the keys are laid out. All processes of a deployment have the same.
 type Options struct {
-	Prefix  string // first part of every key; empty: pqlstream
-	Buckets int    // hashes a partition, 1 to 16384; 0: 64. Changing it makes owners rebuild their mirrors
+	Prefix  string   // first part of every key; empty: pqlstream
+	Buckets int      // hashes a partition, 1 to 16384; 0: 64. Changing it makes owners rebuild their mirrors
+	Lists   []string // that entities may be on; without line ends. Changing them makes owners rebuild their mirrors
 }
 
 // Store opens mirrors in Redis. It is safe for concurrent use.
@@ -45,6 +46,7 @@ type Store struct {
 	client  redis.UniversalClient
 	prefix  string
 	buckets int
+	lists   []string
 
 	mu       sync.Mutex
 	warnings []string
@@ -65,7 +67,12 @@ func New(client redis.UniversalClient, o Options) (*Store, error) {
 	if o.Buckets < 1 || o.Buckets > maxBuckets {
 		return nil, fmt.Errorf("%d buckets a partition are not between 1 and %d", o.Buckets, maxBuckets)
 	}
-	return &Store{client: client, prefix: o.Prefix, buckets: o.Buckets}, nil
+	for _, list := range o.Lists {
+		if list == "" || strings.Contains(list, "\n") {
+			return nil, fmt.Errorf("%q is no name of a list", list)
+		}
+	}
+	return &Store{client: client, prefix: o.Prefix, buckets: o.Buckets, lists: o.Lists}, nil
 }
 
 // Open implements state.Store.
@@ -78,26 +85,19 @@ func (s *Store) Open(p state.Partition, token int64) state.Mirror {
 		token:   token,
 		meta:    s.base(p) + "meta",
 		timers:  s.base(p) + "timers",
+		lists:   make([]string, len(s.lists)),
 		buckets: make([]string, s.buckets),
 		names:   make([]any, s.buckets),
 		header:  []any{p.Identity, s.buckets, token},
+	}
+	for i, list := range s.lists {
+		m.lists[i] = m.listKey(list)
 	}
 	for i := range m.buckets {
 		m.buckets[i] = m.bucketKey(i)
 		m.names[i] = m.buckets[i]
 	}
 	return m
-}
-
-// Get implements state.Reader.
-func (s *Store) Get(ctx context.Context, p state.Partition, key string) ([]byte, error) {
-	base := s.base(p)
-	keys := []string{base + "meta", base + strconv.Itoa(s.bucketOf(key))}
-	reply, err := run(ctx, s.client, getScript, keys, []any{p.Identity, s.buckets, key})
-	if err != nil {
-		return nil, fmt.Errorf("getting a value of %s: %w", describe(p), err)
-	}
-	return bytesOf(reply[0]), nil
 }
 
 // base is what all keys of a partition begin with. The braces put them into one slot of a cluster.

@@ -38,8 +38,13 @@ func TestBehaviourOnRedisCluster(t *testing.T) {
 // harness makes harnesses on a store; admin goes to the one server that holds everything.
 func harness(c redis.UniversalClient, admin *redis.Client, o Options) func(*testing.T) statetest.Harness {
 	return func(t *testing.T) statetest.Harness {
-		s, err := New(c, o)
-		require.NoError(t, err)
+		with := func(lists ...string) *Store {
+			o.Lists = lists
+			s, err := New(c, o)
+			require.NoError(t, err)
+			return s
+		}
+		s := with(statetest.Lists...)
 		ctx := context.Background()
 		flush := func() { require.NoError(t, admin.FlushAll(ctx).Err()) }
 		del := func(key string) {
@@ -51,9 +56,11 @@ func harness(c redis.UniversalClient, admin *redis.Client, o Options) func(*test
 		return statetest.Harness{
 			Store:         s,
 			Reader:        s,
+			With:          func(lists ...string) state.Store { return with(lists...) },
 			Flush:         flush,
 			Evict:         func(p state.Partition, key string) { del(keysOf(s, p).buckets[s.bucketOf(key)]) },
 			EvictTimers:   func(p state.Partition) { del(keysOf(s, p).timers) },
+			EvictList:     func(p state.Partition, list string) { del(keysOf(s, p).listKey(list)) },
 			EvictPosition: func(p state.Partition) { del(keysOf(s, p).meta) },
 			Snapshot:      func() func() { return snapshot(t, admin) },
 			Age: func(p state.Partition, d time.Duration) {
@@ -99,7 +106,7 @@ func TestBehaviourWithRestrictedUser(t *testing.T) {
 	admin := startRedis(t)
 	rules := []any{"ACL", "SETUSER", "mirror", "on", ">secret", "resetkeys", "~{pqlstream:*", "-@all", "+info",
 		"+eval", "+evalsha", "+watch", "+unwatch", "+multi", "+exec", "+time", "+unlink",
-		"+hget", "+hmget", "+hscan", "+hset", "+hdel", "+zadd", "+zrem", "+zcard", "+zscore", "+zrangebyscore"}
+		"+hget", "+hmget", "+hscan", "+hset", "+hdel", "+zadd", "+zrem", "+zcard", "+zscore", "+zrangebyscore", "+zrange", "+zcount"}
 	require.NoError(t, admin.Do(t.Context(), rules...).Err())
 	o := options(admin.Options().Addr)
 	o.Username, o.Password = "mirror", "secret"

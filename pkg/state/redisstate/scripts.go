@@ -28,8 +28,8 @@ var (
 	eraseSource string
 	//go:embed lua/finish.lua
 	finishSource string
-	//go:embed lua/get.lua
-	getSource string
+	//go:embed lua/range.lua
+	rangeSource string
 
 	claimScript  = redis.NewScript(guard + fence + sentinels + claimSource)
 	checkScript  = redis.NewScript(guard + fence + sentinels + checkSource)
@@ -37,5 +37,5 @@ var (
 	beginScript  = redis.NewScript(guard + fence + beginSource)
 	eraseScript  = redis.NewScript(guard + fence + eraseSource)
 	finishScript = redis.NewScript(guard + fence + sentinels + finishSource)
-	getScript    = redis.NewScript(guard + getSource)
+	rangeScript  = redis.NewScript(guard + rangeSource)
 )

@@ -25,7 +25,7 @@ type step struct {
 // Apply implements state.Mirror.
 func (m *mirror) Apply(ctx context.Context, c state.Chunk) error {
 	const doing = "applying a chunk to"
-	if err := state.CheckEntries(c.Entries); err != nil {
+	if err := state.CheckEntries(c.Entries, m.store.lists); err != nil {
 		return fmt.Errorf("%s %s: %w", doing, m.name, err)
 	}
 	return m.advance(ctx, doing, step{ready: "1", from: c.From, to: c.To}, c.Entries)
@@ -70,20 +70,21 @@ func lasting(err error) bool {
 
 // try checks and writes, on a connection that watches.
 func (m *mirror) try(ctx context.Context, tx *redis.Tx, s step, entries []state.Entry) error {
-	reply, err := m.runOn(ctx, tx, checkScript, m.writer.keys, []any{s.ready, s.generation, s.from, s.to})
+	reply, err := m.runOn(ctx, tx, checkScript, m.writer.keys, []any{s.ready, s.generation, s.from, s.to, 1 + m.writer.lists})
 	if err != nil || reply[0] == nil {
 		return err
 	}
-	timers, ok := reply[1].(int64)
-	if !ok {
-		return fmt.Errorf("the number of timers is %v", reply[1])
-	}
+	// Where there is nothing, nothing is to be removed.
+	some := func(set int) bool { return 1+set >= len(reply) || reply[1+set] != int64(0) }
 	_, err = tx.TxPipelined(ctx, func(p redis.Pipeliner) error {
 		w := pipe{ctx: ctx, to: p, args: m.writer.args[:0]}
 		for _, bucket := range m.writer.touched {
 			w.states(&m.writer.chains, m.names[bucket], bucket, entries)
 		}
-		w.timers(&m.writer.chains, m.timers, entries, timers > 0)
+		w.timers(&m.writer.chains, m.timers, entries, some(0))
+		for i := range m.writer.lists {
+			w.list(&m.writer.chains, m.lists[i], m.store.lists[i], entries, some(1+i))
+		}
 		w.add("hset", m.meta, "token", m.token, "position", s.to, "updated", reply[0])
 		m.writer.args = w.args
 		return w.err
@@ -95,13 +96,18 @@ func (m *mirror) try(ctx context.Context, tx *redis.Tx, s step, entries []state.
 // goroutine.
 type writer struct {
 	chains
-	keys []string // that the step touches: meta, timers, buckets
-	args []any
+	keys  []string // that the step touches: meta, timers, lists, buckets
+	lists int      // how many lists the step touches: all or none
+	args  []any
 }
 
 func (w *writer) arrange(m *mirror, entries []state.Entry) {
 	m.store.chainEntries(&w.chains, entries)
-	w.keys = append(w.keys[:0], m.meta, m.timers)
+	w.keys, w.lists = append(w.keys[:0], m.meta, m.timers), 0
+	if w.relists {
+		w.lists = len(m.lists)
+		w.keys = append(w.keys, m.lists...)
+	}
 	for _, bucket := range w.touched {
 		w.keys = append(w.keys, m.buckets[bucket])
 	}

@@ -50,6 +50,7 @@ func attack13Rebuild(f *fixture) {
 	for name, evict := range map[string]func(){
 		"bucket":     func() { f.Evict(partition, "a") },
 		"timers":     func() { f.EvictTimers(partition) },
+		"list":       func() { f.EvictList(partition, some) },
 		"position":   func() { f.EvictPosition(partition) },
 		"everything": func() { f.Flush() },
 	} {
@@ -259,9 +260,9 @@ func attack26Swapped(f *fixture) {
 	f.refused(m, 7, state.ErrForeign)
 	_, err := f.Reader.Get(f.ctx, partition, "a")
 	require.ErrorIs(f, err, state.ErrForeign)
-	value, err := f.Reader.Get(f.ctx, other, "a")
+	values, err := f.Reader.Get(f.ctx, other, "a")
 	require.NoError(f, err)
-	require.Equal(f, "other's", text(value))
+	require.Equal(f, []string{"other's"}, texts(values))
 }
 
 // Rule 6: a woken former owner can neither write nor erase nor read.

@@ -73,16 +73,16 @@ func oneNumber(f *fixture, m state.Mirror, position int64, keys []string) error 
 func neverBack(f *fixture, done *atomic.Bool) error {
 	var before int64
 	for !done.Load() {
-		value, err := f.Reader.Get(f.ctx, partition, "account-7")
+		values, err := f.Reader.Get(f.ctx, partition, "account-7")
 		if errors.Is(err, state.ErrMismatch) {
 			continue
 		}
 		if err != nil {
 			return err
 		}
-		number, err := strconv.ParseInt(string(value), 10, 64)
+		number, err := strconv.ParseInt(string(values[0]), 10, 64)
 		if err != nil || number < before {
-			return fmt.Errorf("after %d a reader got %q", before, value)
+			return fmt.Errorf("after %d a reader got %q", before, values)
 		}
 		before = number
 	}

@@ -14,14 +14,21 @@ import (
 	"github.com/pqlstream/pqlstream/pkg/state"
 )
 
-// Harness is a store without contents and the faults that can befall it.
+// Lists are those that the stores have.
+var Lists = []string{every, some, few}
+
+const every, some, few = "every", "some", "few.of them"
+
+// Harness is a store of Lists without contents and the faults that can befall it.
 type Harness struct {
 	Store  state.Store
 	Reader state.Reader
+	With   func(lists ...string) state.Store // a store of the same contents and other lists
 
 	Flush         func()                                   // loses everything
 	Evict         func(p state.Partition, key string)      // loses the part that the key lies in
 	EvictTimers   func(p state.Partition)                  // loses the timers
+	EvictList     func(p state.Partition, list string)     // loses a list
 	EvictPosition func(p state.Partition)                  // loses the position and what lies with it
 	Snapshot      func() (restore func())                  // copies everything; restore brings the copy back in place of all there is
 	Age           func(p state.Partition, d time.Duration) // makes the last write d longer ago
@@ -41,6 +48,12 @@ func Run(t *testing.T, newHarness func(t *testing.T) Harness) {
 		{"OfAKeyThatComesTwiceTheLaterCounts", lastCounts},
 		{"TimersAreDueInOrder", timers},
 		{"AllEntriesCanBeRead", each},
+		{"ListsAreInOrder", listsInOrder},
+		{"ListsAreReadByPages", listsByPages},
+		{"AnEntityStaysOnItsListsUntilToldOtherwise", listsKept},
+		{"OfListsWhatIsSaidLastCounts", listsSaidLast},
+		{"ListsOfKeysThatAreBytes", listsOfBytes},
+		{"ListsThatThereAreNot", listsUnknown},
 		{"KeysAndValuesAreBytes", bytesOfEveryKind},
 		{"BuffersStayTheCallers", buffers},
 		{"PartitionsAreApart", apart},
@@ -49,19 +62,25 @@ func Run(t *testing.T, newHarness func(t *testing.T) Harness) {
 		{"ReadersNeverSeeHalfAChunk", neverHalf},
 		{"Attack13EvictedBucket", attack13Bucket},
 		{"Attack13EvictedTimers", attack13Timers},
+		{"Attack13EvictedList", attack13List},
 		{"Attack13EvictedPosition", attack13Position},
 		{"Attack13EvictedWhileBeingRebuilt", attack13Rebuild},
 		{"Attack13Flush", attack13Flush},
 		{"Attack14OldSnapshot", attack14},
+		{"Attack14OldSnapshotOfLists", attack14Lists},
 		{"Attack16HalfARebuildIsInvisible", attack16Half},
+		{"Attack16RebuildErasesLists", attack16Lists},
+		{"Attack16OtherLists", attack16OtherLists},
 		{"Attack16TwoRebuildEachOther", attack16Two},
 		{"Attack16RebuildRacesItself", attack16Same},
 		{"Attack17CommittedButNotMirrored", attack17},
 		{"Attack21RepeatedChunk", attack21Repeat},
+		{"Attack21RepeatedChunkOfLists", attack21Lists},
 		{"Attack21ManyLargeEntries", attack21Large},
 		{"Attack26ForeignMirror", attack26Foreign},
 		{"Attack26SwappedDatabases", attack26Swapped},
 		{"Attack30WokenFormerOwner", attack30},
+		{"Attack30FormerOwnerAndLists", attack30Lists},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -141,9 +160,9 @@ func (f *fixture) notReady(key string) {
 
 func (f *fixture) reads(key, want string) {
 	f.Helper()
-	value, err := f.Reader.Get(f.ctx, partition, key)
+	values, err := f.Reader.Get(f.ctx, partition, key)
 	require.NoError(f, err)
-	require.Equal(f, want, text(value))
+	require.Equal(f, []string{want}, texts(values))
 }
 
 func put(key, value string) state.Entry { return state.Entry{Key: key, Value: []byte(value)} }

@@ -5,7 +5,7 @@ end
 if tonumber(position) < tonumber(ARGV[4]) then
   return {'MISMATCH', 'it stands at ' .. position}
 end
-local what = lost()
+local what = lost(1)
 if what then
   return {'MISMATCH', what}
 end

@@ -1,10 +1,12 @@
--- Goes after the guard in the scripts that look at sentinels or ask the time. KEYS[2] is the timers; the buckets follow.
--- Says what of them is lost: not there, or of another generation.
-local function lost()
-  if not redis.call('ZSCORE', KEYS[2], '\255' .. generation) then
-    return 'the timers are lost'
+-- Goes after the guard in the scripts that look at sentinels or ask the time. From KEYS[2] on there are so many sorted
+-- sets, the timers first, then lists; the buckets follow. Says what of them is lost: not there, or of another generation.
+local function lost(sets)
+  for k = 2, 1 + sets do
+    if not redis.call('ZSCORE', KEYS[k], '\255' .. generation) then
+      return k == 2 and 'the timers are lost' or 'a list is lost'
+    end
   end
-  for k = 3, #KEYS do
+  for k = 2 + sets, #KEYS do
     if redis.call('HGET', KEYS[k], '') ~= generation then
       return 'a bucket is lost'
     end
