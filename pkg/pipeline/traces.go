@@ -99,7 +99,9 @@ func (p *traced) Decode(i int, r *kgo.Record) (stream.Route, error) {
 	for len(p.slots) <= i {
 		p.slots = append(p.slots, nil)
 	}
-	p.slots[i] = nil
+	if p.slots[i] != nil {
+		p.slots[i] = nil
+	}
 	parent, header, sampled := p.look(r)
 	if !sampled {
 		return p.Processor.Decode(i, r)
@@ -125,11 +127,10 @@ func (p *traced) look(r *kgo.Record) (parent tracing.Context, header []byte, sam
 		}
 		break // of headers that come twice the first counts
 	}
-	if !p.Origin {
+	if !p.Origin || !p.Sampler.Samples(p.origin, r.Offset) {
 		return parent, header, false
 	}
-	parent = tracing.Context{Trace: p.origin.Trace(r.Offset), Flags: tracing.Sampled}
-	return parent, header, p.Sampler.Samples(parent.Trace)
+	return tracing.Context{Trace: p.origin.Trace(r.Offset), Flags: tracing.Sampled}, header, true
 }
 
 func (p *traced) Fold(i int, t *stream.Turn) error {

@@ -16,9 +16,6 @@ func NewSampler(share float64) Sampler {
 	return Sampler{below: uint64(share * (1 << 63))}
 }
 
-// Samples says whether a trace is recorded.
-func (s Sampler) Samples(id TraceID) bool { return binary.BigEndian.Uint64(id[8:])>>1 < s.below }
-
 // Origin gives the records of one partition their traces.
 type Origin struct{ high, low uint64 }
 
@@ -31,9 +28,15 @@ func NewOrigin(topic string, partition int32) Origin {
 // Trace returns the id of the trace that begins with the record at an offset. It is the same each time that the record is read.
 func (o Origin) Trace(offset int64) (id TraceID) {
 	binary.BigEndian.PutUint64(id[:8], mix(o.high, uint64(offset)))
-	binary.BigEndian.PutUint64(id[8:], max(mix(o.low, uint64(offset)), 1)) // all zeros are no id
+	binary.BigEndian.PutUint64(id[8:], o.lower(offset))
 	return id
 }
+
+// lower is the half of the id that decides.
+func (o Origin) lower(offset int64) uint64 { return max(mix(o.low, uint64(offset)), 1) } // all zeros are no id
+
+// Samples says whether the trace is recorded that begins with the record at an offset.
+func (s Sampler) Samples(o Origin, offset int64) bool { return o.lower(offset)>>1 < s.below }
 
 // mix is the n-th number of the generator SplitMix64 that begins at a seed: as good as random, and as quick as reading memory.
 func mix(seed, n uint64) uint64 {

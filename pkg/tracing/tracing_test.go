@@ -74,9 +74,8 @@ func TestSampler(t *testing.T) {
 		s, sampled, traces := NewSampler(share), 0, map[TraceID]bool{}
 		for _, o := range []Origin{NewOrigin("usage", 0), NewOrigin("usage", 1), NewOrigin("clicks", 1)} {
 			for offset := range int64(n) {
-				id := o.Trace(offset)
-				traces[id] = true
-				if s.Samples(id) {
+				traces[o.Trace(offset)] = true
+				if s.Samples(o, offset) {
 					sampled++
 				}
 			}
@@ -93,7 +92,7 @@ func TestSampler(t *testing.T) {
 func TestDecidingTakesNoMemory(t *testing.T) {
 	header, origin, sampler, sampled := []byte(valid), NewOrigin("usage", 0), NewSampler(0.001), 0
 	assert.Zero(t, testing.AllocsPerRun(1000, func() {
-		if c, ok := Parse(header); ok && c.Sampled() && sampler.Samples(origin.Trace(4711)) {
+		if c, ok := Parse(header); ok && c.Sampled() && sampler.Samples(origin, 4711) {
 			sampled++
 		}
 	}))
