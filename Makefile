@@ -8,7 +8,8 @@ BUILD    := build
 PACKAGES := ./cmd/... ./config/... ./pkg/... ./schemas/... ./test/...
 
 # What `make generate` writes. `make test` fails when one is not what its source makes of it.
-GENERATED := docs/checklist.md docs/configuration.md docs/cli.md
+GENERATED := docs/checklist.md docs/configuration.md docs/cli.md docs/metrics-reference.md \
+  deployments/helm/pqlstream/files/rules.yml deployments/helm/pqlstream/files/dashboard.json
 
 # Stamped into the program; without it the program names the commit it was built from.
 VERSION ?=
@@ -42,7 +43,7 @@ test: checks budget kafka-if-possible ## format, lint, generated files, and all 
 	$(TEST) -timeout 9m $(PACKAGES) | tee $(BUILD)/test.json | go run ./test/report -also-skipped $(SKIPPED)
 
 .PHONY: test-slow
-test-slow: checks budget kafka kafka-3.9 connect ## the tests, and those that take long: soaks, many seeds, Kafka 3.9, Kafka Connect, a year of metrics in SQL
+test-slow: checks budget kafka kafka-3.9 connect deployment-tools ## the tests, and those that take long: soaks, many seeds, Kafka 3.9, Kafka Connect, a year of metrics in SQL, the chart
 	{ $(TEST) -tags slow -timeout 60m $(PACKAGES) || failed=1; $(TEST_SQL) || failed=1; exit $${failed:-0}; } | tee $(BUILD)/test.json | \
 	  go run ./test/report -also-skipped $(SKIPPED)
 
@@ -129,6 +130,32 @@ $(BUILD)/connect/plugins: Makefile
 	cd $@.part && tar -xzf *.tar.gz && rm *.tar.gz
 	mv $@.part $@
 	touch $@
+
+# What test/deployments holds the chart, the alerts and the other files of deployments against; promtool besides (Debian: apt-get install prometheus).
+HELM        := $(BUILD)/bin/helm-v3.22.0
+KUBECONFORM := $(BUILD)/bin/kubeconform-v0.8.0
+.PHONY: deployment-tools
+deployment-tools: $(HELM) $(KUBECONFORM) $(BUILD)/schemas ## helm, kubeconform and the schemas of what they check, for test-slow
+$(HELM): MODULE := helm.sh/helm/v3/cmd/helm
+$(KUBECONFORM): MODULE := github.com/yannh/kubeconform/cmd/kubeconform
+$(HELM) $(KUBECONFORM):
+	GOBIN=$(CURDIR)/$(BUILD)/bin go install $(MODULE)@$(lastword $(subst -, ,$@))
+	mv $(BUILD)/bin/$(notdir $(MODULE)) $@
+
+# The schemas of Kubernetes come as a Python package, others lie in their Go modules. $(call module,MODULE@VERSION): its folder.
+module = $$(go mod download -json $(1) | sed -n 's/.*"Dir": "\(.*\)",/\1/p')
+KUBERNETES := v1.25.0 v1.31.0 v1.37.0
+$(BUILD)/schemas: Makefile
+	rm -rf $@ $@.part && mkdir -p $@.part/wheel
+	pip download -q --disable-pip-version-check --no-deps --only-binary :all: -d $@.part/wheel kubernetes-validate==1.37.0
+	cd $@.part/wheel && python3 -m zipfile -e *.whl .
+	for v in $(KUBERNETES); do mv $@.part/wheel/kubernetes_validate/kubernetes-json-schema/$$v-local-strict $@.part/$$v; done
+	sed -i 's#"/api/_definitions.json\##"_definitions.json\##; s#^  "$$id":#  "x-id":#' $@.part/v*/*.json # as files that lie beside one another
+	cp "$(call module,github.com/kedacore/keda/v2@v2.21.0)/config/crd/bases/keda.sh_scaledobjects.yaml" $@.part
+	cp "$(call module,github.com/prometheus-operator/prometheus-operator@v0.85.0)/example/prometheus-operator-crd/"*_{servicemonitors,prometheusrules}.yaml $@.part
+	cp "$(call module,github.com/goreleaser/goreleaser/v2@v2.14.3)/www/docs/static/schema.json" $@.part/goreleaser.json
+	cp "$(call module,github.com/compose-spec/compose-go/v2@v2.16.2)/schema/compose-spec.json" $@.part/compose.json
+	rm -r $@.part/wheel && chmod -R u+w $@.part && mv $@.part $@ && touch $@
 
 # Without Maven or Java the tests that need a broker skip themselves and say what to install.
 .PHONY: kafka-if-possible

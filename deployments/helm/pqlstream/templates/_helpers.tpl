@@ -1,0 +1,73 @@
+{{- define "pqlstream.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 52 | trimSuffix "-" }}
+{{- end }}
+
+{{- define "pqlstream.fullname" -}}
+{{- if .Values.fullnameOverride }}
+{{- .Values.fullnameOverride | trunc 52 | trimSuffix "-" }}
+{{- else if contains (include "pqlstream.name" .) .Release.Name }}
+{{- .Release.Name | trunc 52 | trimSuffix "-" }}
+{{- else }}
+{{- printf "%s-%s" .Release.Name (include "pqlstream.name" .) | trunc 52 | trimSuffix "-" }}
+{{- end }}
+{{- end }}
+
+{{- define "pqlstream.selector" -}}
+app.kubernetes.io/name: {{ include "pqlstream.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "pqlstream.labels" -}}
+{{ include "pqlstream.selector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- end }}
+
+{{- define "pqlstream.serviceAccount" -}}
+{{- if .Values.serviceAccount.create }}
+{{- default (include "pqlstream.fullname" .) .Values.serviceAccount.name }}
+{{- else }}
+{{- default "default" .Values.serviceAccount.name }}
+{{- end }}
+{{- end }}
+
+{{- define "pqlstream.hasChecklist" -}}
+{{- if or .Values.checklist .Values.existingChecklist.configMap }}yes{{ end }}
+{{- end }}
+
+{{/* The settings file: what the values say, and what the chart knows itself. */}}
+{{- define "pqlstream.settings" -}}
+{{- $own := dict "http" (dict "address" (printf "0.0.0.0:%v" .Values.metrics.port)) "api" (dict "address" "") }}
+{{- if .Values.api.enabled }}
+{{- $_ := required "api.enabled needs secrets.apiToken.secret: the API is reached from other pods" .Values.secrets.apiToken.secret }}
+{{- $_ := set $own "api" (dict "address" (printf "0.0.0.0:%v" .Values.api.port) "token_file" "/etc/pqlstream/secrets/api-token") }}
+{{- end }}
+{{- if include "pqlstream.hasChecklist" . }}
+{{- $_ := set $own "checklist" "/etc/pqlstream/checklist/checklist.yaml" }}
+{{- else if has "activation" .Values.settings.stages }}
+{{- fail "the stage activation needs a checklist: --set-file checklist=FILE, or existingChecklist.configMap" }}
+{{- end }}
+{{- if .Values.secrets.kafkaPassword.secret }}
+{{- $_ := set $own "kafka" (dict "sasl" (dict "password_file" "/etc/pqlstream/secrets/kafka-password")) }}
+{{- end }}
+{{- if .Values.secrets.redisPassword.secret }}
+{{- $_ := set $own "redis" (dict "password_file" "/etc/pqlstream/secrets/redis-password") }}
+{{- end }}
+{{- if .Values.secrets.registryPassword.secret }}
+{{- $_ := set $own "registry" (dict "password_file" "/etc/pqlstream/secrets/registry-password") }}
+{{- end }}
+{{- mustMergeOverwrite (deepCopy .Values.settings) $own | toYaml }}
+{{- end }}
+
+{{/* The files of the secrets, as sources of a projected volume. */}}
+{{- define "pqlstream.secretSources" -}}
+{{- range $value, $path := dict "kafkaPassword" "kafka-password" "redisPassword" "redis-password" "registryPassword" "registry-password" "apiToken" "api-token" }}
+{{- $s := get $.Values.secrets $value }}
+{{- if $s.secret }}
+- secret:
+    name: {{ $s.secret }}
+    items: [{key: {{ $s.key | quote }}, path: {{ $path }}}]
+{{- end }}
+{{- end }}
+{{- end }}
