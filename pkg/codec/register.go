@@ -58,28 +58,9 @@ func ExportSchemas(dir string) error { return schemas.Export(dir) }
 // registered before all have been checked. An *IncompatibleError names each subject that is not; an error that wraps
 // ErrUnavailable passes by itself; any other needs somebody to change settings.
 func Register(ctx context.Context, client *sr.Client, registrations []Registration) (map[string]int, error) {
-	ids := make(map[string]int, len(registrations))
-	var missing []Registration
-	var refused []error
-	for _, r := range registrations {
-		found, err := client.LookupSchema(ctx, r.Subject(), r.schema())
-		if err == nil {
-			ids[r.Topic] = found.ID
-			continue
-		}
-		if !isNotFound(err) {
-			return nil, registerError("looking up", r, err)
-		}
-		missing = append(missing, r)
-		err = checkCompatible(ctx, client, r)
-		if incompatible := (*IncompatibleError)(nil); errors.As(err, &incompatible) {
-			refused = append(refused, incompatible)
-		} else if err != nil {
-			return nil, err
-		}
-	}
-	if len(refused) > 0 {
-		return nil, errors.Join(refused...)
+	ids, missing, err := Registered(ctx, client, registrations)
+	if err != nil {
+		return nil, err
 	}
 	for _, r := range missing {
 		id, err := client.RegisterSchema(ctx, r.Subject(), r.schema(), -1, -1)
@@ -89,6 +70,34 @@ func Register(ctx context.Context, client *sr.Client, registrations []Registrati
 		ids[r.Topic] = id
 	}
 	return ids, nil
+}
+
+// Registered returns the ids, by topic, of schemas that their subjects have already, and the others, which could be registered. It
+// registers none. Errors are those of Register.
+func Registered(ctx context.Context, client *sr.Client, registrations []Registration) (ids map[string]int, missing []Registration, err error) {
+	ids = make(map[string]int, len(registrations))
+	var refused []error
+	for _, r := range registrations {
+		found, err := client.LookupSchema(ctx, r.Subject(), r.schema())
+		if err == nil {
+			ids[r.Topic] = found.ID
+			continue
+		}
+		if !isNotFound(err) {
+			return nil, nil, registerError("looking up", r, err)
+		}
+		missing = append(missing, r)
+		err = checkCompatible(ctx, client, r)
+		if incompatible := (*IncompatibleError)(nil); errors.As(err, &incompatible) {
+			refused = append(refused, incompatible)
+		} else if err != nil {
+			return nil, nil, err
+		}
+	}
+	if len(refused) > 0 {
+		return nil, nil, errors.Join(refused...)
+	}
+	return ids, missing, nil
 }
 
 // checkCompatible holds a schema against the newest one of its subject, first here, since the registry's level may be
