@@ -233,6 +233,11 @@ func TestTheAPIsMetricsFollowTheirTopic(t *testing.T) {
 	w.kafkaUp()
 	v.put(records(t, codec.Avro, rows[100:200]...)...)
 	v.awaitRows(200)
+	for _, r := range records(t, codec.Avro, rows[:3]...) {
+		r.Value = nil
+		v.put(r)
+	}
+	v.awaitRows(197)
 
 	_, err := w.admin().DeleteTopic(t.Context(), "pql.metrics")
 	require.NoError(t, err)

@@ -1,6 +1,8 @@
 package config
 
 import (
+	"os"
+	"regexp"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -29,4 +31,17 @@ func TestNorthStars(t *testing.T) {
 	require.NoError(t, err)
 	_, chosen = c.Metrics.ChosenNorthStar()
 	assert.False(t, chosen)
+}
+
+// What docs/metrics.md shows are good settings.
+func TestTheNorthStarOfTheDocumentation(t *testing.T) {
+	text, err := os.ReadFile("../../docs/metrics.md")
+	require.NoError(t, err)
+	shown := regexp.MustCompile("(?s)## The north star\n.*?```yaml\n(.*?)```").FindSubmatch(text)
+	require.NotNil(t, shown)
+	c, err := load(t, minimal+string(shown[1]), nil)
+	require.NoError(t, err)
+	n, chosen := c.Metrics.ChosenNorthStar()
+	assert.True(t, chosen)
+	assert.Equal(t, "week", n.Unit)
 }
