@@ -53,7 +53,7 @@ func (a *Accounts) open(ctx context.Context, c *config.Config, engine *account.E
 	if a.redis, err = redisClient(c.Redis); err != nil {
 		return err
 	}
-	if a.store, err = redisstate.New(a.redis, redisstate.Options{Prefix: c.Prefix, Buckets: c.Redis.Buckets}); err != nil {
+	if a.store, err = newStore(a.redis, c); err != nil {
 		return err
 	}
 	a.Accounts = inspect.New(inspect.Entities{Store: a.store, Mirrors: mirrors}, engine)

@@ -101,7 +101,7 @@ func (a *App) openStore(ctx context.Context) error {
 		return err
 	}
 	a.redis = client
-	store, err := redisstate.New(client, redisstate.Options{Prefix: a.c.Prefix, Buckets: a.c.Redis.Buckets})
+	store, err := newStore(client, a.c)
 	if err != nil {
 		return err
 	}
@@ -132,4 +132,9 @@ func redisClient(c config.Redis) (redis.UniversalClient, error) {
 
 		ContextTimeoutEnabled: true, // else a stop waits for a Redis that hangs
 	}), nil
+}
+
+// newStore returns the store of a stage whose entities are on certain lists.
+func newStore(client redis.UniversalClient, c *config.Config, lists ...string) (*redisstate.Store, error) {
+	return redisstate.New(client, redisstate.Options{Prefix: c.Prefix, Buckets: c.Redis.Buckets, Lists: lists})
 }

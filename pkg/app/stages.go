@@ -276,12 +276,15 @@ func (w *wiring) activation() (stream.Options, error) {
 		return stream.Options{}, err
 	}
 	o, err := w.options(config.Activation)
+	if err != nil {
+		return o, err
+	}
 	o.Inputs = []stream.Input{{Topic: c.ActivationInput(), Changelog: w.names.ActivationChangelog}}
 	// Our own usage topic is read from its start: what is in it ingest has begun where the settings say.
 	o.StartAtEnd, o.Told = o.StartAtEnd && c.Direct(), !c.Direct()
 	o.NewProcessor = a.Processor
-	o.Store = w.app.store
 	o.Definition = w.app.rules.Hash()
+	o.Store, err = newStore(w.app.redis, c, account.NewIndex(a.Engine).Lists()...)
 	return o, err
 }
 

@@ -17,11 +17,12 @@ var ErrNoAccount = errors.New("no such account")
 type Accounts struct {
 	entities Entities
 	engine   *account.Engine
+	index    *account.Index
 }
 
 // New returns Accounts that are read from activation's mirrors and understood by an engine's checklist.
 func New(activation Entities, engine *account.Engine) *Accounts {
-	return &Accounts{entities: activation, engine: engine}
+	return &Accounts{entities: activation, engine: engine, index: account.NewIndex(engine)}
 }
 
 // Get returns an account as it stands in the mirror; NewAccount makes the form for programs of it. The time, in ms since the

@@ -62,6 +62,8 @@ func (e Entities) partition(key string) int {
 // unreadable says why something could not be read. ErrNotReady.
 func unreadable(what string, err error) error {
 	switch {
+	case err == nil:
+		return nil
 	case errors.Is(err, state.ErrMismatch):
 		return fmt.Errorf("%w: the mirror in Redis is being filled from Kafka, which a running pqlstream does by itself: "+
 			"try again in a moment (%w)", ErrNotReady, err)

@@ -1,6 +1,16 @@
 package inspect
 
-import "errors"
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/pqlstream/pqlstream/pkg/account"
+	"github.com/pqlstream/pqlstream/pkg/checklist"
+	"github.com/pqlstream/pqlstream/pkg/state"
+)
 
 // ErrQuery says that a query can't be answered: it names nothing that there is, or its cursor is another query's. The error
 // names the field.
@@ -11,8 +21,8 @@ type List string
 
 // The lists that there are.
 const (
-	All  List = "accounts" // every account, by when its newest transition happened
-	PQLs List = "pqls"     // the accounts that are PQLs and not held out, by when they qualified
+	All  List = account.AllAccounts // every account, by when its newest transition happened
+	PQLs List = account.AllPQLs     // the accounts that are PQLs and not held out, by when they qualified
 )
 
 // The number of rows of a page.
@@ -21,16 +31,19 @@ const (
 	MaxLimit     = 200
 )
 
-// looked is how many accounts of a list are looked at for a page at most where segment or playbook are asked for: no list is
-// kept of these.
-const looked = 1000
+// Segment and playbook have no lists: their rows are picked out of those that a list has. So that a page takes no longer
+// than it may, at most so many accounts are looked at for one, some at a time; the next page goes on behind them.
+const (
+	looked = 1000
+	atOnce = 200
+)
 
 // Query asks for a page of a list. Empty fields ask for nothing special.
 type Query struct {
 	List     List
 	Tier     string // of PQLs only: in this tier
 	Segment  string // in this segment
-	Playbook string // with this playbook, by its own name or by that of the tier's, where it refines that
+	Playbook string // with this playbook, by its own name or by that of the tier's, which it refines
 	Since    int64  // whose time is not before; ms since the Unix epoch
 	Until    int64  // whose time is before; 0: no matter how late
 	Oldest   bool   // the oldest first; otherwise the newest
@@ -47,4 +60,108 @@ type Page struct {
 	Items []Row   `json:"items"`
 	Next  *string `json:"next_cursor"` // null: there is no more. A page may be short, even empty, and have a next one all the same
 	Total int64   `json:"total"`       // rows of the whole query; segment and playbook are not counted out
+}
+
+// List returns a page of a list. Every partition is asked once where its part of the list lies, and those whose accounts are
+// on the page for these. ErrQuery, ErrNotReady.
+func (a *Accounts) List(ctx context.Context, q Query) (Page, error) {
+	s, err := a.slice(&q)
+	if err != nil {
+		return Page{}, err
+	}
+	limit := cmp.Or(q.Limit, DefaultLimit)
+	s.Limit = limit
+	if q.picks() {
+		s.Limit = looked
+	}
+	s.Limit++ // whether there is more
+	places, total, err := a.entities.merge(ctx, s)
+	if err != nil {
+		return Page{}, err
+	}
+	more := len(places) == s.Limit
+	if more {
+		places = places[:s.Limit-1]
+	}
+	page := Page{Items: []Row{}, Total: total}
+	for len(places) > 0 && len(page.Items) < limit {
+		some := places[:min(len(places), max(atOnce, limit))]
+		n, err := a.fill(ctx, &page, &q, s.List, some, limit)
+		if err != nil {
+			return Page{}, err
+		}
+		if places = places[n:]; more || len(places) > 0 {
+			page.Next = new(q.cursorAfter(some[n-1]))
+		} else {
+			page.Next = nil
+		}
+	}
+	return page, nil
+}
+
+// slice says what part of which list a query asks for. ErrQuery.
+func (a *Accounts) slice(q *Query) (s state.Slice, err error) {
+	rules := a.engine.Checklist()
+	switch {
+	case q.List != All && q.List != PQLs:
+		return s, fmt.Errorf("%w: there is no list %q", ErrQuery, q.List)
+	case q.Limit < 0 || q.Limit > MaxLimit:
+		return s, fmt.Errorf("%w: limit: %d is not between 1 and %d", ErrQuery, q.Limit, MaxLimit)
+	case q.Tier != "" && q.List != PQLs:
+		return s, fmt.Errorf("%w: tier: only PQLs are listed by tier", ErrQuery)
+	case q.Tier != "" && !slices.ContainsFunc(rules.Tiers(), func(t checklist.Tier) bool { return t.Name == q.Tier }):
+		return s, fmt.Errorf("%w: tier: the checklist has no tier %q", ErrQuery, q.Tier)
+	case q.Segment != "" && !slices.Contains(rules.SegmentNames(), q.Segment):
+		return s, fmt.Errorf("%w: segment: the checklist has no segment %q", ErrQuery, q.Segment)
+	}
+	s = state.Slice{List: string(q.List), From: -state.MaxScore, To: state.MaxScore, Reverse: !q.Oldest}
+	if q.Tier != "" {
+		s.List = account.PQLsOf(q.Tier)
+	}
+	if q.Since != 0 {
+		s.From = min(q.Since, state.MaxScore)
+	}
+	if q.Until != 0 {
+		s.To = min(q.Until-1, state.MaxScore)
+	}
+	if q.Cursor != "" {
+		s.After, err = q.place()
+	}
+	return s, err
+}
+
+// picks says whether a query picks some of the accounts of a list.
+func (q *Query) picks() bool { return q.Segment != "" || q.Playbook != "" }
+
+// fill appends the rows of places that a query asks for, until the page is full, and returns how many places it has looked
+// at. Who has left the list since its places were read is left out.
+func (a *Accounts) fill(ctx context.Context, page *Page, q *Query, list string, places []state.Place, limit int) (n int, err error) {
+	values, err := a.entities.values(ctx, places)
+	if err != nil {
+		return 0, err
+	}
+	for i, value := range values {
+		if len(page.Items) == limit {
+			return i, nil
+		}
+		if value == nil {
+			continue
+		}
+		s, _, err := a.load(places[i].Key, value)
+		if err != nil {
+			return 0, err
+		}
+		if !slices.ContainsFunc(a.index.Append(nil, s), func(l account.Listing) bool { return l.List == list }) {
+			continue
+		}
+		if v := a.engine.View(s, q.At); q.wants(&v) {
+			page.Items = append(page.Items, newRow(&v, s.ChangedAt()))
+		}
+	}
+	return len(values), nil
+}
+
+func (q *Query) wants(v *account.View) bool {
+	return (q.Segment == "" || slices.Contains(v.Segments, q.Segment)) &&
+		(q.Playbook == "" || v.Playbook.Name == q.Playbook || v.Refines == q.Playbook)
 }

@@ -43,6 +43,7 @@ const backfillAge = 24 * 60 * 60 * 1000
 func (a *Activation) Processor(_ string, partition int32) stream.Processor {
 	p := &activation{
 		Activation: a, folder: a.engine().Folder(), decoder: a.Input.Decoder(), decoderAgain: a.Input.Decoder(), gate: gate{clock: a.Now, tolerance: a.FutureTolerance},
+		listed: listed{index: account.NewIndex(a.Engine)},
 	}
 	timed := a.Engine.Checklist().Timed() || a.Partitions == 0
 	if a.Metrics != nil {
@@ -73,6 +74,7 @@ type timeTeller interface {
 // activation is the processor of one task.
 type activation struct {
 	*Activation
+	listed
 	folder       *account.Folder // makes only the facts that are published
 	decoder      *codec.Decoder
 	slots        []slot

@@ -185,7 +185,7 @@ func redisCPU(b *testing.B, m *mirror) time.Duration {
 
 func redisInfo(b *testing.B, m *mirror, field string) float64 {
 	b.Helper()
-	info, err := readInfo(b.Context(), m.store.client.(*redis.Client))
+	info, err := ReadInfo(b.Context(), m.store.client.(*redis.Client))
 	require.NoError(b, err)
 	f, err := strconv.ParseFloat(info[field], 64)
 	require.NoError(b, err)
