@@ -84,7 +84,7 @@ type traced struct {
 	*Traces
 	origin tracing.Origin
 	place  string          // what is done where, for ids
-	slots  []*sample       // by slot; nil: the record is not sampled
+	slots  []*sample       // by slot, up to the last that was sampled; nil: the record is not sampled
 	sent   []*tracing.Span // what has been emitted since the last commit, to be told when it is published
 }
 
@@ -96,45 +96,62 @@ type sample struct {
 }
 
 func (p *traced) Decode(i int, r *kgo.Record) (stream.Route, error) {
+	if !p.sampled(r) {
+		if i < len(p.slots) {
+			p.slots[i] = nil
+		}
+		return p.Processor.Decode(i, r)
+	}
 	for len(p.slots) <= i {
 		p.slots = append(p.slots, nil)
 	}
-	if p.slots[i] != nil {
-		p.slots[i] = nil
-	}
-	parent, header, sampled := p.look(r)
-	if !sampled {
-		return p.Processor.Decode(i, r)
-	}
-	s := p.begin(r, parent, header)
+	s := p.begin(r)
 	route, err := p.Processor.Decode(i, r)
 	p.slots[i] = p.decoded(s, &route, err)
 	return route, err
 }
 
-// look says whether a record is sampled, by its own trace or as the origin of one: then the parent is no span. It also returns the record's
-// header, whatever it holds.
-func (p *traced) look(r *kgo.Record) (parent tracing.Context, header []byte, sampled bool) {
+// sampled says whether a record is sampled: by its own trace, or as the origin of one. Of headers that come twice the first counts.
+func (p *traced) sampled(r *kgo.Record) bool {
 	for i := range r.Headers {
-		if r.Headers[i].Key != headerTraceParent {
-			continue
+		if r.Headers[i].Key == headerTraceParent {
+			return p.sampledBy(r.Headers[i].Value, r.Offset)
 		}
-		if header = r.Headers[i].Value; tracing.Unsampled(header) {
-			return parent, header, false
-		}
-		if parent, ok := tracing.Parse(header); ok {
-			return parent, header, parent.Sampled()
-		}
-		break // of headers that come twice the first counts
 	}
-	if !p.Origin || !p.Sampler.Samples(p.origin, r.Offset) {
-		return parent, header, false
+	return p.Origin && p.Sampler.Samples(p.origin, r.Offset)
+}
+
+// sampledBy is sampled for a record that has a header.
+func (p *traced) sampledBy(header []byte, offset int64) bool {
+	if tracing.Unsampled(header) {
+		return false
 	}
-	return tracing.Context{Trace: p.origin.Trace(r.Offset), Flags: tracing.Sampled}, header, true
+	if c, ok := tracing.Parse(header); ok {
+		return c.Sampled()
+	}
+	return p.Origin && p.Sampler.Samples(p.origin, offset)
+}
+
+// parentOf returns what a sampled record belongs to: the span that its header names, or no span of a trace that begins here. It also returns the header, whatever it
+// holds; nil where there is none.
+func (p *traced) parentOf(r *kgo.Record) (tracing.Context, []byte) {
+	header := traceParent(r.Headers)
+	if parent, ok := tracing.Parse(header); ok {
+		return parent, header
+	}
+	return tracing.Context{Trace: p.origin.Trace(r.Offset), Flags: tracing.Sampled}, header
+}
+
+// sampleIn returns what is known of a slot's record, nil where it is not sampled.
+func (p *traced) sampleIn(slot int) *sample {
+	if slot < len(p.slots) {
+		return p.slots[slot]
+	}
+	return nil
 }
 
 func (p *traced) Fold(i int, t *stream.Turn) error {
-	s := p.slots[i]
+	s := p.sampleIn(i)
 	if s == nil && p.Origin {
 		return p.Processor.Fold(i, t)
 	}

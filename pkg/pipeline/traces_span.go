@@ -36,7 +36,8 @@ const (
 )
 
 // begin begins the spans of a record.
-func (p *traced) begin(r *kgo.Record, parent tracing.Context, header []byte) *sample {
+func (p *traced) begin(r *kgo.Record) *sample {
+	parent, header := p.parentOf(r)
 	s := &sample{header: bytes.Clone(header), span: tracing.Span{
 		Context: parent.Child(p.place, r.Offset), Parent: parent.Span, Name: p.Stage, Kind: tracing.Consumer, Start: p.Now(),
 		Attributes: []tracing.Attribute{
