@@ -12,6 +12,9 @@ type listed struct {
 	room  []account.Listing
 }
 
+// IndexKey implements stream.Indexer.
+func (l *listed) IndexKey(s stream.State) uint64 { return l.index.Key(s.(*account.State)) }
+
 // AppendIndex implements stream.Indexer.
 func (l *listed) AppendIndex(index []state.Listing, s stream.State) []state.Listing {
 	l.room = l.index.Append(l.room[:0], s.(*account.State))

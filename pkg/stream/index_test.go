@@ -28,6 +28,15 @@ func (c *counter) AppendIndex(index []state.Listing, s State) []state.Listing {
 	return index
 }
 
+// IndexKey implements Indexer.
+func (c *counter) IndexKey(s State) uint64 {
+	n := s.(*count).n
+	if n/2%2 == 0 {
+		n -= n % 2
+	}
+	return uint64(n + 1)
+}
+
 // listsOf returns who is on the lists of counters that have states.
 func listsOf(states map[string]count) map[string]string {
 	lists := map[string][]state.Place{}

@@ -18,7 +18,7 @@ type entity struct {
 	applied    int64 // input offset after the last record folded in: a record below it is skipped
 	timer      int64 // as the state's NextTimer said last
 	size       int
-	listed     uint64 // hash of the places on lists that its last cut said, or that it was loaded with
+	listed     uint64 // IndexKey of its last cut, or of the state that it was loaded with; 0: it is on no list
 	unmirrored int32  // cuts that hold it and have not reached the mirror
 	dirty      bool
 	loading    bool // its state has been asked for

@@ -31,14 +31,14 @@ func init() {
 }
 
 // unbuilt returns a mirror that is empty and entries for it, in no order that buckets have.
-func unbuilt(b *testing.B, timer int64) (*mirror, []state.Entry) {
+func unbuilt(b *testing.B, timer int64, lists ...string) (*mirror, []state.Entry) {
 	b.Helper()
 	entries, value := make([]state.Entry, accounts), make([]byte, 300)
 	for i := range entries {
 		entries[i] = state.Entry{Key: fmt.Sprintf("account-%08d", i), Value: value, Timer: timer}
 	}
 	rand.New(rand.NewPCG(1, 1)).Shuffle(accounts, func(i, j int) { entries[i], entries[j] = entries[j], entries[i] })
-	s, err := New(startRedis(b), Options{})
+	s, err := New(startRedis(b), Options{Lists: lists})
 	require.NoError(b, err)
 	return s.Open(partition, 1).(*mirror), entries
 }
@@ -69,6 +69,42 @@ func BenchmarkApply(b *testing.B) {
 				for b.Loop() {
 					chunk := state.Chunk{From: position, To: position + 1, Entries: entries[at : at+n]}
 					require.NoError(b, m.Apply(b.Context(), chunk))
+					position++
+					at = (at + n) % accounts
+				}
+				perKey(b, m, before, n)
+			})
+		}
+	}
+}
+
+// BenchmarkApplyLists says what lists cost: nothing where they don't change, whoever is on them.
+func BenchmarkApplyLists(b *testing.B) {
+	lists := []string{"all", "some", "some.a", "some.b", "some.c"}
+	for _, n := range []int{1, 10, 1000} {
+		for _, c := range []struct {
+			name     string
+			lists    []string
+			relisted bool
+		}{{"none", nil, false}, {"that stay", lists, false}, {"of which one changes", lists, true}} {
+			b.Run(fmt.Sprintf("%d %s", n, c.name), func(b *testing.B) {
+				m, entries := unbuilt(b, 0, c.lists...)
+				for i := range entries {
+					entries[i].Relisted, entries[i].Index = c.lists != nil, []state.Listing{{List: "all", Score: int64(i)}}
+				}
+				for i := 0; i < accounts/20 && c.lists != nil; i++ {
+					entries[i].Index = append(entries[i].Index, state.Listing{List: "some", Score: 1}, state.Listing{List: "some.b", Score: 1})
+				}
+				require.NoError(b, m.Rebuild(b.Context(), 1, thousands(entries)))
+				for i := range entries {
+					entries[i].Relisted = c.relisted
+				}
+				position, at, before := int64(1), 0, redisCPU(b, m)
+				for b.Loop() {
+					for i := range entries[at : at+n] {
+						entries[at+i].Index[0].Score = 1_764_000_000_000 + position
+					}
+					require.NoError(b, m.Apply(b.Context(), state.Chunk{From: position, To: position + 1, Entries: entries[at : at+n]}))
 					position++
 					at = (at + n) % accounts
 				}
