@@ -102,6 +102,8 @@ func open(t *testing.T, base, view string, l look) *tab {
 	}
 	ctx, cancel := chromedp.NewContext(parent, chromedp.WithNewBrowserContext())
 	t.Cleanup(cancel)
+	ctx, stop := context.WithTimeout(ctx, 4*patience) // of all that is done with the page
+	t.Cleanup(stop)
 	p := &tab{t: t, ctx: ctx, base: base}
 	require.NoError(t, chromedp.Listen(ctx, p.note))
 	scheme := "light"

@@ -139,6 +139,8 @@ func problem(w http.ResponseWriter, status int, title string) {
 }
 
 func (f *fake) listAccounts(w http.ResponseWriter, r *http.Request) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	places := make([]int, len(f.rows))
 	for i := range places {
 		places[i] = i
@@ -150,15 +152,16 @@ func (f *fake) listPQLs(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	since, _ := strconv.ParseInt(q.Get("since"), 10, 64)
 	f.mu.Lock()
+	defer f.mu.Unlock()
 	places := slices.DeleteFunc(slices.Clone(f.pqls), func(i int) bool {
 		row := &f.rows[i]
 		return q.Has("tier") && row.Tier != q.Get("tier") || *row.QualifiedAt < since ||
 			q.Has("segment") && !slices.Contains(row.Segments, q.Get("segment")) || q.Has("playbook") && row.Playbook.Name != q.Get("playbook")
 	})
-	f.mu.Unlock()
 	f.list(w, q, places, "qualified_at")
 }
 
+// list answers with a page of the rows at places. It needs the lock.
 func (f *fake) list(w http.ResponseWriter, q url.Values, places []int, oldest string) {
 	if q.Get("sort") == oldest {
 		slices.Reverse(places)
@@ -184,6 +187,8 @@ func page(q url.Values, usual, most int) (from, limit int) {
 }
 
 func (f *fake) account(w http.ResponseWriter, r *http.Request) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	i := slices.IndexFunc(f.rows, func(row inspect.Row) bool { return row.AccountID == r.PathValue("id") })
 	if i < 0 {
 		problem(w, http.StatusNotFound, "Nothing is known of this account")
@@ -253,13 +258,6 @@ func (f *fake) events(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// followed says whether anybody reads the stream.
-func (f *fake) followed() bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return len(f.streams) > 0
-}
-
 // qualify makes an account a PQL and tells so.
 func (f *fake) qualify(t *testing.T, place int) {
 	t.Helper()
@@ -267,6 +265,7 @@ func (f *fake) qualify(t *testing.T, place int) {
 	defer f.mu.Unlock()
 	row := &f.rows[place]
 	at := reporttest.AsOf.UnixMilli()
+	row.StepsDone, row.StepsMissing, row.Champion = slices.Clone(steps[:5]), slices.Clone(steps[5:]), cmp.Or(row.Champion, people[place%len(people)])
 	row.Current, row.HoldOut, row.QualifiedAt, row.ChangedAt, row.Rate, row.Playbook = true, false, &at, at, 0.84, playbooks[row.Tier]
 	f.pqls = append([]int{place}, slices.DeleteFunc(f.pqls, func(i int) bool { return i == place })...)
 	fact, err := json.Marshal(factOf(row))
@@ -279,6 +278,12 @@ func (f *fake) qualify(t *testing.T, place int) {
 
 // hangUp ends all streams, as an instance that is restarted does.
 func (f *fake) hangUp() { f.CloseClientConnections() }
+
+// goAway ends for good. Close would wait for streams to end.
+func (f *fake) goAway() {
+	_ = f.Listener.Close()
+	f.hangUp()
+}
 
 // asked returns what was asked of the API.
 func (f *fake) asked() []string {

@@ -91,7 +91,6 @@ func makeRows(n int) []inspect.Row {
 		}
 		rows[i] = r
 	}
-	rows[2].AccountID, rows[2].Segments, rows[2].Champion = evil, []string{evil}, evil
 	return rows
 }
 

@@ -5,8 +5,8 @@ package page
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
-	"time"
 
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
@@ -17,18 +17,30 @@ func TestScreenshots(t *testing.T) {
 	if os.Getenv("UPDATE_SCREENSHOTS") == "" {
 		t.Skip("screenshots for the documentation: UPDATE_SCREENSHOTS is not set")
 	}
-	f := newFake(t, 3000)
 	to := filepath.Join("..", "..", "..", "docs", "images")
 	require.NoError(t, os.MkdirAll(to, 0o755))
+	shots := map[string][]string{"": {"pqls", "account", "metrics", "funnel", "cohorts", "pipeline"}, "-dark": {"pqls", "account", "metrics"}, "-phone": {"pqls", "metrics"}}
 	for suffix, l := range map[string]look{"": desktop, "-dark": desktop.inDark(), "-phone": phone} {
+		f := newFake(t, 3000)
 		p := open(t, f.URL, "", l)
 		p.shown("PQLs")
 		for _, v := range views(f) {
+			if !slices.Contains(shots[suffix], v.name) {
+				continue
+			}
 			p.goTo(v.address, v.heading)
 			if v.name == "pqls" {
-				require.Eventually(t, f.followed, patience, 10*time.Millisecond)
+				p.until("document.querySelector('#live').dataset.state === 'live'")
+				for _, place := range []int{420, 77, 1205} {
+					f.qualify(t, place)
+				}
+				p.until("document.querySelectorAll('#feed .fact').length === 3")
 			}
-			image, err := chromedp.Run(p.ctx, chromedp.FullScreenshot(100))
+			take := chromedp.FullScreenshot(100)
+			if v.name == "pqls" || l == phone {
+				take = chromedp.CaptureScreenshot() // the rest is more of the same
+			}
+			image, err := chromedp.Run(p.ctx, take)
 			require.NoError(t, err)
 			require.NoError(t, os.WriteFile(filepath.Join(to, v.name+suffix+".png"), image, 0o644))
 		}

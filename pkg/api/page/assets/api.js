@@ -43,7 +43,9 @@ async function reach(url, options) {
 // soon waits for as long as an answer says that comes too early, within reason.
 function soon(response) {
   const seconds = Math.min(Number(response.headers.get('Retry-After')) || 1, 5);
-  return new Promise((resolve) => { setTimeout(resolve, 1000 * seconds); });
+  return new Promise((resolve) => {
+    setTimeout(resolve, 1000 * seconds);
+  });
 }
 
 function queryOf(params) {

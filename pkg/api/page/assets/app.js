@@ -24,7 +24,9 @@ function route() {
   let id = null;
   try {
     id = one ? decodeURIComponent(rest.join('/')) : null;
-  } catch { /* an address that was typed: no account has it */ }
+  } catch {
+    /* an address that was typed: no account has it */
+  }
   return { path, view: views[one ? 'account' : name] ?? null, section: name || 'pqls', id, params: new URLSearchParams(query ?? '') };
 }
 
@@ -68,6 +70,7 @@ function put(content, moved) {
 // selectorOf finds what was focused again once the view is drawn anew.
 function selectorOf(node) {
   if (node.id) return `#${CSS.escape(node.id)}`;
+  if (node.matches('[role=group][aria-label]')) return `[aria-label="${CSS.escape(node.getAttribute('aria-label'))}"]`;
   return node.hasAttribute('href') ? `a[href="${CSS.escape(node.getAttribute('href'))}"]` : '';
 }
 
@@ -87,10 +90,13 @@ function change(changes) {
 function failure(error) {
   const problem = error instanceof Problem ? error : new Problem(0, 'This view could not be drawn', String(error.message ?? error));
   if (!(error instanceof Problem)) console.error(error);
-  return el('section', { class: 'failure' },
+  return el(
+    'section',
+    { class: 'failure' },
     el('h1', {}, problem.title || 'Something went wrong'),
     el('p', {}, problem.message === problem.title ? '' : problem.message),
-    el('button', { type: 'button', class: 'main', click: show }, 'Try again'));
+    el('button', { type: 'button', class: 'main', click: show }, 'Try again'),
+  );
 }
 
 function mark(section) {
@@ -100,21 +106,27 @@ function mark(section) {
   }
 }
 
-const THEMES = [['', 'Auto', 'as the system has it'], ['light', 'Light', 'light'], ['dark', 'Dark', 'dark']];
+const THEMES = [
+  ['', 'Auto'],
+  ['light', 'Light'],
+  ['dark', 'Dark'],
+]; // Auto: as the system has it
 
 function theme() {
   const button = document.getElementById('theme');
   const name = () => document.documentElement.dataset.theme ?? '';
   const tell = () => {
-    const [, text, says] = THEMES.find(([t]) => t === name()) ?? THEMES[0];
-    document.getElementById('theme-text').textContent = text;
-    button.setAttribute('aria-label', `Theme: ${says}`);
+    document.getElementById('theme-text').textContent = THEMES.find(([t]) => t === name())[1];
   };
   button.addEventListener('click', () => {
     const next = THEMES[(THEMES.findIndex(([t]) => t === name()) + 1) % THEMES.length][0];
     if (next) document.documentElement.dataset.theme = next;
     else delete document.documentElement.dataset.theme;
-    try { localStorage.setItem('pqlstream.theme', next); } catch { /* it holds until the page is left */ }
+    try {
+      localStorage.setItem('pqlstream.theme', next);
+    } catch {
+      /* it holds until the page is left */
+    }
     tell();
     dispatchEvent(new Event('theme'));
   });
@@ -129,16 +141,21 @@ function find() {
     const id = input.value.trim();
     if (id) location.hash = `#/accounts/${encodeURIComponent(id)}`;
   });
+  let slash = false; // is down, outside of fields
   addEventListener('keydown', (event) => {
     const typing = event.target instanceof Element && event.target.closest('input, select, textarea, dialog');
-    if (event.key !== '/' || typing || event.ctrlKey || event.metaKey || event.altKey) return;
-    event.preventDefault();
-    input.focus();
+    slash = event.key === '/' && !typing && !event.ctrlKey && !event.metaKey && !event.altKey;
+    if (slash) event.preventDefault();
+  });
+  addEventListener('keyup', () => {
+    if (slash) input.focus();
+    slash = false;
   });
 }
 
 function skip() {
-  document.querySelector('.skip').addEventListener('click', (event) => { // the address's fragment is the view's
+  document.querySelector('.skip').addEventListener('click', (event) => {
+    // the address's fragment is the view's
     event.preventDefault();
     main.focus();
   });
@@ -150,7 +167,9 @@ theme();
 find();
 skip();
 addEventListener('hashchange', show);
-show().then(() => follow((state) => {
-  document.getElementById('live').dataset.state = state;
-  document.getElementById('live-text').textContent = STATES[state];
-}));
+show().then(() =>
+  follow((state) => {
+    document.getElementById('live').dataset.state = state;
+    document.getElementById('live-text').textContent = STATES[state];
+  }),
+);

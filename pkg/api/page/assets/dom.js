@@ -33,13 +33,24 @@ export function setVars(node, vars) {
 
 // table makes a table. A column is {head, cell(row), number, key, class}; key: the cell that names the row.
 export function table({ caption, columns, rows, hideCaption = true, rowAttributes = () => ({}), empty = 'Nothing' }) {
-  const head = el('tr', {}, columns.map((c) => el('th', { scope: 'col', class: classes(c) }, c.head)));
-  const body = rows.map((row) => el('tr', rowAttributes(row), columns.map((c) => el(
-    c.key ? 'th' : 'td', { scope: c.key ? 'row' : null, class: classes(c) }, c.cell(row),
-  ))));
+  const head = el(
+    'tr',
+    {},
+    columns.map((c) => el('th', { scope: 'col', class: classes(c) }, c.head)),
+  );
+  const body = rows.map((row) =>
+    el(
+      'tr',
+      rowAttributes(row),
+      columns.map((c) => el(c.key ? 'th' : 'td', { scope: c.key ? 'row' : null, class: classes(c) }, c.cell(row))),
+    ),
+  );
   if (rows.length === 0) body.push(el('tr', {}, el('td', { colspan: columns.length, class: 'empty' }, empty)));
-  return el('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': caption },
-    el('table', {}, el('caption', { class: hideCaption ? 'hidden' : null }, caption), el('thead', {}, head), el('tbody', {}, body)));
+  return el(
+    'div',
+    { class: 'scroll', tabindex: 0, role: 'group', 'aria-label': caption },
+    el('table', {}, el('caption', { class: hideCaption ? 'hidden' : null }, caption), el('thead', {}, head), el('tbody', {}, body)),
+  );
 }
 
 const classes = (column) => [column.number && 'number', column.class].filter(Boolean).join(' ') || null;
@@ -51,9 +62,13 @@ export function say(text) {
 
 // select makes a labelled choice. Options are texts or [value, text].
 export function select({ id, label, options, value, change }) {
-  const list = el('select', { id, change: (e) => change(e.target.value) }, options.map((o) => {
-    const [v, text] = Array.isArray(o) ? o : [o, o];
-    return el('option', { value: v, selected: v === value }, text);
-  }));
+  const list = el(
+    'select',
+    { id, change: (e) => change(e.target.value) },
+    options.map((o) => {
+      const [v, text] = Array.isArray(o) ? o : [o, o];
+      return el('option', { value: v, selected: v === value }, text);
+    }),
+  );
   return el('div', { class: 'field' }, el('label', { for: id }, label), list);
 }

@@ -2,11 +2,19 @@
 
 import { el } from './dom.js';
 
-export const MINUTE = 60_000, HOUR = 60 * MINUTE, DAY = 24 * HOUR;
+export const MINUTE = 60_000,
+  HOUR = 60 * MINUTE,
+  DAY = 24 * HOUR;
 
 const number = new Intl.NumberFormat('en', { maximumFractionDigits: 1 });
 const moment = new Intl.DateTimeFormat('en-GB', { day: '2-digit', month: 'short', hour: '2-digit', minute: '2-digit' });
-const momentOfYear = new Intl.DateTimeFormat('en-GB', { day: '2-digit', month: 'short', year: 'numeric', hour: '2-digit', minute: '2-digit' });
+const momentOfYear = new Intl.DateTimeFormat('en-GB', {
+  day: '2-digit',
+  month: 'short',
+  year: 'numeric',
+  hour: '2-digit',
+  minute: '2-digit',
+});
 const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit' });
 
 export const now = () => Date.now();
@@ -32,6 +40,23 @@ export function duration(s) {
   return `${trim(s / 86400)} d`;
 }
 
+// DURATIONS are lengths in seconds that scales go by.
+export const DURATIONS = [
+  1,
+  5,
+  15,
+  30,
+  60,
+  300,
+  900,
+  1800,
+  3600,
+  7200,
+  21_600,
+  43_200,
+  ...[1, 2, 5, 10, 20, 50, 100, 200].map((d) => 86_400 * d),
+];
+
 const trim = (v) => (v < 10 ? v.toFixed(1).replace(/\.0$/, '') : Math.round(v).toLocaleString('en'));
 
 // ago says how long ago a moment was.
@@ -42,14 +67,20 @@ export function ago(ms) {
 }
 
 export function utc(ms) {
-  return `${new Date(ms).toISOString().replace('T', ' ').replace(/\.?0*Z$/, '')} UTC`;
+  return `${new Date(ms)
+    .toISOString()
+    .replace('T', ' ')
+    .replace(/\.?0*Z$/, '')} UTC`;
 }
 
 // time is an element that shows a moment in the viewer's zone.
 export function time(ms, { relative = false, seconds = false } = {}) {
   if (!known(ms) || ms === 0) return el('span', { class: 'muted' }, '–');
-  return el('time', { datetime: new Date(ms).toISOString(), title: relative ? `${localTime(ms)}, ${utc(ms)}` : utc(ms) },
-    relative ? ago(ms) : seconds ? clock.format(ms) : localTime(ms));
+  return el(
+    'time',
+    { datetime: new Date(ms).toISOString(), title: relative ? `${localTime(ms)}, ${utc(ms)}` : utc(ms) },
+    relative ? ago(ms) : seconds ? clock.format(ms) : localTime(ms),
+  );
 }
 
 export function localTime(ms) {

@@ -12,52 +12,119 @@ export async function funnel({ params, signal, change }) {
   const choice = choiceOf(catalog, params);
   if (choice.group === EACH) choice.group = choice.groups[0] ?? ''; // one funnel at a time
   const rows = await load(['funnel', 'pql_rate'], choice, signal);
-  const view = page('Funnel', `Of the accounts that signed up in the last ${periodName(choice)}, those that have done each step, and how long it took them.`,
-    null, controls(catalog, choice, change, { each: false, more: [compareBox(choice, change)] }));
+  const view = page(
+    'Funnel',
+    `Of the accounts that signed up in the last ${periodName(choice)}, those that have done each step, and how long it took them.`,
+    null,
+    controls(catalog, choice, change, { each: false, more: [compareBox(choice, change)] }),
+  );
   const steps = stepsOf(rows);
   if (steps.length === 0) {
     view.append(note('No account has signed up in this period.'));
     return view;
   }
-  view.append(el('section', { class: 'panel', 'aria-label': 'Funnel' }, table({ caption: 'Funnel', rows: steps, columns: columns(steps, choice), rowAttributes: (s) => ({ 'data-step': s.id }) })),
-    note('Steps can be done in any order, so who has done one need not have done the one above it. Young accounts still have time: the newest windows grow.'));
+  view.append(
+    el(
+      'section',
+      { class: 'panel', 'aria-label': 'Funnel' },
+      table({
+        caption: 'Funnel',
+        rows: steps,
+        columns: columns(steps, choice, rows.comparable),
+        rowAttributes: (s) => ({ 'data-step': s.id }),
+      }),
+    ),
+    note(
+      'Steps can be done in any order, so who has done one need not have done the one above it. Young accounts still have time: the newest windows grow.',
+    ),
+  );
   return view;
 }
 
 // stepsOf adds the windows up: sign-ups first, then the steps by how many have done them, then those that qualified.
 function stepsOf(rows) {
-  const steps = rows.details('funnel').map((id) => {
-    const now = rows.of('funnel', id), past = rows.of('funnel', id, undefined, rows.before);
-    return { id, name: words(id), n: sum(now, 'numerator'), of: sum(now, 'denominator'), before: sum(past, 'numerator'), ofBefore: sum(past, 'denominator'), mean: mean(now) };
-  }).sort((a, b) => b.n - a.n);
+  const steps = rows
+    .details('funnel')
+    .map((id) => {
+      const now = rows.of('funnel', id);
+      const past = rows.of('funnel', id, undefined, rows.before);
+      return {
+        id,
+        name: words(id),
+        n: sum(now, 'numerator'),
+        of: sum(now, 'denominator'),
+        before: sum(past, 'numerator'),
+        ofBefore: sum(past, 'denominator'),
+        mean: mean(now),
+      };
+    })
+    .sort((a, b) => b.n - a.n);
   if (steps.length === 0) return [];
   const most = (field) => Math.max(...steps.map((s) => s[field]));
-  const signedUp = { id: '', name: 'signed up', n: most('of'), of: most('of'), before: most('ofBefore'), ofBefore: most('ofBefore'), mean: null };
+  const signedUp = {
+    id: '',
+    name: 'signed up',
+    n: most('of'),
+    of: most('of'),
+    before: most('ofBefore'),
+    ofBefore: most('ofBefore'),
+    mean: null,
+  };
   const days = rows.details('pql_rate').at(-1);
   const all = [signedUp, ...steps, ...(days ? [qualified(rows, days)] : [])];
-  all.forEach((s, i) => { s.above = i > 0 ? all[i - 1].n : null; });
+  all.forEach((s, i) => {
+    s.above = i > 0 ? all[i - 1].n : null;
+  });
   return all;
 }
 
 function qualified(rows, days) {
-  const now = rows.of('pql_rate', days), past = rows.of('pql_rate', days, undefined, rows.before);
+  const now = rows.of('pql_rate', days),
+    past = rows.of('pql_rate', days, undefined, rows.before);
   return {
-    id: 'qualified', name: `PQL within ${days}`, last: true, n: sum(now, 'numerator'), of: sum(now, 'denominator'),
-    before: sum(past, 'numerator'), ofBefore: sum(past, 'denominator'), mean: null,
+    id: 'qualified',
+    name: `PQL within ${days}`,
+    last: true,
+    n: sum(now, 'numerator'),
+    of: sum(now, 'denominator'),
+    before: sum(past, 'numerator'),
+    ofBefore: sum(past, 'denominator'),
+    mean: null,
   };
 }
 
-function columns(steps, choice) {
+function columns(steps, choice, comparable) {
   const share = (s) => (s.of > 0 ? s.n / s.of : null);
   return [
     { head: 'Step', key: true, cell: (s) => s.name },
     { head: 'Accounts', number: true, cell: (s) => count(s.n) },
-    { head: 'Of those that signed up', class: 'wide', cell: (s) => el('span', { class: 'funnel-bar' },
-      el('span', { class: s.last ? 'bar reached' : 'bar', 'aria-hidden': 'true', vars: { at: share(s) ?? 0 } }, el('span', {})), el('b', {}, percent(share(s)))) },
-    { head: 'Of the step above', number: true, cell: (s) => (s.above > 0 ? percent(s.n / s.above, 0) : '–') },
-    { head: 'Drops off', number: true, cell: (s) => (s.above === null ? '–' : count(Math.max(0, s.above - s.n))) },
+    {
+      head: 'Of those that signed up',
+      class: 'wide',
+      cell: (s) =>
+        el(
+          'span',
+          { class: 'funnel-bar' },
+          el('span', { class: s.last ? 'bar reached' : 'bar', 'aria-hidden': 'true', vars: { at: share(s) ?? 0 } }, el('span', {})),
+          el('b', {}, percent(share(s))),
+        ),
+    },
+    { head: 'Of the step above', number: true, cell: (s) => (s.above > 0 && !s.last ? percent(s.n / s.above, 0) : '–') },
+    { head: 'Drops off', number: true, cell: (s) => (s.above === null || s.last ? '–' : count(Math.max(0, s.above - s.n))) },
     { head: 'Mean time', number: true, cell: (s) => duration(s.mean) },
-    ...(choice.compare ? [{ head: 'Share, compared', cell: (s) => (s.id === '' ? delta(s.n, s.before, { than: 'sign-ups before' })
-      : delta(share(s), s.ofBefore > 0 ? s.before / s.ofBefore : null, { points: true, than: `the ${periodName(choice)} before` })) }] : []),
+    ...(choice.compare
+      ? [
+          {
+            head: 'Than before',
+            cell: (s) =>
+              s.id === ''
+                ? delta(s.n, comparable ? s.before : null, { than: `the ${periodName(choice)} before` })
+                : delta(share(s), s.ofBefore > 0 ? s.before / s.ofBefore : null, {
+                    points: true,
+                    than: `the ${periodName(choice)} before`,
+                  }),
+          },
+        ]
+      : []),
   ];
 }

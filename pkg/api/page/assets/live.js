@@ -13,11 +13,17 @@ export async function follow(state) {
   for (let wait = 1000; ; wait = Math.min(2 * wait, LONGEST_WAIT)) {
     state('connecting');
     try {
-      const response = await request('pqls/events', {}, { headers: { Accept: 'text/event-stream', ...(lastID ? { 'Last-Event-ID': lastID } : {}) } });
+      const response = await request(
+        'pqls/events',
+        {},
+        { headers: { Accept: 'text/event-stream', ...(lastID ? { 'Last-Event-ID': lastID } : {}) } },
+      );
       state('live');
       wait = 1000;
       await read(response.body.pipeThrough(new TextDecoderStream()).getReader());
-    } catch { /* shown as offline */ }
+    } catch {
+      /* shown as offline */
+    }
     state('offline');
     await new Promise((resolve) => setTimeout(resolve, wait));
   }
@@ -36,7 +42,8 @@ async function read(reader) {
 
 // publish takes one event: lines of `name: value`.
 function publish(block) {
-  let data = '', type = '';
+  let data = '',
+    type = '';
   for (const line of block.split('\n')) {
     const colon = line.indexOf(':');
     if (colon <= 0) continue; // a comment keeps the connection open

@@ -14,16 +14,31 @@ export async function metrics({ params, signal, change }) {
   const choice = choiceOf(catalog, params);
   const star = catalog.north_star;
   const [rows, starRows] = await Promise.all([
-    load(PANELS.map((p) => p.metric), choice, signal),
-    star && load([star.metric], { ...choice, unit: star.unit, zone: star.zone, grouping: star.grouping, group: star.group, last: 12 }, signal),
+    load(
+      PANELS.map((p) => p.metric),
+      choice,
+      signal,
+    ),
+    star &&
+      load([star.metric], { ...choice, unit: star.unit, zone: star.zone, grouping: star.grouping, group: star.group, last: 12 }, signal),
   ]);
-  const view = page('Metrics', `PQLs, how many accounts become one, how fast, and how many of them pay. The last ${periodName(choice)}, compared with as many before.`,
-    rows.asOf > 0 && el('p', { class: 'small muted' }, 'as of ', time(rows.asOf)), controls(catalog, choice, change, { more: [compareBox(choice, change)] }));
+  const view = page(
+    'Metrics',
+    `PQLs, how many accounts become one, how fast, and how many of them pay. The last ${periodName(choice)}, compared with as many before.`,
+    rows.asOf > 0 && el('p', { class: 'small muted' }, 'as of ', time(rows.asOf)),
+    controls(catalog, choice, change, { more: [compareBox(choice, change)] }),
+  );
   if (starRows) view.append(northStarPanel(catalog, starRows));
   if (rows.windows.length === 0) {
     view.append(note('There are no windows of this choice yet.'));
     return view;
   }
-  view.append(el('div', { class: 'panels' }, PANELS.map((p) => p.draw({ rows, choice, params, change, info: catalog.metrics.find((m) => m.name === p.metric), star }))));
+  view.append(
+    el(
+      'div',
+      { class: 'panels' },
+      PANELS.map((p) => p.draw({ rows, choice, params, change, info: catalog.metrics.find((m) => m.name === p.metric), star })),
+    ),
+  );
   return view;
 }

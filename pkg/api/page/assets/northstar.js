@@ -3,7 +3,7 @@
 import { chart } from './chart.js';
 import { el } from './dom.js';
 import { count, duration, known, percent, words, windowName } from './format.js';
-import { column } from './rows.js';
+import { column, unripe } from './rows.js';
 import { groupText } from './choice.js';
 import { figure, tag } from './parts.js';
 
@@ -15,7 +15,8 @@ export function formatOf(field) {
   return SHARES.includes(field) ? (v) => percent(v) : DURATIONS.includes(field) ? duration : count;
 }
 
-const titleOf = (catalog, star) => `${catalog.metrics.find((m) => m.name === star.metric)?.title ?? words(star.metric)}${star.detail ? ` within ${star.detail}` : ''}`;
+const titleOf = (catalog, star) =>
+  `${catalog.metrics.find((m) => m.name === star.metric)?.title ?? words(star.metric)}${star.detail ? ` within ${star.detail}` : ''}`;
 
 function bandOf(star) {
   const format = formatOf(star.field);
@@ -33,8 +34,13 @@ function verdict(star) {
 export function northStarLine(catalog) {
   const star = catalog?.north_star;
   if (!star) return null;
-  return el('a', { class: 'star-line', href: '#/metrics', id: 'star-line' }, el('span', { class: 'label' }, `★ ${titleOf(catalog, star)}`),
-    el('span', { class: 'value' }, formatOf(star.field)(star.value)), verdict(star));
+  return el(
+    'a',
+    { class: 'star-line', href: '#/metrics', id: 'star-line' },
+    el('span', { class: 'label' }, `★ ${titleOf(catalog, star)}`),
+    el('span', { class: 'value' }, formatOf(star.field)(star.value)),
+    verdict(star),
+  );
 }
 
 // northStarPanel shows it with its band. rows are the metric's, of its own windows.
@@ -44,12 +50,25 @@ export function northStarPanel(catalog, rows) {
   const of = rows.of(star.metric, star.detail, star.group);
   const window = star.window_start === null ? '' : windowName({ unit: star.unit, zone: star.zone, window_start: star.window_start });
   const values = column(of, star.field);
-  return el('section', { class: 'panel star', 'aria-labelledby': 'star-title' },
-    el('div', {}, el('h2', { id: 'star-title' }, '★ North star'), el('p', { class: 'says' }, titleOf(catalog, star), star.grouping && `, ${words(star.grouping)} ${groupText(star.group)}`),
+  return el(
+    'section',
+    { class: 'panel star', 'aria-labelledby': 'star-title' },
+    el(
+      'div',
+      {},
+      el('h2', { id: 'star-title' }, '★ North star'),
+      el('p', { class: 'says' }, titleOf(catalog, star), star.grouping && `, ${words(star.grouping)} ${groupText(star.group)}`),
       figure(window ? `${star.unit} of ${window}` : 'no window yet', el('span', { id: 'star-value' }, format(star.value))),
-      el('p', { class: 'tags' }, verdict(star)), el('p', { class: 'small muted' }, `Band: ${bandOf(star)}`)),
+      el('p', { class: 'tags' }, verdict(star)),
+      el('p', { class: 'small muted' }, `Band: ${bandOf(star)}`),
+    ),
     chart({
       says: `${titleOf(catalog, star)} over ${rows.windows.length} windows, with its band of ${bandOf(star)}. The panels below have tables.`,
-      labels: rows.labels, format, height: 150, limits: { low: star.low, high: star.high }, series: [{ label: titleOf(catalog, star), kind: 'line', colour: 'c1', values, from: rows.ended }],
-    }));
+      labels: rows.labels,
+      format,
+      height: 150,
+      limits: { low: star.low, high: star.high },
+      series: [{ label: titleOf(catalog, star), kind: 'line', colour: 'c1', values, from: unripe(of) }],
+    }),
+  );
 }

@@ -13,11 +13,25 @@ export function pager({ list, noun, params, page, change, inexact = false }) {
   trail[number - 1] = params.get('cursor') ?? '';
   const turn = (to, cursor) => change({ page: to > 1 ? to : '', cursor: to > 1 ? cursor : '' });
   const back = number > 1 && (number === 2 || trail[number - 2]);
-  return el('nav', { class: 'pager', 'aria-label': 'Pages' },
-    el('span', { class: 'muted', id: 'pager-total' }, `Page ${count(number)}`,
-      inexact ? `, chosen from ${count(page.total)} ${noun}` : ` of ${count(page.total)} ${noun}`),
-    el('span', { class: 'buttons' },
+  return el(
+    'nav',
+    { class: 'pager', 'aria-label': 'Pages' },
+    el(
+      'span',
+      { class: 'muted', id: 'pager-total' },
+      `Page ${count(number)}`,
+      inexact ? `, chosen from ${count(page.total)} ${noun}` : ` of ${count(page.total)} ${noun}`,
+    ),
+    el(
+      'span',
+      { class: 'buttons' },
       el('button', { type: 'button', id: 'page-first', disabled: number === 1, click: () => turn(1) }, 'First'),
       el('button', { type: 'button', id: 'page-back', disabled: !back, click: () => turn(number - 1, trail[number - 2]) }, 'Back'),
-      el('button', { type: 'button', id: 'page-next', disabled: !page.next_cursor, click: () => turn(number + 1, page.next_cursor) }, 'Next')));
+      el(
+        'button',
+        { type: 'button', id: 'page-next', disabled: !page.next_cursor, click: () => turn(number + 1, page.next_cursor) },
+        'Next',
+      ),
+    ),
+  );
 }

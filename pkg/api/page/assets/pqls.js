@@ -8,25 +8,69 @@ import { northStarLine } from './northstar.js';
 import { pager } from './paging.js';
 import { accountLink, meter, nextStep, note, page, steps, tag, tier } from './parts.js';
 
-const PERIODS = [['today', 'Today'], ['1d', 'Last 24 hours'], ['7d', 'Last 7 days'], ['30d', 'Last 30 days'], ['all', 'All there are']];
+const PERIODS = [
+  ['today', 'Today'],
+  ['1d', 'Last 24 hours'],
+  ['7d', 'Last 7 days'],
+  ['30d', 'Last 30 days'],
+  ['all', 'All there are'],
+];
 const SETTLES = 1500; // ms until what a fact changed can be read from the API
 
 export async function pqls(context) {
   const { params, signal, change } = context;
   const query = queryOf(params);
   const [list, checklist, ...rest] = await Promise.all([
-    get('pqls', query, signal), get('checklist', {}, signal), get('metrics/catalog', {}, signal).catch(() => null),
+    get('pqls', query, signal),
+    get('checklist', {}, signal),
+    get('metrics/catalog', {}, signal).catch(() => null),
   ]);
   const counts = await tierCounts(query, checklist.tiers, signal);
-  const view = page('PQLs', 'Accounts whose use shows that they are ready to buy, with the evidence and the next step.', northStarLine(rest[0]),
-    strip(query, counts, list, change), filters(params, list, rest[0], change));
-  const cards = el('ol', { class: 'cards', id: 'pqls', 'aria-label': 'PQLs' }, list.items.map((row) => card(row)));
-  const none = note(params.get('since') ? 'No account fits.' : 'Nobody has qualified yet today. ', el('button', { type: 'button', class: 'link', click: () => change({ since: '7d' }) }, 'Look at the last 7 days'));
+  const view = page(
+    'PQLs',
+    'Accounts whose use shows that they are ready to buy, with the evidence and the next step.',
+    northStarLine(rest[0]),
+    strip(query, counts, list, change),
+    filters(params, list, rest[0], change),
+  );
+  const cards = el(
+    'ol',
+    { class: 'cards', id: 'pqls', 'aria-label': 'PQLs' },
+    list.items.map((row) => card(row)),
+  );
+  const none = note(
+    params.get('since') ? 'No account fits.' : 'Nobody has qualified yet today. ',
+    el('button', { type: 'button', class: 'link', click: () => change({ since: '7d' }) }, 'Look at the last 7 days'),
+  );
   none.hidden = list.items.length > 0;
   const recent = el('ol', { class: 'feed', id: 'feed' });
-  view.append(el('div', { class: 'split' },
-    el('div', {}, none, cards, pager({ list: `pqls ${JSON.stringify(query)}`, noun: 'PQLs', params, page: list, change, inexact: Boolean(query.segment || query.playbook) })),
-    el('aside', { 'aria-labelledby': 'feed-title' }, el('h2', { id: 'feed-title' }, 'As it happens'), recent, note('What happens while this page is open appears here.'))));
+  view.append(
+    el(
+      'div',
+      { class: 'split' },
+      el(
+        'div',
+        {},
+        none,
+        cards,
+        pager({
+          list: `pqls ${JSON.stringify(query)}`,
+          noun: 'PQLs',
+          params,
+          page: list,
+          change,
+          inexact: Boolean(query.segment || query.playbook),
+        }),
+      ),
+      el(
+        'aside',
+        { 'aria-labelledby': 'feed-title' },
+        el('h2', { id: 'feed-title' }, 'As it happens'),
+        recent,
+        note('What happens while this page is open appears here.'),
+      ),
+    ),
+  );
   for (const fact of told) recent.append(moment(fact));
   watch(context, { cards, recent, none, first: !params.get('cursor') && !params.get('sort'), query });
   return view;
@@ -36,7 +80,11 @@ function queryOf(params) {
   const since = params.get('since') || 'today';
   const days = /^([0-9]+)d$/.exec(since);
   return {
-    tier: params.get('tier'), segment: params.get('segment'), playbook: params.get('playbook'), sort: params.get('sort'), cursor: params.get('cursor'),
+    tier: params.get('tier'),
+    segment: params.get('segment'),
+    playbook: params.get('playbook'),
+    sort: params.get('sort'),
+    cursor: params.get('cursor'),
     since: since === 'all' ? null : days ? Math.floor((now() - days[1] * DAY) / 60_000) * 60_000 : startOfToday(),
   };
 }
@@ -44,58 +92,145 @@ function queryOf(params) {
 // tierCounts asks how many there are of each tier: total of a list of which one row is read.
 async function tierCounts(query, tiers, signal) {
   if (tiers.length < 2) return [];
-  const totals = await Promise.all([null, ...tiers.map((t) => t.name)].map((name) => get('pqls', { tier: name, since: query.since, limit: 1 }, signal)));
+  const totals = await Promise.all(
+    [null, ...tiers.map((t) => t.name)].map((name) => get('pqls', { tier: name, since: query.since, limit: 1 }, signal)),
+  );
   return [['', 'All tiers', totals[0].total], ...tiers.map((t, i) => [t.name, t.name, totals[i + 1].total])];
 }
 
 function strip(query, counts, list, change) {
   if (counts.length === 0) return null;
-  return el('div', { class: 'strip', role: 'group', 'aria-label': 'Tier' }, counts.map(([name, text, n]) => el('button', {
-    type: 'button', id: `tier-${name || 'all'}`, 'aria-pressed': String((query.tier ?? '') === name), click: () => change({ tier: name, cursor: '', page: '' }),
-  }, el('span', { class: 'value' }, count(n)), el('span', { class: 'label' }, text))));
+  return el(
+    'div',
+    { class: 'strip', role: 'group', 'aria-label': 'Tier' },
+    counts.map(([name, text, n]) =>
+      el(
+        'button',
+        {
+          type: 'button',
+          id: `tier-${name || 'all'}`,
+          'aria-pressed': String((query.tier ?? '') === name),
+          click: () => change({ tier: name, cursor: '', page: '' }),
+        },
+        el('span', { class: 'value' }, count(n)),
+        el('span', { class: 'label' }, text),
+      ),
+    ),
+  );
 }
 
 function filters(params, list, catalog, change) {
   const set = (changes) => change({ ...changes, cursor: '', page: '' });
   const segments = catalog?.groupings?.find((g) => g.name === 'segment')?.groups ?? [];
   const among = (of) => [...new Set(list.items.flatMap(of))].filter(Boolean);
-  return el('div', { class: 'controls' },
-    select({ id: 'since', label: 'Qualified', options: PERIODS, value: params.get('since') || 'today', change: (v) => set({ since: v === 'today' ? '' : v }) }),
-    entry('segment', 'Segment', params, [...new Set([...segments, ...among((r) => r.segments)])].filter(Boolean), set),
-    entry('playbook', 'Playbook', params, among((r) => r.playbook && [r.playbook.name, r.playbook.refines]), set),
+  return el(
+    'div',
+    { class: 'controls' },
     select({
-      id: 'sort', label: 'Order', value: params.get('sort') ?? '', change: (v) => set({ sort: v }), options: [['', 'Newest first'], ['qualified_at', 'Oldest first']],
-    }));
+      id: 'since',
+      label: 'Qualified',
+      options: PERIODS,
+      value: params.get('since') || 'today',
+      change: (v) => set({ since: v === 'today' ? '' : v }),
+    }),
+    entry('segment', 'Segment', params, [...new Set([...segments, ...among((r) => r.segments)])].filter(Boolean), set),
+    entry(
+      'playbook',
+      'Playbook',
+      params,
+      among((r) => r.playbook && [r.playbook.name, r.playbook.refines]),
+      set,
+    ),
+    select({
+      id: 'sort',
+      label: 'Order',
+      value: params.get('sort') ?? '',
+      change: (v) => set({ sort: v }),
+      options: [
+        ['', 'Newest first'],
+        ['qualified_at', 'Oldest first'],
+      ],
+    }),
+  );
 }
 
 // entry is a filter by a name, of which those that are on the page are proposed.
 function entry(name, label, params, proposals, set) {
-  return el('div', { class: 'field' }, el('label', { for: name }, label),
-    el('input', { id: name, list: `${name}-list`, value: params.get(name) ?? '', placeholder: 'any', autocomplete: 'off', change: (e) => set({ [name]: e.target.value.trim() }) }),
-    el('datalist', { id: `${name}-list` }, proposals.map((p) => el('option', { value: p }))));
+  return el(
+    'div',
+    { class: 'field' },
+    el('label', { for: name }, label),
+    el('input', {
+      id: name,
+      list: `${name}-list`,
+      value: params.get(name) ?? '',
+      placeholder: 'any',
+      autocomplete: 'off',
+      change: (e) => set({ [name]: e.target.value.trim() }),
+    }),
+    el(
+      'datalist',
+      { id: `${name}-list` },
+      proposals.map((p) => el('option', { value: p })),
+    ),
+  );
 }
 
 function card(row, fresh = false) {
-  const node = el('li', { class: fresh ? 'card fresh' : 'card', 'data-account': row.account_id },
-    el('div', { class: 'who' },
+  const node = el(
+    'li',
+    { class: fresh ? 'card fresh' : 'card', 'data-account': row.account_id },
+    el(
+      'div',
+      { class: 'who' },
       el('h2', {}, accountLink(row.account_id)),
-      el('p', { class: 'tags' }, tier(row.tier), row.single_user && tag('one user', 'warn'), row.segments.map((s) => tag(s))),
+      el(
+        'p',
+        { class: 'tags' },
+        tier(row.tier),
+        row.single_user && tag('one user', 'warn'),
+        row.segments.map((s) => tag(s)),
+      ),
       meter(row.rate, row.threshold),
-      el('p', { class: 'small muted' }, 'qualified ', time(row.qualified_at, { relative: true }), row.champion && [', talk to ', el('span', { class: 'id' }, row.champion)])),
+      el(
+        'p',
+        { class: 'small muted' },
+        'qualified ',
+        time(row.qualified_at, { relative: true }),
+        row.champion && [' · talk to ', el('span', { class: 'id' }, row.champion)],
+      ),
+    ),
     el('div', { class: 'evidence' }, steps(row.steps_done, row.steps_missing)),
-    nextStep(row.playbook));
+    nextStep(row.playbook),
+  );
   return node;
 }
 
 const told = []; // what has happened since the page was opened, the newest first
 
 const SAYS = {
-  qualified: 'qualified', requalified: 'qualified again', escalated: 'escalated', disqualified: 'is a PQL no more', converted: 'converted', near_miss: 'is one step away',
+  qualified: 'qualified',
+  requalified: 'qualified again',
+  escalated: 'escalated',
+  disqualified: 'is a PQL no more',
+  converted: 'converted',
+  near_miss: 'is one step away',
 };
 
 function moment(fact) {
-  return el('li', { class: `fact ${fact.type}` }, time(fact.occurred_at, { seconds: true }), el('span', {}, accountLink(fact.account_id), ` ${SAYS[fact.type] ?? words(fact.type)}`,
-    fact.step && ` (${words(fact.step)})`, fact.reason && `: ${words(fact.reason)}`));
+  return el(
+    'li',
+    { class: `fact ${fact.type}` },
+    time(fact.occurred_at, { seconds: true }),
+    el(
+      'span',
+      {},
+      accountLink(fact.account_id),
+      ` ${SAYS[fact.type] ?? words(fact.type)}`,
+      fact.step && ` (${words(fact.step)})`,
+      fact.reason && `: ${words(fact.reason)}`,
+    ),
+  );
 }
 
 facts.addEventListener('fact', ({ detail: fact }) => {
@@ -107,23 +242,34 @@ facts.addEventListener('fact', ({ detail: fact }) => {
 // watch takes facts in at once, and what the API makes of them a little later.
 function watch({ signal, again }, shown) {
   let settling = null;
-  const settle = () => { settling ??= setTimeout(() => { if (!signal.aborted) again(); }, SETTLES); };
+  const settle = () => {
+    settling ??= setTimeout(() => {
+      if (!signal.aborted) again();
+    }, SETTLES);
+  };
   facts.addEventListener('gap', settle, { signal });
-  facts.addEventListener('fact', ({ detail: fact }) => {
-    if (!SAYS[fact.type]) return;
-    shown.recent.prepend(moment(fact));
-    while (shown.recent.children.length > 50) shown.recent.lastChild.remove();
-    if (fact.type === 'near_miss') return;
-    if (shown.first) take(fact, shown);
-    say(`${fact.account_id} ${SAYS[fact.type]}`);
-    settle();
-  }, { signal });
+  facts.addEventListener(
+    'fact',
+    ({ detail: fact }) => {
+      if (!SAYS[fact.type]) return;
+      shown.recent.prepend(moment(fact));
+      while (shown.recent.children.length > 50) shown.recent.lastChild.remove();
+      if (fact.type === 'near_miss') return;
+      if (shown.first) take(fact, shown);
+      say(`${fact.account_id} ${SAYS[fact.type]}`);
+      settle();
+    },
+    { signal },
+  );
   signal.addEventListener('abort', () => clearTimeout(settling));
 }
 
 function take(fact, shown) {
   for (const old of shown.cards.children) {
-    if (old.dataset.account === fact.account_id) { old.remove(); break; }
+    if (old.dataset.account === fact.account_id) {
+      old.remove();
+      break;
+    }
   }
   if (!fact.current || fact.hold_out || !fits(fact, shown.query)) return;
   shown.none.hidden = true;
@@ -131,14 +277,21 @@ function take(fact, shown) {
 }
 
 function fits(fact, query) {
-  return (!query.tier || fact.tier === query.tier) && (!query.segment || fact.segments.includes(query.segment)) &&
-    (!query.playbook || fact.playbook?.name === query.playbook) && (!query.since || (fact.qualified_at ?? fact.occurred_at) >= query.since);
+  return (
+    (!query.tier || fact.tier === query.tier) &&
+    (!query.segment || fact.segments.includes(query.segment)) &&
+    (!query.playbook || fact.playbook?.name === query.playbook) &&
+    (!query.since || (fact.qualified_at ?? fact.occurred_at) >= query.since)
+  );
 }
 
 // rowOf makes of a fact what lists hold.
 function rowOf(fact) {
   return {
-    ...fact, qualified_at: fact.qualified_at ?? fact.occurred_at, playbook: fact.playbook?.name ? fact.playbook : null,
-    steps_done: fact.steps_done.map((s) => s.id), steps_missing: fact.steps_missing.map((s) => s.id),
+    ...fact,
+    qualified_at: fact.qualified_at ?? fact.occurred_at,
+    playbook: fact.playbook?.name ? fact.playbook : null,
+    steps_done: fact.steps_done.map((s) => s.id),
+    steps_missing: fact.steps_missing.map((s) => s.id),
   };
 }

@@ -10,9 +10,19 @@ const DAYS = { day: 1, week: 7, month: 31 };
 export async function load(metrics, choice, signal) {
   const back = 2 * choice.last + 2;
   const from = choice.unit === 'hour' ? `${back}h` : `${back * DAYS[choice.unit]}d`;
-  const of = { unit: choice.unit, zone: choice.zone, grouping: choice.grouping, group: choice.group === EACH ? '' : choice.group, from, limit: 5000 };
+  const of = {
+    unit: choice.unit,
+    zone: choice.zone,
+    grouping: choice.grouping,
+    group: choice.group === EACH ? '' : choice.group,
+    from,
+    limit: 5000,
+  };
   const lists = await Promise.all(metrics.map((metric) => allRows('metrics', { metric, ...of }, signal)));
-  return new Rows(lists.flat().filter((r) => r.unit === choice.unit && r.zone === choice.zone && r.grouping === choice.grouping), choice);
+  return new Rows(
+    lists.flat().filter((r) => r.unit === choice.unit && r.zone === choice.zone && r.grouping === choice.grouping),
+    choice,
+  );
 }
 
 class Rows {
@@ -37,6 +47,7 @@ class Rows {
     this.windows = [...ended.slice(-choice.last), ...open];
     this.before = ended.slice(-2 * choice.last, -choice.last);
     this.ended = this.windows.length - open.length; // how many of the windows are over
+    this.comparable = this.before.length === this.ended && this.ended > 0; // the period before is as long
     this.groups = choice.group === EACH ? [...groups].sort() : [choice.group];
   }
 
@@ -75,7 +86,8 @@ export const column = (rows, field) => rows.map((r) => r?.[field] ?? null);
 // share adds up shares over those of the windows that have ripened. The rate is null where there is nothing.
 export function share(rows) {
   const ripe = rows.filter((r) => r?.mature);
-  const numerator = sum(ripe, 'numerator'), denominator = sum(ripe, 'denominator');
+  const numerator = sum(ripe, 'numerator'),
+    denominator = sum(ripe, 'denominator');
   return { numerator, denominator, rate: denominator > 0 ? numerator / denominator : null };
 }
 

@@ -2,6 +2,10 @@
 'use strict';
 (function () {
   let theme = null;
-  try { theme = localStorage.getItem('pqlstream.theme'); } catch { /* storage is forbidden: as the system has it */ }
+  try {
+    theme = localStorage.getItem('pqlstream.theme');
+  } catch {
+    /* storage is forbidden: as the system has it */
+  }
   if (theme === 'light' || theme === 'dark') document.documentElement.dataset.theme = theme;
 })();
