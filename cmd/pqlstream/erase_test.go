@@ -32,6 +32,7 @@ input:
   sources: [{topic: usage, format: json}]
   identity: {users_without_account: resolve}
 http: {address: "127.0.0.1:0"}
+api: {address: "127.0.0.1:0"}
 log: {level: error}
 `, write(t, validChecklist), strings.Join(servers.Brokers(), ","), servers.RedisAddr(), t.TempDir()))}
 }

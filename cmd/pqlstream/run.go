@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
@@ -36,7 +37,8 @@ waiting doesn't help against is refused with a sentence that names the remedy.`,
 			if err := app.LimitMemory(c, log); err != nil {
 				return err
 			}
-			var options []app.Option
+			info, _ := debug.ReadBuildInfo()
+			options := []app.Option{app.Version(versionOf(version, info))}
 			if printReady {
 				options = append(options, app.OnReady(func() { fmt.Fprintln(cmd.OutOrStdout(), "READY") }))
 			}

@@ -47,7 +47,7 @@ func flagsFor(t *testing.T, brokers []string, redis string) []string {
 	flags := []string{"--config", example}
 	for _, s := range []string{
 		"kafka.brokers=" + strings.Join(brokers, ","), "kafka.create_topics=true", "redis.addresses=" + redis, "redis.buckets=16",
-		"registry.url=", "registry.directory=" + dir, "checklist=../../config/checklists/demo.yaml", "http.address=127.0.0.1:0",
+		"registry.url=", "registry.directory=" + dir, "checklist=../../config/checklists/demo.yaml", "http.address=127.0.0.1:0", "api.address=127.0.0.1:0",
 	} {
 		flags = append(flags, "--set", s)
 	}

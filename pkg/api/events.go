@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/http"
 	"time"
+
+	"github.com/pqlstream/pqlstream/pkg/codec"
 )
 
 const (
@@ -32,6 +34,7 @@ func (s *server) events(w http.ResponseWriter, r *http.Request) {
 	}
 	eventHeaders(w)
 	send := &sender{w: w, control: http.NewResponseController(w)}
+	send.err = send.control.SetReadDeadline(time.Time{}) // of the server, for requests: a client that says no more is no reason to stop
 	send.write(": this is pqlstream\n\n")
 	for send.err == nil {
 		e, err := stream.Next(r.Context(), heartbeat)
@@ -71,10 +74,26 @@ type sender struct {
 }
 
 func (s *sender) write(text string) {
+	if s.err != nil {
+		return
+	}
 	if s.err = s.control.SetWriteDeadline(time.Now().Add(writePatience)); s.err != nil {
 		return
 	}
 	if _, s.err = s.w.Write([]byte(text)); s.err == nil {
 		s.err = s.control.Flush()
 	}
+}
+
+// decodeLead makes the type and the JSON of a fact of what its record holds, in either format.
+func decodeLead(value []byte) (factType string, data []byte, err error) {
+	fact, detection, err := codec.DecodeFact(value)
+	if err != nil {
+		return "", nil, err
+	}
+	encoder, err := codec.NewFactEncoder(codec.JSON, 0)
+	if err != nil {
+		return "", nil, err
+	}
+	return string(fact.Type), encoder.AppendFact(nil, &fact, detection), nil
 }

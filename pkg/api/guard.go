@@ -43,7 +43,12 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // check returns why a request is not answered, nil if it is.
 func (g *guard) check(r *http.Request) *problem {
 	var p problem
-	switch wait := g.wait(); {
+	data := strings.HasPrefix(r.URL.Path, "/v1/") // what is beside is the page: the same files for everybody
+	var wait time.Duration
+	if data {
+		wait = g.wait()
+	}
+	switch {
 	case wait > 0:
 		p = tooMany.because("the instance answers %v requests a second, of all clients together", float64(g.rate.Limit())).
 			after(int(math.Ceil(wait.Seconds())))
@@ -52,7 +57,7 @@ func (g *guard) check(r *http.Request) *problem {
 	case g.open && !local(r.Host):
 		p = forbidden.because("without a token only requests to this machine's own names are answered, not to %q: "+
 			"use localhost, or set api.token_file", r.Host)
-	case !g.open && strings.HasPrefix(r.URL.Path, "/v1/") && !g.knows(r):
+	case !g.open && data && !g.knows(r):
 		p = unauthorized.because("send the instance's token: Authorization: Bearer TOKEN")
 	default:
 		return nil

@@ -10,11 +10,8 @@ import (
 	"time"
 )
 
-// remembered is how many facts an instance has ready for clients that come back.
-const remembered = 1000
-
-// LeadDecoder makes the type and the JSON of a fact from its record's value.
-type LeadDecoder func(value []byte) (factType string, data []byte, err error)
+// Remembered is how many facts an instance has ready for clients that come back.
+const Remembered = 1000
 
 // Leads are the newest facts of the topic of PQL events, for clients that follow them. Somebody reads the topic: Begin first, then
 // Add for each record. All methods may be called concurrently.
@@ -22,8 +19,6 @@ type LeadDecoder func(value []byte) (factType string, data []byte, err error)
 // A client's id says for each partition up to where it has seen facts, so that it goes on at any instance, however the
 // instance's reading mixes the partitions.
 type Leads struct {
-	decode LeadDecoder
-
 	mu    sync.Mutex
 	topic uint32        // identifies the topic's incarnation
 	next  []int64       // by partition, the offset after the last fact that was added; nil before Begin
@@ -43,8 +38,8 @@ type lead struct {
 }
 
 // NewLeads returns leads of a topic of which nothing has been read.
-func NewLeads(decode LeadDecoder) *Leads {
-	return &Leads{decode: decode, more: make(chan struct{}), closed: make(chan struct{})}
+func NewLeads() *Leads {
+	return &Leads{more: make(chan struct{}), closed: make(chan struct{})}
 }
 
 // Close ends all streams.
@@ -68,7 +63,7 @@ func (l *Leads) Add(partition int32, offset int64, value []byte) {
 	if int(partition) >= len(l.next) {
 		return
 	}
-	if len(l.ring) == remembered {
+	if len(l.ring) == Remembered {
 		oldest := &l.ring[0]
 		l.kept[oldest.partition] = oldest.offset + 1
 		l.ring[0] = lead{}
@@ -175,7 +170,7 @@ func (s *Stream) take() (*Event, <-chan struct{}) {
 			continue
 		}
 		s.seen[next.partition] = next.offset + 1
-		kind, data, err := l.decode(next.value)
+		kind, data, err := decodeLead(next.value)
 		if err != nil {
 			s.gap = true // a newer version has written what this one can't read
 			break

@@ -119,7 +119,7 @@ func (w *world) settings() *config.Config {
 	c.Input.Sources = []config.Source{{Topic: "usage", Format: config.JSON}}
 	c.Output.Format = config.JSON
 	c.Runtime.CheckpointInterval = 100 * time.Millisecond
-	c.HTTP.Address = fmt.Sprintf("127.0.0.1:%d", freePort(w.t))
+	c.HTTP.Address, c.API.Address = fmt.Sprintf("127.0.0.1:%d", freePort(w.t)), ""
 	return c
 }
 

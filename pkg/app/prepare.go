@@ -16,11 +16,8 @@ import (
 // start takes as long as the slowest, and what is wrong with one is not kept back by waiting for another. The checklist
 // comes first, before anything is created for it.
 func (a *App) prepare(ctx context.Context) (_ *wiring, err error) {
-	if a.c.Runs(config.Activation) {
-		if a.rules, err = LoadChecklist(a.c.Checklist); err != nil {
-			return nil, err
-		}
-		if err := a.c.CheckWith(a.rules); err != nil {
+	if a.needsChecklist() {
+		if err := a.readDefinition(); err != nil {
 			return nil, err
 		}
 	}
@@ -32,6 +29,21 @@ func (a *App) prepare(ctx context.Context) (_ *wiring, err error) {
 		group.Go(func() error { return a.openStore(ctx) })
 	}
 	return w, group.Wait()
+}
+
+func (a *App) readDefinition() error {
+	d, err := loadDefinition(a.c.Checklist)
+	if err != nil {
+		return err
+	}
+	if err := a.c.CheckWith(d.rules); err != nil {
+		return err
+	}
+	a.definition = d
+	if a.api != nil {
+		a.api.definition.Store(d)
+	}
+	return nil
 }
 
 // openKafka connects to Kafka, refuses a cluster and topics that don't fit, and learns what is the same for all stages.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"os"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -12,7 +11,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/pqlstream/pqlstream/pkg/account"
-	"github.com/pqlstream/pqlstream/pkg/checklist"
 	"github.com/pqlstream/pqlstream/pkg/codec"
 	"github.com/pqlstream/pqlstream/pkg/config"
 	"github.com/pqlstream/pqlstream/pkg/kafka"
@@ -245,7 +243,7 @@ func (w *wiring) activation() (stream.Options, error) {
 	c := w.app.c
 	var err error
 	a := &pipeline.Activation{
-		Engine:          account.NewEngine(w.app.rules),
+		Engine:          account.NewEngine(w.app.definition.rules),
 		Events:          w.names.Events,
 		Escalations:     c.Output.Escalations,
 		FutureTolerance: c.Runtime.FutureTolerance.Milliseconds(),
@@ -283,7 +281,7 @@ func (w *wiring) activation() (stream.Options, error) {
 	// Our own usage topic is read from its start: what is in it ingest has begun where the settings say.
 	o.StartAtEnd, o.Told = o.StartAtEnd && c.Direct(), !c.Direct()
 	o.NewProcessor = a.Processor
-	o.Definition = w.app.rules.Hash()
+	o.Definition = w.app.definition.rules.Hash()
 	o.Store, err = newStore(w.app.redis, c, account.NewIndex(a.Engine).Lists()...)
 	return o, err
 }
@@ -357,21 +355,4 @@ func (w *wiring) input(s *config.Source) (*codec.Input, error) {
 		return nil, fmt.Errorf("source %s: %w", s.Topic, err)
 	}
 	return codec.NewInput(codec.Format(s.Encoding()), mapping, w.source)
-}
-
-// LoadChecklist reads and compiles a checklist's file.
-func LoadChecklist(path string) (*checklist.Checklist, error) {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("reading the checklist: %w", err)
-	}
-	definition, err := checklist.Parse(text)
-	if err != nil {
-		return nil, fmt.Errorf("checklist %s:\n%w", path, err)
-	}
-	rules, err := checklist.Compile(definition)
-	if err != nil {
-		return nil, fmt.Errorf("checklist %s:\n%w", path, err)
-	}
-	return rules, nil
 }

@@ -1,5 +1,7 @@
 package stream
 
+import "cmp"
+
 // Gauges is where a Runtime stands.
 type Gauges struct {
 	Partitions    int   // owned: assigned and taken over
@@ -9,6 +11,14 @@ type Gauges struct {
 	Cached        int   // states in memory
 	ClockWrong    bool  // this process's clock and the broker's differ by a minute or more
 	Times         []Time
+	Tasks         []Standing // of all assigned partitions, in no order
+}
+
+// Standing is where one assigned partition stands.
+type Standing struct {
+	Time            // without a watermark before the partition is owned
+	Lag      int64  // records known to lie in the partition that have not been folded; 0 before it is owned
+	WaitsFor string // in words; empty: nothing
 }
 
 // Time is how far time has come in one owned partition.
@@ -34,16 +44,23 @@ func (r *Runtime) Gauges() (g Gauges) {
 func (t *task) gauge(g *Gauges) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.waits() != "" || t.phase != running {
+	now := Standing{Time: Time{Topic: t.input.name, Partition: t.partition}, WaitsFor: t.waits()}
+	if t.phase != running {
+		now.WaitsFor = cmp.Or(now.WaitsFor, "its state to be taken over")
+	}
+	if now.WaitsFor != "" {
 		g.Waiting++
 	}
 	if t.phase != running {
+		g.Tasks = append(g.Tasks, now)
 		return
 	}
+	now.Time, now.Lag = t.time(), max(t.end-t.table.now.next, 0)
 	g.Partitions++
-	g.Lag += max(t.end-t.table.now.next, 0)
+	g.Lag += now.Lag
 	g.Cached += len(t.table.entities)
-	g.Times = append(g.Times, t.time())
+	g.Times = append(g.Times, now.Time)
+	g.Tasks = append(g.Tasks, now)
 	if t.mirror != nil {
 		g.MirrorBacklog += t.mirror.backlog()
 	}

@@ -42,17 +42,18 @@ func writeJSON(w http.ResponseWriter, status int, body any) {
 
 // Server answers HTTP requests on one address. It has limits, so that slow or greedy clients can't hold up the process.
 type Server struct {
+	what     string
 	listener net.Listener
 	server   *http.Server
 }
 
-// Listen opens the address (host:port); requests are answered once Serve is called.
-func Listen(address string, h http.Handler, log *slog.Logger) (*Server, error) {
+// Listen opens the address (host:port) for what is served there, in words; requests are answered once Serve is called.
+func Listen(what, address string, h http.Handler, log *slog.Logger) (*Server, error) {
 	l, err := net.Listen("tcp", address)
 	if err != nil {
-		return nil, fmt.Errorf("opening the HTTP server for metrics and health: %w", err)
+		return nil, fmt.Errorf("opening the HTTP server for %s: %w", what, err)
 	}
-	return &Server{listener: l, server: &http.Server{
+	return &Server{what: what, listener: l, server: &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
@@ -72,7 +73,7 @@ func (s *Server) Serve(ctx context.Context) error {
 	go func() { failed <- s.server.Serve(s.listener) }()
 	select {
 	case err := <-failed:
-		return fmt.Errorf("serving metrics and health: %w", err)
+		return fmt.Errorf("serving %s: %w", s.what, err)
 	case <-ctx.Done():
 	}
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
@@ -82,7 +83,7 @@ func (s *Server) Serve(ctx context.Context) error {
 		err = s.server.Close()
 	}
 	if err != nil {
-		return fmt.Errorf("closing the HTTP server: %w", err)
+		return fmt.Errorf("closing the HTTP server for %s: %w", s.what, err)
 	}
 	return nil
 }

@@ -124,7 +124,7 @@ func TestTheServerFinishesRequestsWhenItStops(t *testing.T) {
 		<-leave
 		_, _ = io.WriteString(w, "done")
 	})
-	s, err := Listen("127.0.0.1:0", slow, slog.New(slog.DiscardHandler))
+	s, err := Listen("metrics", "127.0.0.1:0", slow, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(t.Context())
 	served := make(chan error, 1)
@@ -157,9 +157,9 @@ func TestTheServerFinishesRequestsWhenItStops(t *testing.T) {
 
 func TestAnAddressInUseIsNamed(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
-	s, err := Listen("127.0.0.1:0", http.NotFoundHandler(), log)
+	s, err := Listen("metrics", "127.0.0.1:0", http.NotFoundHandler(), log)
 	require.NoError(t, err)
 	defer s.listener.Close()
-	_, err = Listen(s.Address(), http.NotFoundHandler(), log)
+	_, err = Listen("metrics", s.Address(), http.NotFoundHandler(), log)
 	require.ErrorContains(t, err, s.Address())
 }

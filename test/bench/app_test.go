@@ -50,6 +50,7 @@ registry: {directory: %s}
 input: {sources: [{topic: %s, format: avro}]}
 output: {format: avro, lifecycle: %[7]t, current: %[7]t}
 http: {address: %[8]s, profiling: %[10]t}
+api: {address: ""}
 log: {level: %[9]s}
 `
 

@@ -71,7 +71,7 @@ func embeddedSettings(t *testing.T, partitions int32) *config.Config {
 	c.Redis.Addresses, c.Redis.Buckets = []string{servers.RedisAddr()}, 16
 	c.Input.UsagePartitions = int(partitions)
 	c.Runtime.CheckpointInterval = 100 * time.Millisecond
-	c.HTTP.Address = "127.0.0.1:0"
+	c.HTTP.Address, c.API.Address = "127.0.0.1:0", ""
 	return c
 }
 

@@ -110,6 +110,7 @@ redis: {addresses: [%q], buckets: %d}
 registry: {directory: %q}
 runtime: {transaction_timeout: %s, checkpoint_interval: %s, cache_accounts: %d, replay: %t}
 http: {address: "127.0.0.1:0"}
+api: {address: ""}
 input:
   sources: %s
   identity: {users_without_account: %s, hold: %s, hold_events: %d}

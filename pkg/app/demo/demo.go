@@ -97,7 +97,7 @@ func settings(servers *embedded.Servers, work string) (*config.Config, error) {
 	c.Input.Sources = []config.Source{{Topic: topic, Format: config.Avro}}
 	c.Runtime.CheckpointInterval = 100 * time.Millisecond // leads are shown as far as checkpoints have come
 	c.Runtime.FutureTolerance = maxDays * 24 * time.Hour  // the calendar of the sample data is its own
-	c.HTTP.Address = "127.0.0.1:0"
+	c.HTTP.Address, c.API.Address = "127.0.0.1:0", "127.0.0.1:0"
 	return c, c.Validate()
 }
 

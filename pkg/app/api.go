@@ -1,0 +1,115 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/pqlstream/pqlstream/pkg/api"
+	"github.com/pqlstream/pqlstream/pkg/api/page"
+	"github.com/pqlstream/pqlstream/pkg/checklist"
+	"github.com/pqlstream/pqlstream/pkg/config"
+	"github.com/pqlstream/pqlstream/pkg/telemetry"
+)
+
+// apiStreams is how many clients may follow PQLs at a process.
+const apiStreams = 64
+
+// apiService is what the API of a process is served from. It answers from the start on; what is not there yet it says.
+type apiService struct {
+	app      *App
+	leads    *api.Leads
+	accounts *apiAccounts // nil: the settings don't say where accounts are
+
+	definition atomic.Pointer[definition] // nil before it has been read
+	client     atomic.Pointer[kgo.Client] // nil before Kafka was reached
+}
+
+// newAPIService returns nil where the API is not served.
+func newAPIService(a *App) *apiService {
+	if a.c.API.Address == "" {
+		return nil
+	}
+	s := &apiService{app: a, leads: api.NewLeads()}
+	if a.c.Checklist != "" && len(a.c.Redis.Addresses) > 0 {
+		s.accounts = &apiAccounts{c: a.c}
+	}
+	return s
+}
+
+// serve runs the process beside its API, which answers until the end.
+func (s *apiService) serve(ctx context.Context, run func(context.Context) error) error {
+	a := s.app
+	limits := api.Limits{Token: a.c.API.Token.Reveal(), RequestsPerSecond: float64(a.c.API.RequestsPerSecond), Streams: apiStreams}
+	server, err := telemetry.Listen("the API", a.c.API.Address, api.New(s.parts(), limits, a.log), a.log)
+	if err != nil {
+		return err
+	}
+	a.log.Info("serving the API and the page", "address", server.Address())
+	a.onServing(server.Address())
+	return beside(ctx, server, func(ctx context.Context) error {
+		defer s.leads.Close() // streams do not end by themselves
+		return run(ctx)
+	})
+}
+
+func (s *apiService) parts() api.Parts {
+	p := api.Parts{Status: s.app, Leads: s.leads, Page: page.Handler()}
+	if s.app.c.Checklist != "" {
+		p.Checklists = s
+	}
+	if s.accounts != nil {
+		p.Accounts = s.accounts
+	}
+	if s.app.metrics != nil {
+		p.Metrics = s.app.metrics
+	}
+	return p
+}
+
+// open makes what needs Kafka, and keeps it up to date until the context ends.
+func (s *apiService) open(ctx context.Context, group *errgroup.Group) {
+	a := s.app
+	s.client.Store(a.client)
+	group.Go(func() error { s.followLeads(ctx); return nil })
+	if s.accounts != nil {
+		rules := s.definition.Load().rules
+		group.Go(func() error { return s.accounts.open(ctx, a.client, rules, a.log) })
+	}
+}
+
+func (s *apiService) close() {
+	if s.accounts != nil {
+		s.accounts.close()
+	}
+}
+
+// Current implements api.Checklists.
+func (s *apiService) Current() (string, *checklist.Checklist, error) {
+	d := s.definition.Load()
+	if d == nil {
+		return "", nil, fmt.Errorf("%w: the process is starting", api.ErrUnavailable)
+	}
+	return d.text, d.rules, nil
+}
+
+// Versions implements api.Checklists.
+func (s *apiService) Versions(ctx context.Context) ([]api.ChecklistVersion, error) {
+	client := s.client.Load()
+	if client == nil {
+		return nil, fmt.Errorf("%w: the process waits for Kafka", api.ErrUnavailable)
+	}
+	all, err := readChecklists(ctx, client, s.app.c.TopicNames().Checklists)
+	if err != nil && outOfReach(err) {
+		err = fmt.Errorf("%w: Kafka does not answer: %w", api.ErrUnavailable, err)
+	}
+	return all, err
+}
+
+// needsChecklist says whether the process goes by a checklist.
+func (a *App) needsChecklist() bool {
+	return a.c.Runs(config.Activation) || a.api != nil && a.c.Checklist != ""
+}
