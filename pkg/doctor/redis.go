@@ -80,13 +80,7 @@ func (all *servers) ask(ctx context.Context, s *Subject) error {
 		all.all = append(all.all, server{c.Options().Addr, info, at.Sub(asked.Add(took / 2)), took / 2})
 		return nil
 	}
-	switch c := s.Redis.(type) {
-	case *redis.ClusterClient:
-		return c.ForEachMaster(ctx, one)
-	case *redis.Client:
-		return one(ctx, c)
-	}
-	return nil
+	return redisstate.EachServer(ctx, s.Redis, one)
 }
 
 func (all *servers) version() string {

@@ -29,16 +29,7 @@ func (s *Store) Check(ctx context.Context) error {
 		}
 		return err
 	}
-	var err error
-	switch c := s.client.(type) {
-	case *redis.ClusterClient:
-		err = c.ForEachMaster(ctx, check)
-	case *redis.Client:
-		err = check(ctx, c)
-	case *redis.Ring:
-		err = &state.Refused{Reason: "a ring of Redis servers has no slots", Remedy: "use one Redis, Sentinel or Redis Cluster"}
-	}
-	if err != nil {
+	if err := EachServer(ctx, s.client, check); err != nil {
 		return fmt.Errorf("checking Redis: %w", err)
 	}
 	slices.Sort(warnings)
@@ -46,6 +37,17 @@ func (s *Store) Check(ctx context.Context) error {
 	defer s.mu.Unlock()
 	s.warnings = warnings
 	return nil
+}
+
+// EachServer does something with the one server, or with every master of a cluster, with several of them at once. *state.Refused for a ring.
+func EachServer(ctx context.Context, client redis.UniversalClient, do func(context.Context, *redis.Client) error) error {
+	switch c := client.(type) {
+	case *redis.ClusterClient:
+		return c.ForEachMaster(ctx, do)
+	case *redis.Client:
+		return do(ctx, c)
+	}
+	return &state.Refused{Reason: "a ring of Redis servers has no slots", Remedy: "use one Redis, Sentinel or Redis Cluster"}
 }
 
 // Warnings returns what the newest Check that succeeded could not find out, for people to read.
