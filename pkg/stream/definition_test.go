@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"context"
 	"log/slog"
 	"testing"
 	"time"
@@ -60,6 +61,32 @@ func TestAnotherDefinitionThanThePinnedOneLeavesNothing(t *testing.T) {
 	require.Equal(t, before, end(), "nothing was written")
 	p = w.start(under("one"))
 	w.awaitCommitted()
+	require.NoError(t, p.stop())
+}
+
+// Processes with different pinned definitions may each have a share of the partitions before anything is begun. The owner of partition 0 decides; the
+// other partitions wait for it, and those who have another definition are refused.
+func TestPartitionsBeginUnderOnePinnedDefinition(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 2)
+	o := w.options()
+	o.Definition, o.Pinned = "one", "set it back"
+	p := w.start(o)
+	p.awaitOwned(2)
+	owner := (*p.assignment.Load())[topicPartition{"in", 1}]
+	begin := func(ctx context.Context, definition string, input topicInfo) error {
+		o := p.o
+		o.Definition = definition
+		x := &task{r: &Runtime{o: o, plain: p.plain}, partition: 1, input: input, changelog: owner.changelog, log: owner.log, identity: owner.identity}
+		m, err := memberOf(p.group)
+		require.NoError(t, err)
+		return x.beginAlike(ctx, m)
+	}
+	require.NoError(t, begin(t.Context(), "one", owner.input))
+	requireRefusal(t, begin(t.Context(), "two", owner.input), "the state in log-0", "was one, and is two", "set it back")
+	ctx, cancel := context.WithTimeout(t.Context(), 3*retryPause)
+	defer cancel()
+	require.ErrorIs(t, begin(ctx, "two", topicInfo{name: "log", id: owner.changelog.id}), context.DeadlineExceeded, "nobody has begun")
 	require.NoError(t, p.stop())
 }
 

@@ -60,12 +60,15 @@ func (t *task) findCheckpoint(ctx context.Context) (checkpoint, int64, error) {
 	if err != nil {
 		return checkpoint{}, -1, err
 	}
-	committed, err := t.stableOffset(ctx, m)
+	committed, err := t.stableOffset(ctx, m, t.partition)
 	if err != nil {
 		return checkpoint{}, -1, err
 	}
 	if committed.offset < 0 {
 		from, err := t.firstStart(ctx)
+		if err == nil {
+			err = t.beginAlike(ctx, m)
+		}
 		return from, -1, err
 	}
 	position, err := parseOffsetMetadata(committed.metadata)
@@ -75,7 +78,7 @@ func (t *task) findCheckpoint(ctx context.Context) (checkpoint, int64, error) {
 			Remedy: "offsets can't be set from outside, since the state would not agree with them; to start anew, use another prefix and group",
 		}
 	}
-	record, err := t.readCommitRecord(ctx, position)
+	record, err := t.readCommitRecord(ctx, t.partition, position)
 	if err != nil {
 		return checkpoint{}, -1, err
 	}
@@ -96,10 +99,7 @@ func (t *task) checkDefinition(was string) error {
 	switch is := t.r.o.Definition; {
 	case is == was:
 	case t.r.o.Pinned != "":
-		return &Refusal{
-			What:   fmt.Sprintf("the state in %s-%d was made under settings that can't change: their hash was %s, and is %s", t.changelog.name, t.partition, was, is),
-			Remedy: t.r.o.Pinned,
-		}
+		return t.pinned(t.partition, was)
 	default:
 		t.r.o.Logger.Info("the definition has changed since the last checkpoint", "stage", t.r.o.Stage, "partition", t.partition, "was", was, "is", is)
 		t.mu.Lock()
@@ -109,10 +109,52 @@ func (t *task) checkDefinition(was string) error {
 	return nil
 }
 
-// stableOffset asks for the committed offset. A client goes on sending this request to a coordinator that is gone, so
+// pinned refuses to go on under another definition than that of a partition.
+func (t *task) pinned(partition int32, was string) error {
+	return &Refusal{
+		What: fmt.Sprintf("the state in %s-%d was made under settings that can't change: their hash was %s, and is %s",
+			t.changelog.name, partition, was, t.r.o.Definition),
+		Remedy: t.r.o.Pinned,
+	}
+}
+
+// beginAlike holds a partition that begins under a pinned definition against partition 0, which has to have begun before: so of processes that
+// start at once with different definitions those are refused that are not of one mind with the owner of that.
+func (t *task) beginAlike(ctx context.Context, m member) error {
+	if t.r.o.Pinned == "" || t.partition == 0 {
+		return nil
+	}
+	t.wait("waits for partition 0 to be taken over, under whose settings all begin")
+	for {
+		first, err := t.stableOffset(ctx, m, 0)
+		switch {
+		case err != nil:
+			return err
+		case first.offset >= 0:
+			return t.likeFirst(ctx, first)
+		}
+		if pause(ctx, retryPause); ctx.Err() != nil {
+			return fmt.Errorf("waiting for partition 0 of %s, under whose settings all begin: %w", t.input.name, ctx.Err())
+		}
+	}
+}
+
+func (t *task) likeFirst(ctx context.Context, first stableOffset) error {
+	position, err := parseOffsetMetadata(first.metadata)
+	if err != nil {
+		return fmt.Errorf("reading where the state of partition 0 lies: %w", err)
+	}
+	record, err := t.readCommitRecord(ctx, 0, position)
+	if err == nil && record.Definition != t.r.o.Definition {
+		err = t.pinned(0, record.Definition)
+	}
+	return err
+}
+
+// stableOffset asks for a partition's committed offset. A client goes on sending this request to a coordinator that is gone, so
 // that a new one asks again, which has to look it up.
-func (t *task) stableOffset(ctx context.Context, m member) (stableOffset, error) {
-	o, err := fetchStableOffset(ctx, t.r.plain, t.r.o.Group, m, t.input, t.partition)
+func (t *task) stableOffset(ctx context.Context, m member, partition int32) (stableOffset, error) {
+	o, err := fetchStableOffset(ctx, t.r.plain, t.r.o.Group, m, t.input, partition)
 	if _, answered := errors.AsType[*kerr.Error](err); err == nil || answered || ctx.Err() != nil {
 		return o, err
 	}
@@ -121,7 +163,7 @@ func (t *task) stableOffset(ctx context.Context, m member) (stableOffset, error)
 		return o, fmt.Errorf("building a Kafka client: %w", err)
 	}
 	defer client.Close()
-	return fetchStableOffset(ctx, client, t.r.o.Group, m, t.input, t.partition)
+	return fetchStableOffset(ctx, client, t.r.o.Group, m, t.input, partition)
 }
 
 // firstStart is where a partition begins that has neither an offset nor state. State without an offset is refused.
@@ -161,9 +203,10 @@ func writerOf(records []*kgo.Record) string {
 	return ""
 }
 
-// readCommitRecord reads the commit record at a position and checks that it is of this deployment.
-func (t *task) readCommitRecord(ctx context.Context, position int64) (commitRecord, error) {
+// readCommitRecord reads the commit record at a position of a partition and checks that it is of this deployment.
+func (t *task) readCommitRecord(ctx context.Context, partition int32, position int64) (commitRecord, error) {
 	log := t.reader(position)
+	log.partition = partition
 	var found *kgo.Record
 	err := log.readTo(ctx, position+1, t.r.o.patience(), func(r *kgo.Record) error {
 		found = r
@@ -174,17 +217,17 @@ func (t *task) readCommitRecord(ctx context.Context, position int64) (commitReco
 	}
 	if err != nil || found == nil || !isCommitKey(found.Key) {
 		return commitRecord{}, &Refusal{
-			What:   fmt.Sprintf("%s-%d has no commit record at offset %d, where group %s left its state", t.changelog.name, t.partition, position, t.r.o.Group),
+			What:   fmt.Sprintf("%s-%d has no commit record at offset %d, where group %s left its state", t.changelog.name, partition, position, t.r.o.Group),
 			Remedy: "the changelog was truncated, deleted or made anew; restore it, or start anew under another prefix and group",
 		}
 	}
 	c, err := parseCommitRecord(found.Value)
 	if err != nil {
-		return c, &Refusal{What: fmt.Sprintf("%s-%d at offset %d: %v", t.changelog.name, t.partition, position, err), Remedy: "the changelog was written by another program; use another prefix"}
+		return c, &Refusal{What: fmt.Sprintf("%s-%d at offset %d: %v", t.changelog.name, partition, position, err), Remedy: "the changelog was written by another program; use another prefix"}
 	}
 	if c.identity != t.identity {
 		return c, &Refusal{
-			What:   fmt.Sprintf("the state in %s-%d belongs to another deployment: %s", t.changelog.name, t.partition, t.identity.differences(c.identity)),
+			What:   fmt.Sprintf("the state in %s-%d belongs to another deployment: %s", t.changelog.name, partition, t.identity.differences(c.identity)),
 			Remedy: "an input that was deleted and created again, or given more partitions, needs a migration; otherwise use another prefix",
 		}
 	}
