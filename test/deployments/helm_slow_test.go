@@ -233,7 +233,7 @@ func TestThePodsGetGoodSettings(t *testing.T) {
 			write("checklist/checklist.yaml", read(t, "config/checklists/demo.yaml"))
 		}
 		for _, secret := range regexp.MustCompile(`/secrets/([\w-]+)`).FindAllStringSubmatch(settings, -1) {
-			write("secrets/"+secret[1], "a secret of some length")
+			write("secrets/"+secret[1], "a-secret-of-some-length")
 		}
 		out := run(t, program, "config", "check", "--config", write("pqlstream.yaml", settings))
 		require.Contains(t, out, "the settings are valid", file)
