@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -242,4 +243,26 @@ func TestEventsAreStreamed(t *testing.T) {
 	assert.Equal(t, http.StatusOK, response.StatusCode)
 	assert.Empty(t, body)
 	l.Close()
+}
+
+// The server's patience for requests is none for streams: a client that listens says nothing.
+func TestAStreamOutlastsTheServersTimeouts(t *testing.T) {
+	l := NewLeads()
+	defer l.Close()
+	l.Begin(1, []int64{0})
+	server := httptest.NewUnstartedServer(New(Parts{Leads: l}, plenty, quiet()))
+	server.Config.ReadTimeout, server.Config.WriteTimeout = 50*time.Millisecond, 50*time.Millisecond
+	server.Start()
+	defer server.Close()
+	response, err := http.Get(server.URL + "/v1/pqls/events")
+	require.NoError(t, err)
+	defer response.Body.Close()
+	lines, value := bufio.NewScanner(response.Body), fact(t, "acme")
+	start := time.Now()
+	for offset := int64(0); time.Since(start) < 5*server.Config.ReadTimeout; offset++ {
+		l.Add(0, offset, value)
+		for line := ""; !strings.HasPrefix(line, "data: "); line = lines.Text() {
+			require.True(t, lines.Scan(), "it ended after %v", time.Since(start))
+		}
+	}
 }

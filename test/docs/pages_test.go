@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// elsewhere are the languages of blocks that other tests run: test/sql and test/connect.
-var elsewhere = map[string]bool{"sql": true}
+// elsewhere are the languages of blocks that other tests run: test/sql and test/connect, and pkg/api.
+var elsewhere = map[string]bool{"sql": true, "curl": true}
 
 // Everything that a page tells its reader to do can be done.
 func TestPagesCanBeFollowed(t *testing.T) {
