@@ -124,6 +124,11 @@ func (s *roll) Fold(i int, t *stream.Turn) error {
 		return s.direct(of, slot, counts, t)
 	case *rollup.Series:
 		s.round.miss(counts.key, of.Apply(slot.changes, t.Watermark))
+		if of.Stale() > restates {
+			s.within = true
+			s.stateNow(counts, t)
+			return nil
+		}
 	case *rollup.Span:
 		s.round.miss(counts.key, of.Apply(slot.changes, t.Watermark))
 	}
@@ -191,6 +196,14 @@ func (s *roll) pass(counts *tallies, t *stream.Turn, by int64) {
 		s.change(counts, t)
 		return
 	}
+	s.stateNow(counts, t)
+}
+
+// restates is from how many rows on a correction is stated with its turn, as a jump of time is: where it concerns many groups, each of them has to
+// tell all windows since.
+const restates = 100
+
+func (s *roll) stateNow(counts *tallies, t *stream.Turn) {
 	t.Changed()
 	s.state(counts, t)
 }

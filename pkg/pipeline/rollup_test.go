@@ -27,10 +27,12 @@ type rollPartition struct {
 	told      []stream.Mark
 	states    map[string]stream.State
 	rows      []rollup.Row // published
+	stated    int          // with the newest turn
 }
 
-func newRollPartition(t *testing.T) *rollPartition {
-	settings := metricSettings(t)
+func newRollPartition(t *testing.T) *rollPartition { return newRollPartitionOf(t, metricSettings(t)) }
+
+func newRollPartitionOf(t *testing.T, settings rollup.Settings) *rollPartition {
 	counts, err := rollup.NewRollup(&settings, rollup.Limits{MaxGroups: 10, Lateness: time.Hour, Restatement: 40 * 24 * time.Hour})
 	require.NoError(t, err)
 	encoder, err := codec.NewMetricEncoder(codec.JSON, 0)
@@ -93,7 +95,15 @@ func (p *rollPartition) fold() error {
 	}
 	turn := p.turn(string(route.Key))
 	turn.Record, turn.Offset = r, r.Offset
-	return p.proc.Fold(0, turn)
+	if err := p.proc.Fold(0, turn); err != nil {
+		return err
+	}
+	_, stated := turn.Result()
+	p.stated = len(stated)
+	for _, o := range stated {
+		p.write(o)
+	}
+	return nil
 }
 
 func (p *rollPartition) turn(key string) *stream.Turn {
@@ -379,4 +389,29 @@ func TestRowsOfAJumpOfTimeDoNotWaitForTheCheckpoint(t *testing.T) {
 	p.flush()
 	assert.Len(t, p.rows, before, "all of them have been stated")
 	assert.Empty(t, p.proc.changed)
+}
+
+// So do the rows of a correction that changes many windows.
+func TestRowsOfALongCorrectionDoNotWaitForTheCheckpoint(t *testing.T) {
+	settings := metricSettings(t)
+	hours, err := rollup.NewWindows("UTC", rollup.Hour, time.Monday)
+	require.NoError(t, err)
+	settings.Windows = []*rollup.Windows{hours}
+	p := newRollPartitionOf(t, settings)
+	p.contribute(epoch, came, 1)
+	p.tell(epoch + 10*day)
+	p.settle()
+	for hour, stated := range map[int64]int{10*24 - 5: 0, 24: 9 * 24} { // a few rows wait
+		p.contribute(epoch+hour*day/24, came, 1)
+		p.run()
+		p.flush() // which sends it round
+		most := 0
+		for p.next < len(p.log) {
+			require.NoError(t, p.fold())
+			most = max(most, p.stated)
+		}
+		assert.GreaterOrEqual(t, most, stated)
+		assert.LessOrEqual(t, most, stated+1)
+		p.flush()
+	}
 }

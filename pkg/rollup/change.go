@@ -25,6 +25,9 @@ func (e *Change) compare(o *Change) int {
 
 // sumChanges sorts changes and adds up those of the same counter, start and cause.
 func sumChanges(all []Change) []Change {
+	if len(all) > manyChanges {
+		all = gatherChanges(all)
+	}
 	slices.SortFunc(all, func(a, b Change) int { return a.compare(&b) })
 	sums := all[:0]
 	for _, e := range all {
@@ -35,6 +38,27 @@ func sumChanges(all []Change) []Change {
 		}
 	}
 	return slices.DeleteFunc(sums, func(e Change) bool { return e.N == 0 })
+}
+
+// manyChanges is from how many on changes are gathered before they are sorted: those of a month are mostly of the same counters, and to compare them
+// takes longer than to look them up.
+const manyChanges = 64
+
+// gatherChanges adds up changes in any order. It uses their room again.
+func gatherChanges(all []Change) []Change {
+	at, sums := map[Change]int{}, all[:0]
+	for _, e := range all {
+		n := e.N
+		e.N = 0
+		i, known := at[e]
+		if !known {
+			i = len(sums)
+			at[e] = i
+			sums = append(sums, e)
+		}
+		sums[i].N += n
+	}
+	return sums
 }
 
 // changesLayout is the first byte of encoded changes. What follows is each one: start, less the one's before, kind, name, number, why, n.

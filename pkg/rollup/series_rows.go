@@ -14,6 +14,16 @@ func (s *Series) Rows(emit func(*Row)) {
 	s.clean()
 }
 
+// Stale is about how many rows Rows would emit: those of all windows from the first that has changed.
+func (s *Series) Stale() int {
+	from := s.changedFrom()
+	if from > s.passed {
+		return 0
+	}
+	start, end := s.windows.At(from)
+	return int((s.passed-start)/(end-start)) + 1
+}
+
 // changedFrom returns the start of the first window whose row may have changed, noWindow when none has.
 func (s *Series) changedFrom() int64 {
 	from := int64(noWindow)
