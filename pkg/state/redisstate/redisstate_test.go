@@ -115,3 +115,16 @@ func TestBehaviourWithRestrictedUser(t *testing.T) {
 	statetest.Run(t, harness(c, admin, Options{}))
 	require.ErrorContains(t, c.Set(t.Context(), "{pqlstream:x}:0", "", 0).Err(), "NOPERM")
 }
+
+// Lists that there are not any more leave nothing in Redis, even where a build was given up in between.
+func TestFormerListsAreErased(t *testing.T) {
+	c := startMiniredis(t)
+	owned(t, c, Options{Buckets: 2, Lists: []string{"kept", "former"}})
+	s, err := New(c, Options{Buckets: 2, Lists: []string{"kept", "tried"}})
+	require.NoError(t, err)
+	require.Error(t, s.Open(partition, 1).Rebuild(t.Context(), 2, func(yield func([]state.Entry, error) bool) { yield(nil, context.Canceled) }))
+	_, m := owned(t, c, Options{Buckets: 2, Lists: []string{"kept"}})
+	keys, err := c.Keys(t.Context(), m.base+"list:*").Result()
+	require.NoError(t, err)
+	require.Equal(t, []string{m.lists[0]}, keys)
+}

@@ -69,6 +69,8 @@ func attack16Lists(f *fixture) {
 // Rule 6: a mirror that was built for other lists is none: who is on a new one is not known, and nobody keeps a former one.
 func attack16OtherLists(f *fixture) {
 	f.owned(5, 7, on("a", at(every, 1), at(some, 2)))
+	require.False(f, f.claim(f.With(every, some).Open(partition, 6)).Exists, "nobody would take anybody off the third")
+	require.True(f, f.claim(f.Store.Open(partition, 7)).Exists)
 	m := f.With(every, "new").Open(partition, 8)
 	require.False(f, f.claim(m).Exists)
 	crash := errors.New("crash")
