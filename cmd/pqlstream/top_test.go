@@ -55,7 +55,7 @@ func TestFramesGoBackToTheLeft(t *testing.T) {
 
 // Keys that are none are passed over.
 func TestUntilEnough(t *testing.T) {
-	for keys, left := range map[string]int{"xyzq12": 2, "\x03": 0, "abc": 0, "Q ": 1} {
+	for keys, left := range map[string]int{"xyzq12": 2, "\x03": 0, "abc": 0, "Q!": 1} {
 		enough := false
 		in := strings.NewReader(keys)
 		untilEnough(in, func() { enough = true })

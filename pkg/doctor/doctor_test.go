@@ -162,6 +162,19 @@ func TestTopicsThatAreMissingOrWrong(t *testing.T) {
 	assert.Contains(t, one(t, s, "kafka.topics", Failure).Detail, "source topic nowhere does not exist")
 }
 
+func TestPartitionsWithoutLeaderOrCopies(t *testing.T) {
+	partition := func(n, leader int32, isr ...int32) kadm.PartitionDetail {
+		return kadm.PartitionDetail{Topic: "t", Partition: n, Leader: leader, Replicas: []int32{1, 2, 3}, ISR: isr}
+	}
+	topics := kadm.TopicDetails{"t": {Topic: "t", Partitions: kadm.PartitionDetails{0: partition(0, 1, 1, 2, 3), 1: partition(1, -1, 2), 2: partition(2, 3, 3, 2)}}}
+	var f findings
+	f.copies(topics)
+	assert.Equal(t, findings{
+		{"kafka.partitions", Failure, "partition 1 of t has no leader", "bring the brokers back that hold it"},
+		{"kafka.partitions", Warning, "partition 2 of t has 2 of 3 copies in sync", "look for a broker that is down or behind"},
+	}, f)
+}
+
 func TestAccessInWords(t *testing.T) {
 	assert.Equal(t, "write", missing([]kadm.ACLOperation{kadm.OpRead, kadm.OpWrite}, []kadm.ACLOperation{kadm.OpRead, kadm.OpDescribe}))
 	assert.Equal(t, "read, write", missing([]kadm.ACLOperation{kadm.OpRead, kadm.OpWrite}, []kadm.ACLOperation{kadm.OpDescribe}))

@@ -87,14 +87,18 @@ func (f *findings) topics(ctx context.Context, topics *kafka.Topics, plan *kafka
 	}
 }
 
-// partitions looks for those that nobody leads, or of which copies are behind.
 func (f *findings) partitions(ctx context.Context, s *Subject, admin *kadm.Client, plan *kafka.Plan) {
-	const check = "kafka.partitions"
 	found, err := admin.ListTopics(ctx, namesOf(s, plan)...)
 	if err != nil {
-		f.fail(check, err.Error(), "")
+		f.fail("kafka.partitions", err.Error(), "")
 		return
 	}
+	f.copies(found)
+}
+
+// copies looks for partitions that nobody leads, or of which copies are behind.
+func (f *findings) copies(found kadm.TopicDetails) {
+	const check = "kafka.partitions"
 	total, before := 0, len(*f)
 	for _, topic := range found.Sorted() {
 		for _, p := range topic.Partitions.Sorted() {

@@ -52,11 +52,10 @@ type Redis struct {
 // stageSum is a stage of all processes: how it stands, and how fast it was between two samples.
 type stageSum struct {
 	Stage
-	processes int
-	rate      float64       // records a second
-	commit    time.Duration // the mean of those between the samples, 0 without any
-	lag       int64
-	worst     int64 // of a partition
+	rate   float64       // records a second
+	commit time.Duration // the mean of those between the samples, 0 without any
+	lag    int64
+	worst  int64 // of a partition
 }
 
 // stages adds up each stage's processes, in the order in which events pass them. before may be nil.
@@ -87,7 +86,6 @@ func (s *Sample) stages(before *Sample) []stageSum {
 }
 
 func (s *stageSum) add(of *Stage) {
-	s.processes++
 	s.Owned += of.Owned
 	s.Waiting += of.Waiting
 	s.MirrorBacklog += of.MirrorBacklog

@@ -81,7 +81,6 @@ func TestRates(t *testing.T) {
 	assert.InDelta(t, 0.010, a.commit.Seconds(), 1e-6)
 	assert.Equal(t, int64(123_507), a.lag)
 	assert.Equal(t, 4, a.Owned)
-	assert.Equal(t, 2, a.processes)
 	assert.Zero(t, now.stages(nil)[1].rate)
 	assert.Zero(t, now.stages(now)[1].rate, "no time has passed")
 }
