@@ -176,7 +176,7 @@ bench: bench-kinds kafka ## bench-kinds, then the program beside others on a rea
 bench-kinds: ## ns and allocations an event, for each kind of step
 	go test -run '^$$' -bench '^BenchmarkKinds$$' -benchtime 0.2s ./pkg/checklist ./pkg/account
 
-.PHONY: bench-accounts bench-processes bench-rebuild bench-start bench-rates bench-profile
+.PHONY: bench-accounts bench-processes bench-rebuild bench-start bench-rates bench-metrics bench-profile
 bench-accounts: kafka ## what an event costs with up to 5 million accounts
 	$(call measure,Accounts)
 bench-processes: kafka ## 1, 2 and 4 processes on the same cores
@@ -187,6 +187,8 @@ bench-start: kafka ## from the start of the process to the first record
 	$(call measure,Start)
 bench-rates: kafka ## what an event costs at 1,000 to 100,000 events/s
 	$(call measure,Rates)
+bench-metrics: kafka ## what metrics add to what an event costs
+	$(call measure,Metrics)
 bench-profile: kafka ## a CPU profile and its flame graph, docs/performance.svg
 	$(call measure,Profile)
 	go tool pprof -traces $(OUT)/cpu.pprof 2> /dev/null | go run ./test/bench/flame > docs/performance.svg

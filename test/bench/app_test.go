@@ -17,6 +17,7 @@ import (
 
 	"github.com/pqlstream/pqlstream/pkg/account"
 	"github.com/pqlstream/pqlstream/pkg/codec"
+	"github.com/pqlstream/pqlstream/pkg/config"
 	"github.com/pqlstream/pqlstream/test/servers"
 )
 
@@ -39,19 +40,22 @@ type appOptions struct {
 	profiling bool           // serve profiles
 	all       bool           // write pql.lifecycle and pql.current, too
 	cache     int            // accounts; the program's default
+	history   bool           // no clock says what time it is
+	metrics   bool           // make metrics, too
 }
 
-const settings = `stages: [activation]
-prefix: %s
-checklist: %s
-kafka: {brokers: [%s], create_topics: true}
-redis: {addresses: [%s]}
-registry: {directory: %s}
-input: {sources: [{topic: %s, format: avro}]}
+const settings = `stages: %[11]s
+prefix: %[1]s
+checklist: %[2]s
+kafka: {brokers: [%[3]s], create_topics: true}
+redis: {addresses: [%[4]s]}
+registry: {directory: %[5]s}
+input: {sources: [{topic: %[6]s, format: avro}]}
 output: {format: avro, lifecycle: %[7]t, current: %[7]t}
 http: {address: %[8]s, profiling: %[10]t}
 api: {address: ""}
 log: {level: %[9]s}
+metrics: {enabled: %[12]t}
 `
 
 // startApp runs pqlstream and returns once it is ready.
@@ -74,6 +78,9 @@ func (s *setup) launchApp(o appOptions) *deployment {
 	a := &deployment{peer: peer{s: s, name: o.prefix, store: o.store, output: o.prefix + ".events", marks: partitions}}
 	a.event = func(r *kgo.Record) (string, bool) { return eventInFact(s.tb, r) }
 	a.finished = a.done
+	if o.metrics {
+		a.finished = func(n int64) bool { return a.done(n) && a.measured() }
+	}
 	for range max(o.processes, 1) {
 		address := freeAddress(s.tb)
 		a.addresses = append(a.addresses, address)
@@ -89,11 +96,13 @@ func (s *setup) configure(o *appOptions, address string) (file string) {
 	rules, err := filepath.Abs(checklistFile)
 	require.NoError(s.tb, err)
 	file = filepath.Join(s.tb.TempDir(), "pqlstream.yaml")
-	text := fmt.Sprintf(settings, o.prefix, rules, s.kafka.Bootstrap(), o.store.Addr(), s.schemas, input, o.all || allOutputs(),
-		address, either(o.logLevel, "warn"), o.profiling)
-	if o.cache > 0 {
-		text += fmt.Sprintf("runtime: {cache_accounts: %d}\n", o.cache)
+	stages := "[activation]"
+	if o.metrics {
+		stages = "[activation, measure, rollup]"
 	}
+	text := fmt.Sprintf(settings, o.prefix, rules, s.kafka.Bootstrap(), o.store.Addr(), s.schemas, input, o.all || allOutputs(),
+		address, either(o.logLevel, "warn"), o.profiling, stages, o.metrics)
+	text += fmt.Sprintf("runtime: {cache_accounts: %d, replay: %t}\n", either(o.cache, config.Default().Runtime.CacheAccounts), o.history)
 	require.NoError(s.tb, os.WriteFile(file, []byte(text), 0o600))
 	return file
 }
@@ -163,7 +172,7 @@ func (a *deployment) metric(name string) (sum float64) {
 	return sum
 }
 
-// scrape returns a process's metrics by name, without their labels; nil when it does not serve them.
+// scrape returns a process's metrics by name, added up over their labels; nil when it does not serve them.
 func scrape(address string) map[string]float64 {
 	resp, err := http.Get("http://" + address + "/metrics")
 	if err != nil {
@@ -179,7 +188,7 @@ func scrape(address string) map[string]float64 {
 		name, value, _ := strings.Cut(strings.TrimSpace(line), " ")
 		name, _, _ = strings.Cut(name, "{")
 		if figure, err := strconv.ParseFloat(value, 64); err == nil {
-			all[name] = figure
+			all[name] += figure
 		}
 	}
 	return all

@@ -75,17 +75,19 @@ func (s *setup) build(folder string, flags ...string) string {
 // has heard of it.
 func (s *setup) createTopic(name string) {
 	s.tb.Helper()
+	var id kadm.TopicID
 	require.Eventually(s.tb, func() bool {
-		_, err := s.admin.CreateTopic(s.tb.Context(), partitions, 1, nil, name)
+		created, err := s.admin.CreateTopic(s.tb.Context(), partitions, 1, nil, name)
 		if errors.Is(err, kerr.TopicAlreadyExists) {
 			return false
 		}
 		require.NoError(s.tb, err)
+		id = created.ID
 		return true
 	}, time.Minute, poll)
 	require.Eventually(s.tb, func() bool {
 		found, err := s.admin.ListTopics(s.tb.Context(), name)
-		return err == nil && found.Error() == nil
+		return err == nil && found.Error() == nil && found[name].ID == id
 	}, time.Minute, poll)
 }
 

@@ -17,6 +17,7 @@ var blocks = map[string]func(w io.Writer, folder string) error{
 	"rates":     table("rates"),
 	"accounts":  table("accounts"),
 	"processes": table("processes"),
+	"metrics":   table("metrics"),
 	"rebuild":   table("rebuild"),
 	"start":     table("start"),
 	"aims":      aims,
