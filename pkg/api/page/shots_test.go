@@ -51,7 +51,7 @@ type shownView struct{ name, address, heading string }
 
 func views(f *fake) []shownView {
 	return []shownView{
-		{"pqls", "#/", "PQLs"}, {"accounts", "#/accounts", "Accounts"}, {"account", "#/accounts/" + f.rows[0].AccountID, f.rows[0].AccountID}, {"metrics", "#/metrics", "Metrics"},
+		{"pqls", "#/", "PQLs"}, {"accounts", "#/accounts", "Accounts"}, {"account", "#/accounts/" + f.rows[6].AccountID, f.rows[6].AccountID}, {"metrics", "#/metrics", "Metrics"},
 		{"metrics-by-tier", "#/metrics?grouping=tier", "Metrics"}, {"funnel", "#/funnel", "Funnel"}, {"cohorts", "#/cohorts", "Cohorts"}, {"pipeline", "#/pipeline", "Pipeline"},
 	}
 }
