@@ -34,7 +34,6 @@ func (s *server) events(w http.ResponseWriter, r *http.Request) {
 	}
 	eventHeaders(w)
 	send := &sender{w: w, control: http.NewResponseController(w)}
-	send.err = send.control.SetReadDeadline(time.Time{}) // of the server, for requests: a client that says no more is no reason to stop
 	send.write(": this is pqlstream\n\n")
 	for send.err == nil {
 		e, err := stream.Next(r.Context(), heartbeat)
@@ -74,9 +73,6 @@ type sender struct {
 }
 
 func (s *sender) write(text string) {
-	if s.err != nil {
-		return
-	}
 	if s.err = s.control.SetWriteDeadline(time.Now().Add(writePatience)); s.err != nil {
 		return
 	}
