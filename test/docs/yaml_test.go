@@ -2,6 +2,7 @@ package docs
 
 import (
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -71,11 +72,15 @@ func isSettings(part map[string]any) bool {
 	return false
 }
 
-// checkSettings checks settings, with what they need beside them. What pages call a file of secrets is one.
+// secret is what pages call a file of secrets.
+var secret = regexp.MustCompile(`/run/secrets/([\w-]+)`)
+
+// checkSettings checks settings, with what they need beside them.
 func (r *reader) checkSettings(b *block) {
 	r.t.Helper()
-	r.write("secrets/otlp", "api-key=0123456789abcdef\n")
-	r.write("secrets/token", "0123456789abcdef0123456789abcdef\n")
+	for _, name := range secret.FindAllStringSubmatch(b.text, -1) {
+		r.write("secrets/"+name[1], "api-key=0123456789abcdef\n")
+	}
 	text := strings.ReplaceAll(b.text, "/run/secrets/", r.dir+"/secrets/")
 	whole := merged(r.t, settings, text)
 	code, out := r.run("config", "check", "--config", r.write("settings.yaml", whole))
