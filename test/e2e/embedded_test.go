@@ -126,10 +126,10 @@ func runEmbedded(t *testing.T, c *config.Config, seed uint64, partitions int32, 
 	for _, m := range members {
 		m.leave(t)
 	}
-	w.verify()
 	if rows != nil {
 		rows.require()
 	}
+	w.verify()
 	if w.wholeLives() {
 		w.requireWholeLives(shortLifeFacts)
 	} else {

@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"math"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -88,19 +89,27 @@ func (r *reader) take(record *kgo.Record) {
 		return
 	}
 	if !record.Attrs.IsControl() {
-		var asOf int64
-		asOf, r.failed = s.put(record)
+		asOf, err := s.put(record)
 		r.asOf.Store(max(r.asOf.Load(), asOf))
+		r.fail(err)
 		return
 	}
 	r.looks++
 	for w := range s.touched {
 		if wrong := s.look(w); len(wrong) > 0 {
-			r.failed = fmt.Errorf("at %d-%d: %+v: %s", record.Partition, record.Offset, w, strings.Join(wrong, "; "))
+			r.fail(fmt.Errorf("at %d-%d: %+v: %s", record.Partition, record.Offset, w, strings.Join(wrong, "; ")))
 			return
 		}
 	}
 	clear(s.touched)
+}
+
+// fail ends the reading. Nobody has to wait for it any more: require tells.
+func (r *reader) fail(err error) {
+	if err != nil {
+		r.failed = err
+		r.asOf.Store(math.MaxInt64)
+	}
 }
 
 func (s *snapshot) put(record *kgo.Record) (asOf int64, err error) {
