@@ -31,8 +31,9 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: ## the whole pipeline on sample data, in one process, without any service
-	go run ./cmd/pqlstream demo
+demo: ## the whole pipeline on sample data, in one process, without any service; on a terminal with the page
+	@go build -o $(BUILD)/pqlstream ./cmd/pqlstream # not go run, which calls Ctrl-C a failure
+	@$(BUILD)/pqlstream demo
 
 .PHONY: build
 build: ## the program, to bin/pqlstream

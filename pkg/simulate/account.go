@@ -64,10 +64,10 @@ func newAccount(o Options, number int) *account {
 	return a
 }
 
-// signUpTime draws a moment in office hours, four of five times in the first two thirds of the span.
+// signUpTime draws a moment in office hours.
 func (a *account) signUpTime(o Options) int64 {
 	span := float64(o.Days)
-	if a.rng.Float64() < 0.8 {
+	if a.rng.Float64() < 0.8 && !o.Steady {
 		span *= 2.0 / 3
 	}
 	day := o.Epoch.UnixMilli() + int64(a.rng.Float64()*span)*dayMs

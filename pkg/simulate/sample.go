@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math"
 	"slices"
 	"time"
 
@@ -34,10 +35,11 @@ type Options struct {
 	Accounts int       // that sign up; default 300
 	Days     int       // how many days the data spans; default 60
 	Epoch    time.Time // when it begins, cut to the UTC day; default DefaultEpoch
+	Steady   bool      // as many sign up towards the end as at the beginning; otherwise four of five in the first two thirds
 }
 
 // Sample is the usage of a reporting and collaboration product over some weeks. Companies of three sizes sign up
-// (70 % have fewer than 50 people, 25 % fewer than 500), most of them in the first two thirds. What they do then
+// (70 % have fewer than 50 people, 25 % fewer than 500). What they do then
 // depends on how they behave: engaged from the first day, led by one champion, slow to start, losing interest after
 // a good start, or just looking around. Work follows office hours and weeks. Some buy, some cancel.
 //
@@ -72,7 +74,13 @@ func (s *Sample) Options() Options { return s.options }
 
 // Events yields the events in the order of their arrival (ReceivedAt), which is nearly that of event time. Each is the
 // receiver's own. It can be called any number of times and yields the same each time.
-func (s *Sample) Events() iter.Seq[*usage.Event] {
+func (s *Sample) Events() iter.Seq[*usage.Event] { return s.days(s.options.Days) }
+
+// Endless yields Events, and after them those of the days that follow, for as long as it is asked: the accounts go on, and
+// others sign up, as many a day as before.
+func (s *Sample) Endless() iter.Seq[*usage.Event] { return s.days(math.MaxInt) }
+
+func (s *Sample) days(n int) iter.Seq[*usage.Event] {
 	return func(yield func(*usage.Event) bool) {
 		o := s.options
 		accounts := make([]*account, o.Accounts)
@@ -80,8 +88,9 @@ func (s *Sample) Events() iter.Seq[*usage.Event] {
 			accounts[i] = newAccount(o, i)
 		}
 		var waiting []*usage.Event
-		for day := range o.Days {
+		for day := range n {
 			begin := o.Epoch.UnixMilli() + int64(day)*dayMs
+			accounts = appendNewcomers(accounts, o, day)
 			for _, a := range accounts {
 				waiting = a.appendDay(waiting, begin)
 			}
@@ -96,4 +105,14 @@ func (s *Sample) Events() iter.Seq[*usage.Event] {
 			waiting = append(waiting[:0], waiting[n:]...)
 		}
 	}
+}
+
+// appendNewcomers appends those who sign up on a day, none within the span.
+func appendNewcomers(accounts []*account, o Options, day int) []*account {
+	for len(accounts) < o.Accounts*(day+1)/o.Days {
+		a := newAccount(o, len(accounts))
+		a.signUp = o.Epoch.UnixMilli() + int64(day)*dayMs + a.officeTime()
+		accounts = append(accounts, a)
+	}
+	return accounts
 }

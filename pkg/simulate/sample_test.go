@@ -73,6 +73,33 @@ func TestANewEpochShiftsTheSample(t *testing.T) {
 	}
 }
 
+func TestTheEndlessSampleGoesOnWhereTheSpanEnds(t *testing.T) {
+	s := sample(t, simulate.Options{Accounts: 30, Days: 20})
+	end := s.Options().Epoch.AddDate(0, 0, 20).UnixMilli()
+	next, stop := iter.Pull(s.Endless())
+	defer stop()
+	known := map[string]bool{}
+	for e := range s.Events() {
+		got, _ := next()
+		require.Equal(t, e, got)
+		known[e.AccountID] = true
+	}
+	newcomers, goingOn := map[string]bool{}, map[string]bool{}
+	for e, _ := next(); e.ReceivedAt < end+20*86_400_000; e, _ = next() {
+		require.GreaterOrEqual(t, e.ReceivedAt, end)
+		if known[e.AccountID] {
+			goingOn[e.AccountID] = true
+			continue
+		}
+		newcomers[e.AccountID] = newcomers[e.AccountID] || e.Name == "account_created"
+	}
+	require.NotEmpty(t, goingOn)
+	require.InDelta(t, 30, len(newcomers), 2, "as many a day as before")
+	for id, signedUp := range newcomers {
+		require.True(t, signedUp, id)
+	}
+}
+
 func TestOptionsThatMakeNoSense(t *testing.T) {
 	_, err := simulate.New(simulate.Options{Accounts: -1, Days: -2, Epoch: time.Date(1969, 1, 1, 0, 0, 0, 0, time.UTC)})
 	require.ErrorContains(t, err, "accounts: -1")

@@ -3,11 +3,16 @@ package demo
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"flag"
+	"io"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -15,6 +20,8 @@ import (
 	"github.com/pqlstream/pqlstream/pkg/account"
 	"github.com/pqlstream/pqlstream/pkg/app"
 	"github.com/pqlstream/pqlstream/pkg/checklist"
+	"github.com/pqlstream/pqlstream/pkg/report"
+	"github.com/pqlstream/pqlstream/pkg/simulate"
 )
 
 var update = flag.Bool("update", false, "write testdata/small.txt anew")
@@ -24,10 +31,14 @@ const golden = "testdata/small.txt"
 func small(t *testing.T, change func(*Options)) string {
 	t.Helper()
 	var out bytes.Buffer
-	o := Options{Seed: 1, Accounts: 40, Days: 40, Out: &out, Log: slog.New(slog.NewTextHandler(t.Output(), nil))}
+	o := Options{
+		Seed: 1, Accounts: 40, Days: 40, Epoch: simulate.DefaultEpoch, Out: &out, Style: report.Style{Width: report.PipeWidth},
+		Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
+	}
 	change(&o)
 	require.NoError(t, Run(t.Context(), o))
-	return out.String()
+	// When rows were made depends on how far the slowest partition was.
+	return regexp.MustCompile(`as of [0-9: -]+`).ReplaceAllString(out.String(), "as of then")
 }
 
 func TestTheSameSeedGivesTheSameOutput(t *testing.T) {
@@ -49,14 +60,14 @@ func TestADemoInAFolderGoesOn(t *testing.T) {
 	whole := small(t, func(*Options) {})
 	ctx, cancel := context.WithCancel(t.Context())
 	out := &stopper{stop: cancel}
-	err := Run(ctx, Options{Seed: 1, Accounts: 40, Days: 40, Dir: dir, Out: out, Log: slog.New(slog.DiscardHandler)})
+	err := Run(ctx, Options{Seed: 1, Accounts: 40, Days: 40, Epoch: simulate.DefaultEpoch, Dir: dir, Out: out, Log: slog.New(slog.DiscardHandler)})
 	require.ErrorIs(t, err, ErrStopped)
 	require.NotEqual(t, whole, out.String())
 	for range 2 {
 		require.Equal(t, whole, small(t, func(o *Options) { o.Dir = dir }))
 	}
 	err = Run(t.Context(), Options{Seed: 2, Accounts: 40, Days: 40, Dir: dir})
-	require.ErrorContains(t, err, "keeps the demo of seed 1 with 40 accounts over 40 days")
+	require.ErrorContains(t, err, "keeps the demo of seed 1 with 40 accounts over 40 days from 2025-06-02 on")
 }
 
 // stopper stops a demo once it shows the first leads.
@@ -111,11 +122,53 @@ func tierNames(rules *checklist.Checklist) (names []string) {
 func TestFactsWaitForSlowerPartitions(t *testing.T) {
 	var shown []string
 	show := func(f *account.Fact) { shown = append(shown, f.AccountID) }
-	at := func(number int, id string) numbered { return numbered{number, account.Fact{AccountID: id}} }
-	f := &follower{pending: []numbered{at(7, "d"), at(9, "e"), at(2, "a"), at(5, "b"), at(5, "c")}}
+	at := func(ms int64, id string) account.Fact { return account.Fact{OccurredAt: ms, AccountID: id} }
+	f := &follower{pending: []account.Fact{at(7, "d"), at(9, "e"), at(2, "a"), at(5, "c"), at(5, "b")}}
 	f.release(7, show)
 	assert.Equal(t, []string{"a", "b", "c"}, shown)
 	f.pending = append(f.pending, at(8, "d2"))
 	f.release(10, show)
 	assert.Equal(t, []string{"a", "b", "c", "d", "d2", "e"}, shown)
+}
+
+// A live demo serves the page once all is told, goes on with events that happen now, and is no failure when it is stopped.
+func TestALiveDemoGoesOn(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	dir := filepath.Join(t.TempDir(), "demo")
+	began := time.Now().UnixMilli()
+	o := Options{
+		Seed: 1, Accounts: 60, Days: 30, Dir: dir, Live: true, Out: io.Discard, Log: slog.New(slog.DiscardHandler), Version: "v1.2.3",
+		Watch: func(page string) {
+			defer stop()
+			var status struct{ Version string }
+			ask(t, page+"v1/status", &status)
+			assert.Equal(t, "v1.2.3", status.Version)
+			var changed struct {
+				Items []struct {
+					ChangedAt int64 `json:"changed_at"`
+				}
+			}
+			assert.Eventually(t, func() bool {
+				ask(t, page+"v1/accounts?limit=1", &changed)
+				return len(changed.Items) == 1 && changed.Items[0].ChangedAt >= began
+			}, time.Minute, 20*time.Millisecond, "nothing happens")
+			var rows struct{ Items []struct{ Metric string } }
+			ask(t, page+"v1/metrics?unit=week&metric=pqls", &rows)
+			assert.NotEmpty(t, rows.Items)
+		},
+	}
+	watch := o.Watch
+	o.Watch = func(page string) { go watch(page) }
+	require.NoError(t, Run(ctx, o))
+	o.Live = false
+	require.NoError(t, Run(t.Context(), o), "the folder keeps what has happened since")
+}
+
+func ask(t *testing.T, url string, answer any) {
+	response, err := http.Get(url)
+	if !assert.NoError(t, err) {
+		return
+	}
+	defer response.Body.Close()
+	assert.NoError(t, json.NewDecoder(response.Body).Decode(answer))
 }

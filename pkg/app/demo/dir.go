@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/pqlstream/pqlstream/pkg/simulate"
 )
@@ -16,22 +17,25 @@ type sizes struct {
 	Seed     uint64 `json:"seed"`
 	Accounts int    `json:"accounts"`
 	Days     int    `json:"days"`
+	Epoch    string `json:"epoch"` // the day that the data begins on
+	Until    int64  `json:"until"` // when its history ends, ms since the Unix epoch
 }
 
-// openDir prepares a folder that keeps a demo and returns the one in it for Kafka. A folder that keeps a demo of other
-// sizes is refused.
-func openDir(dir string, o simulate.Options) (kafka string, err error) {
+// openDir prepares a folder that keeps a demo and returns the one in it for Kafka. The data becomes that of the folder, which is refused when it
+// keeps a demo of other sizes.
+func openDir(dir string, d *data) (kafka string, err error) {
 	if dir == "" {
 		return "", nil
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", fmt.Errorf("making the folder of the demo: %w", err)
 	}
-	want := sizes{o.Seed, o.Accounts, o.Days}
+	o := d.sample.Options()
+	want := sizes{o.Seed, o.Accounts, o.Days, o.Epoch.Format(time.DateOnly), d.until}
 	path := filepath.Join(dir, "demo.json")
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		text, _ = json.Marshal(want) // numbers: it can't fail
+		text, _ = json.Marshal(want) // numbers and a day: it can't fail
 		err = os.WriteFile(path, append(text, '\n'), 0o600)
 	}
 	if err != nil {
@@ -41,9 +45,18 @@ func openDir(dir string, o simulate.Options) (kafka string, err error) {
 	if err := json.Unmarshal(text, &has); err != nil {
 		return "", fmt.Errorf("%s does not say which demo the folder keeps: %w", path, err)
 	}
-	if has != want {
-		return "", fmt.Errorf("%s keeps the demo of seed %d with %d accounts over %d days: ask for the same, or for another folder",
-			dir, has.Seed, has.Accounts, has.Days)
+	epoch, err := time.Parse(time.DateOnly, has.Epoch)
+	if err != nil {
+		return "", fmt.Errorf("%s does not say when the demo begins that the folder keeps: %w", path, err)
 	}
-	return filepath.Join(dir, "kafka"), nil
+	if !d.past {
+		want.Epoch, want.Until = has.Epoch, has.Until // it ended when the first demo of the folder began
+	}
+	if has != want {
+		return "", fmt.Errorf("%s keeps the demo of seed %d with %d accounts over %d days from %s on: ask for the same, or for another folder",
+			dir, has.Seed, has.Accounts, has.Days, has.Epoch)
+	}
+	o.Epoch, d.until = epoch, has.Until
+	d.sample, err = simulate.New(o)
+	return filepath.Join(dir, "kafka"), err
 }

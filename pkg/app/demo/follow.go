@@ -5,7 +5,9 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -15,44 +17,42 @@ import (
 	"github.com/pqlstream/pqlstream/pkg/codec"
 	"github.com/pqlstream/pqlstream/pkg/config"
 	"github.com/pqlstream/pqlstream/pkg/kafka"
+	"github.com/pqlstream/pqlstream/pkg/simulate"
 )
 
 // followInterval is how often what has become known is shown.
 const followInterval = 50 * time.Millisecond
 
-// follower reads what the pipeline makes of the input while it does, and brings it into the order that the events
-// arrived in: partitions are folded side by side, each at its own pace.
+// follower reads what the pipeline makes of the events while it does. The history's facts it brings into their order: partitions are
+// folded side by side, each at its own pace.
 type follower struct {
-	in      *input
-	admin   *kadm.Client
+	data    *data
 	group   string
 	facts   *tail
-	pending []numbered
+	pending []account.Fact
 }
 
-// numbered is a fact with the number of the event that made it.
-type numbered struct {
-	number int
-	fact   account.Fact
-}
-
-// follow calls do with every fact, in the order of the events, until the pipeline has committed all of the input.
-func follow(ctx context.Context, c *config.Config, log *slog.Logger, in *input, do func(*account.Fact)) error {
+func newFollower(c *config.Config, log *slog.Logger, d *data) (*follower, error) {
 	facts, err := newTail(c, log, c.TopicNames().Lifecycle)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer facts.close()
-	f := &follower{in: in, admin: facts.admin, group: c.Group(config.Activation), facts: facts}
+	return &follower{data: d, group: c.Group(config.Activation), facts: facts}, nil
+}
+
+func (f *follower) close() { f.facts.close() }
+
+// history calls do with every fact in the order of time, until the pipeline has committed all of the history.
+func (f *follower) history(ctx context.Context, do func(*account.Fact)) error {
 	tick := time.NewTicker(followInterval)
 	defer tick.Stop()
 	for {
-		folded, err := f.advance(ctx)
+		known, err := f.advance(ctx)
 		if err != nil {
 			return fmt.Errorf("following the pipeline: %w", err)
 		}
-		f.release(folded, do)
-		if folded == in.events {
+		f.release(known, do)
+		if known == math.MaxInt64 {
 			return nil
 		}
 		select {
@@ -63,39 +63,67 @@ func follow(ctx context.Context, c *config.Config, log *slog.Logger, in *input, 
 	}
 }
 
-// advance reads all facts of the events that are folded by now, and returns the number of the first event that is not.
-func (f *follower) advance(ctx context.Context) (int, error) {
-	committed, err := f.admin.FetchOffsets(ctx, f.group)
+// live calls do with every fact that comes, until the context ends.
+func (f *follower) live(ctx context.Context, do func(*account.Fact)) error {
+	for ctx.Err() == nil {
+		if err := f.read(ctx); err != nil && ctx.Err() == nil {
+			return fmt.Errorf("following the pipeline: %w", err)
+		}
+		f.release(math.MaxInt64, do)
+		select {
+		case <-ctx.Done():
+		case <-time.After(followInterval):
+		}
+	}
+	return nil
+}
+
+// advance reads all facts that there are, and returns the time before which there will be no others, the latest possible once all of the
+// history is folded.
+func (f *follower) advance(ctx context.Context) (known int64, err error) {
+	committed, err := f.facts.admin.FetchOffsets(ctx, f.group)
 	if err != nil {
 		return 0, err
 	}
-	folded := f.in.events
-	for p, numbers := range f.in.number {
+	known = math.MaxInt64
+	for p, arrived := range f.data.arrived {
 		at := int64(0)
 		if o, ok := committed.Lookup(topic, int32(p)); ok {
-			at = max(o.At, 0)
+			at = o.At
 		}
-		if at < int64(len(numbers)) {
-			folded = min(folded, numbers[at])
+		switch {
+		case at >= int64(len(arrived)):
+		case at <= 0:
+			known = 0
+		default:
+			known = min(known, arrived[at-1]-disorder)
 		}
 	}
-	return folded, f.facts.readUp(ctx, func(r *kgo.Record) error {
+	return known, f.read(ctx)
+}
+
+// disorder bounds how far the time that a partition has come to, and what its next events tell, lie before the last arrival there, ms.
+var disorder = (simulate.Disorder + config.Default().Runtime.AllowedDisorder).Milliseconds()
+
+func (f *follower) read(ctx context.Context) error {
+	return f.facts.readUp(ctx, func(r *kgo.Record) error {
 		fact, _, err := codec.DecodeFact(r.Value)
-		if err != nil {
-			return err
+		if err == nil {
+			f.pending = append(f.pending, fact)
 		}
-		f.pending = append(f.pending, numbered{f.in.number[fact.Position.Partition][fact.Position.Offset], fact})
-		return nil
+		return err
 	})
 }
 
-// release hands over the facts of the events before a number.
-func (f *follower) release(folded int, do func(*account.Fact)) {
-	// Those of one event stay in their order.
-	slices.SortStableFunc(f.pending, func(a, b numbered) int { return cmp.Compare(a.number, b.number) })
-	n, _ := slices.BinarySearchFunc(f.pending, folded, func(a numbered, limit int) int { return cmp.Compare(a.number, limit) })
+// release hands over the facts before a time.
+func (f *follower) release(before int64, do func(*account.Fact)) {
+	// Those of one account stay in their order.
+	slices.SortStableFunc(f.pending, func(a, b account.Fact) int {
+		return cmp.Or(cmp.Compare(a.OccurredAt, b.OccurredAt), strings.Compare(a.AccountID, b.AccountID))
+	})
+	n, _ := slices.BinarySearchFunc(f.pending, before, func(a account.Fact, limit int64) int { return cmp.Compare(a.OccurredAt, limit) })
 	for i := range f.pending[:n] {
-		do(&f.pending[i].fact)
+		do(&f.pending[i])
 	}
 	f.pending = slices.Delete(f.pending, 0, n)
 }

@@ -8,20 +8,25 @@ import (
 
 	"github.com/pqlstream/pqlstream/pkg/account"
 	"github.com/pqlstream/pqlstream/pkg/checklist"
-	"github.com/pqlstream/pqlstream/pkg/simulate"
 	"github.com/pqlstream/pqlstream/pkg/usage"
 )
 
 // printIntroduction says what is going to be seen.
-func printIntroduction(w io.Writer, o simulate.Options, rules *checklist.Checklist, events int) {
+func printIntroduction(w io.Writer, d *data, rules *checklist.Checklist) {
+	o := d.sample.Options()
 	fmt.Fprintf(w, "%d accounts sign up for a reporting product and use it from %s on, for %d days: %d events (seed %d).\n",
-		o.Accounts, o.Epoch.Format(time.DateOnly), o.Days, events, o.Seed)
+		o.Accounts, o.Epoch.Format(time.DateOnly), o.Days, d.events, o.Seed)
 	fmt.Fprintf(w, "An account is a product-qualified lead (PQL) once it has done enough of %d steps. How much is enough depends on its size:\n\n",
 		len(rules.Steps()))
 	for _, t := range rules.Tiers() {
 		fmt.Fprintf(w, "  %-6s  %4s  then %s (%s): %s\n", t.Name, account.Percent(t.Threshold), t.Playbook.Name, t.Playbook.Queue, t.Playbook.Action)
 	}
 	fmt.Fprint(w, "\nWhat becomes of them, as it happens (UTC):\n\n")
+}
+
+// printGoingOn says what is going to be seen once the history has been told.
+func printGoingOn(w io.Writer, page string) {
+	fmt.Fprintf(w, "\nThe page: %s\n\nThe product is used on, %d events a second. What comes of that appears there, and here, until you press Ctrl-C:\n\n", page, liveRate)
 }
 
 // printFact prints what a fact says about a lead, on one line; nothing when it says nothing about one.
@@ -80,11 +85,14 @@ func property(properties []usage.Property, key string) string {
 
 func inUTC(ms int64) string { return time.UnixMilli(ms).UTC().Format("2006-01-02 15:04") }
 
-// inDays is a length of time in whole days, rounded.
+// inDays is a length of time in days, rounded.
 func inDays(ms int64) string {
 	const day = int64(24 * time.Hour / time.Millisecond)
 	n := (ms + day/2) / day
-	if n == 1 {
+	switch n {
+	case 0:
+		return "hours"
+	case 1:
 		return "1 day"
 	}
 	return fmt.Sprintf("%d days", n)
