@@ -156,7 +156,9 @@ func TestTheAPITellsWhichChecklistsHaveDecided(t *testing.T) {
 
 // What is not there yet, or is away, is said; the API itself answers from the start on.
 func TestTheAPISaysWhatIsAway(t *testing.T) {
-	w := newWorld(t)
+	w := newWorld(t).up() // so that its topics are there once Kafka is
+	w.kafkaDown()
+	w.redisDown()
 	p, api := served(t, w.settings())
 	for path, what := range map[string]string{"/v1/pqls": "Kafka", "/v1/checklist/versions": "Kafka", "/v1/pqls/events": "events"} {
 		status, problem := ask(t, api+path)
@@ -165,7 +167,8 @@ func TestTheAPISaysWhatIsAway(t *testing.T) {
 	}
 	_, status := ask(t, api+"/v1/status")
 	require.Equal(t, false, status["ready"])
-	w.up()
+	w.kafkaUp()
+	w.redisUp()
 	p.awaitReady()
 	awaitAPI(t, api+"/v1/pqls", items(0))
 	w.redisDown()
