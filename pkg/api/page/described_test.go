@@ -17,6 +17,8 @@ import (
 	"github.com/pb33f/libopenapi-validator/schema_validation"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/pqlstream/pqlstream/test/browser"
 )
 
 // TestThePageAsksForWhatIsDescribed holds what the page asks for, and what the fake answers, against the API's description. So the other tests
@@ -57,15 +59,15 @@ func TestThePageAsksForWhatIsDescribed(t *testing.T) {
 		w.WriteHeader(answer.Code)
 		_, _ = w.Write(body)
 	})
-	p := open(t, f.URL, "", desktop)
-	p.shown("PQLs")
+	p := open(t, f.URL, "", browser.Desktop)
+	p.Shown("PQLs")
 	for _, v := range views(f) {
-		p.goTo(v.address, v.heading)
+		p.GoTo(v.address, v.heading)
 	}
-	p.goTo("#/?since=all&tier=large&segment=enterprise&playbook=manual-outreach&sort=qualified_at", "PQLs")
-	p.goTo("#/?since=all&cursor=at-50&page=2", "PQLs")
-	p.goTo("#/metrics?unit=month&zone=Europe%2FBerlin&grouping=tier&group=large&last=6", "Metrics")
-	p.expect("503")
+	p.GoTo("#/?since=all&tier=large&segment=enterprise&playbook=manual-outreach&sort=qualified_at", "PQLs")
+	p.GoTo("#/?since=all&cursor=at-50&page=2", "PQLs")
+	p.GoTo("#/metrics?unit=month&zone=Europe%2FBerlin&grouping=tier&group=large&last=6", "Metrics")
+	p.Expect("503")
 	for _, part := range []string{"pqls", "accounts", "metrics", "checklist", "status"} {
 		assert.NotZero(t, held[part], part)
 	}

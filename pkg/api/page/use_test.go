@@ -12,69 +12,71 @@ import (
 	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/pqlstream/pqlstream/test/browser"
 )
 
 func TestATokenIsAskedForAndKept(t *testing.T) {
 	f := newFake(t, 60)
 	f.token = "open sesame"
-	p := open(t, f.URL, "", desktop)
-	p.until("document.querySelector('#token-dialog').open")
-	p.do(chromedp.SendKeys(chromedp.CSS("#token"), "friend"+kb.Enter))
-	p.until("document.querySelector('#token-wrong').textContent !== ''")
-	assert.Contains(t, p.text("#token-wrong"), "not accepted")
-	p.do(chromedp.SendKeys(chromedp.CSS("#token"), f.token+kb.Enter))
-	p.shown("PQLs")
-	assert.False(t, eval[bool](p, "document.querySelector('#token-dialog').open"))
-	p.until("document.querySelector('#live').dataset.state === 'live'")
-	assert.Equal(t, f.token, eval[string](p, "sessionStorage.getItem('pqlstream.token')"))
-	assert.NotContains(t, eval[string](p, "JSON.stringify(localStorage)"), f.token, "it must not outlive the tab")
-	p.do(chromedp.Reload())
-	p.shown("PQLs")
-	p.expect("401")
+	p := open(t, f.URL, "", browser.Desktop)
+	p.Until("document.querySelector('#token-dialog').open")
+	p.Do(chromedp.SendKeys(chromedp.CSS("#token"), "friend"+kb.Enter))
+	p.Until("document.querySelector('#token-wrong').textContent !== ''")
+	assert.Contains(t, p.Text("#token-wrong"), "not accepted")
+	p.Do(chromedp.SendKeys(chromedp.CSS("#token"), f.token+kb.Enter))
+	p.Shown("PQLs")
+	assert.False(t, browser.Eval[bool](p, "document.querySelector('#token-dialog').open"))
+	p.Until("document.querySelector('#live').dataset.state === 'live'")
+	assert.Equal(t, f.token, browser.Eval[string](p, "sessionStorage.getItem('pqlstream.token')"))
+	assert.NotContains(t, browser.Eval[string](p, "JSON.stringify(localStorage)"), f.token, "it must not outlive the tab")
+	p.Do(chromedp.Reload())
+	p.Shown("PQLs")
+	p.Expect("401")
 }
 
 func TestTheThemeIsTheSystemsUntilAnotherIsChosen(t *testing.T) {
 	f := newFake(t, 60)
-	p := open(t, f.URL, "#/metrics", desktop.inDark())
-	p.shown("Metrics")
+	p := open(t, f.URL, "#/metrics", browser.Desktop.InDark())
+	p.Shown("Metrics")
 	ground := "getComputedStyle(document.body).backgroundColor"
-	dark := eval[string](p, ground)
+	dark := browser.Eval[string](p, ground)
 	assert.Equal(t, "rgb(13, 16, 20)", dark)
-	p.click("#theme")
-	assert.Equal(t, "rgb(246, 247, 249)", eval[string](p, ground), "light was chosen")
-	p.until("document.querySelectorAll('.plot canvas').length === document.querySelectorAll('.plot').length")
-	p.do(chromedp.Reload())
-	p.shown("Metrics")
-	assert.Contains(t, p.text("#theme"), "Theme: Light")
-	assert.Equal(t, "rgb(246, 247, 249)", eval[string](p, ground), "it is remembered")
-	p.click("#theme")
-	p.click("#theme")
-	assert.Equal(t, dark, eval[string](p, ground), "as the system has it again")
-	call(p, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "light"}}})
-	p.until(ground + " === 'rgb(246, 247, 249)'")
+	p.Click("#theme")
+	assert.Equal(t, "rgb(246, 247, 249)", browser.Eval[string](p, ground), "light was chosen")
+	p.Until("document.querySelectorAll('.plot canvas').length === document.querySelectorAll('.plot').length")
+	p.Do(chromedp.Reload())
+	p.Shown("Metrics")
+	assert.Contains(t, p.Text("#theme"), "Theme: Light")
+	assert.Equal(t, "rgb(246, 247, 249)", browser.Eval[string](p, ground), "it is remembered")
+	p.Click("#theme")
+	p.Click("#theme")
+	assert.Equal(t, dark, browser.Eval[string](p, ground), "as the system has it again")
+	browser.Call(p, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "light"}}})
+	p.Until(ground + " === 'rgb(246, 247, 249)'")
 }
 
 func TestAPhoneNeedsNoScrollingSideways(t *testing.T) {
 	f := newFake(t, 600)
 	f.rows[2].AccountID, f.rows[2].Segments, f.rows[2].Champion = evil, []string{evil}, evil
-	p := open(t, f.URL, "", phone)
-	p.shown("PQLs")
+	p := open(t, f.URL, "", browser.Phone)
+	p.Shown("PQLs")
 	for _, width := range []int64{320, 390, 768} {
-		p.do(chromedp.EmulateViewport(width, 844))
+		p.Do(chromedp.EmulateViewport(width, 844))
 		for _, v := range views(f) {
-			p.goTo(v.address, v.heading)
-			assert.LessOrEqual(t, eval[int64](p, "document.documentElement.scrollWidth"), width, "%s at %d", v.address, width)
+			p.GoTo(v.address, v.heading)
+			assert.LessOrEqual(t, browser.Eval[int64](p, "document.documentElement.scrollWidth"), width, "%s at %d", v.address, width)
 		}
 	}
 }
 
 func TestTheKeyboardIsEnough(t *testing.T) {
 	f := newFake(t, 600)
-	p := open(t, f.URL, "", desktop)
-	p.shown("PQLs")
-	press := func(key string) { p.do(chromedp.KeyEvent(key)) }
+	p := open(t, f.URL, "", browser.Desktop)
+	p.Shown("PQLs")
+	press := func(key string) { p.Do(chromedp.KeyEvent(key)) }
 	focused := func() string {
-		return eval[string](p, "document.activeElement.id || document.activeElement.textContent.trim() || document.activeElement.tagName")
+		return browser.Eval[string](p, "document.activeElement.id || document.activeElement.textContent.trim() || document.activeElement.tagName")
 	}
 	press(kb.Tab)
 	assert.Equal(t, "Skip to the content", focused())
@@ -82,20 +84,20 @@ func TestTheKeyboardIsEnough(t *testing.T) {
 	assert.Equal(t, "main", focused())
 	press("/")
 	assert.Equal(t, "find-id", focused())
-	p.do(chromedp.KeyEvent(f.rows[0].AccountID + kb.Enter))
-	p.shown(f.rows[0].AccountID)
+	p.Do(chromedp.KeyEvent(f.rows[0].AccountID + kb.Enter))
+	p.Shown(f.rows[0].AccountID)
 	assert.Equal(t, "main", focused(), "a new view is where reading goes on")
 
-	p.set("document.querySelector('nav.side a[data-view=accounts]').focus()")
+	p.Set("document.querySelector('nav.side a[data-view=accounts]').focus()")
 	press(kb.Enter)
-	p.shown("Accounts")
+	p.Shown("Accounts")
 	reached := map[string]bool{}
 	for range 250 {
 		press(kb.Tab)
 		id := focused()
 		reached[id] = true
 		if id == "page-next" {
-			assert.True(t, eval[bool](p, "document.activeElement.matches(':focus-visible')"), "it shows where the focus is")
+			assert.True(t, browser.Eval[bool](p, "document.activeElement.matches(':focus-visible')"), "it shows where the focus is")
 			break
 		}
 	}
@@ -103,36 +105,20 @@ func TestTheKeyboardIsEnough(t *testing.T) {
 	assert.True(t, reached["sort"])
 	assert.True(t, reached[f.rows[0].AccountID])
 	press(kb.Enter)
-	p.until("document.querySelector('#pager-total').textContent.startsWith('Page 2')")
-	p.until("!document.querySelector('main').hasAttribute('aria-busy')")
+	p.Until("document.querySelector('#pager-total').textContent.startsWith('Page 2')")
+	p.Until("!document.querySelector('main').hasAttribute('aria-busy')")
 	assert.Equal(t, "page-next", focused(), "turning pages keeps the place")
-}
-
-type violation struct {
-	ID    string `json:"id"`
-	Help  string `json:"help"`
-	Nodes []struct {
-		HTML    string `json:"html"`
-		Summary string `json:"failureSummary"`
-	} `json:"nodes"`
 }
 
 func TestAccessibility(t *testing.T) {
 	f := newFake(t, 30)
-	for name, l := range map[string]look{"light": desktop, "dark": desktop.inDark(), "light phone": phone} {
+	for name, l := range map[string]browser.Look{"light": browser.Desktop, "dark": browser.Desktop.InDark(), "light phone": browser.Phone} {
 		t.Run(name, func(t *testing.T) {
 			p := open(t, f.URL, "", l)
-			p.shown("PQLs")
-			p.set(axe)
+			p.Shown("PQLs")
 			for _, v := range views(f) {
-				p.goTo(v.address, v.heading)
-				p.set("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
-				found := eval[[]violation](p, "axe.run(document, { resultTypes: ['violations'] }).then((r) => r.violations)")
-				for _, broken := range found {
-					for _, node := range broken.Nodes[:min(3, len(broken.Nodes))] {
-						assert.Fail(t, broken.ID, "%s: %s\n%s\n%s", v.address, broken.Help, node.HTML, node.Summary)
-					}
-				}
+				p.GoTo(v.address, v.heading)
+				p.Accessible("")
 			}
 		})
 	}
@@ -141,43 +127,42 @@ func TestAccessibility(t *testing.T) {
 func TestAccessibilityOfTheQuestionForAToken(t *testing.T) {
 	f := newFake(t, 60)
 	f.token = "open sesame"
-	p := open(t, f.URL, "", desktop)
-	p.until("document.querySelector('#token-dialog').open")
-	p.set(axe)
-	assert.Empty(t, eval[[]violation](p, "axe.run('#token-dialog', { resultTypes: ['violations'] }).then((r) => r.violations)"))
-	p.expect("401")
+	p := open(t, f.URL, "", browser.Desktop)
+	p.Until("document.querySelector('#token-dialog').open")
+	p.Accessible("#token-dialog")
+	p.Expect("401")
 }
 
 // TestAPageThatLacksWhatItShows is shown where there are no metrics, and where the API fails.
 func TestAPageThatLacksWhatItShows(t *testing.T) {
 	f := newFake(t, 60)
 	f.star, f.metrics = false, nil
-	p := open(t, f.URL, "#/metrics", desktop)
-	p.shown("Metrics")
-	assert.Contains(t, p.text("main .note"), "There are no windows")
-	p.goTo("#/funnel", "Funnel")
-	p.goTo("#/cohorts", "Cohorts")
-	p.goTo("#/", "PQLs")
-	assert.Empty(t, p.texts("#star-line"))
-	p.goTo("#/nothing", "There is no such view")
+	p := open(t, f.URL, "#/metrics", browser.Desktop)
+	p.Shown("Metrics")
+	assert.Contains(t, p.Text("main .note"), "There are no windows")
+	p.GoTo("#/funnel", "Funnel")
+	p.GoTo("#/cohorts", "Cohorts")
+	p.GoTo("#/", "PQLs")
+	assert.Empty(t, p.Texts("#star-line"))
+	p.GoTo("#/nothing", "There is no such view")
 	f.goAway()
-	p.set("location.hash = '#/accounts'")
-	p.until("document.querySelector('main h1').textContent === 'pqlstream does not answer'")
-	p.expect("net::ERR")
+	p.Set("location.hash = '#/accounts'")
+	p.Until("document.querySelector('main h1').textContent === 'pqlstream does not answer'")
+	p.Expect("net::ERR")
 }
 
 // TestFirstPaint tells how long the first view takes with many accounts, of which it reads a page. Nothing is asserted of time.
 func TestFirstPaint(t *testing.T) {
 	f := newFake(t, 100_000)
-	p := open(t, f.URL, "#/?since=all", desktop)
-	p.shown("PQLs")
-	assert.Len(t, p.texts("#pqls .card"), 50)
+	p := open(t, f.URL, "#/?since=all", browser.Desktop)
+	p.Shown("PQLs")
+	assert.Len(t, p.Texts("#pqls .card"), 50)
 	type times struct{ Paint, Drawn, Bytes float64 }
-	took := eval[times](p, `({ Paint: performance.getEntriesByName('first-contentful-paint')[0].startTime, Drawn: performance.now(),
+	took := browser.Eval[times](p, `({ Paint: performance.getEntriesByName('first-contentful-paint')[0].startTime, Drawn: performance.now(),
 		Bytes: performance.getEntriesByType('resource').reduce((sum, r) => sum + r.transferSize, 0) })`)
 	started := time.Now()
-	p.goTo("#/accounts", "Accounts")
-	assert.True(t, strings.HasSuffix(p.text("#pager-total"), "100,000 accounts"), p.text("#pager-total"))
+	p.GoTo("#/accounts", "Accounts")
+	assert.True(t, strings.HasSuffix(p.Text("#pager-total"), "100,000 accounts"), p.Text("#pager-total"))
 	t.Logf("100,000 accounts: first paint after %.0f ms, all drawn before %.0f ms, %.0f kB; the list of accounts after %v",
 		took.Paint, took.Drawn, took.Bytes/1000, time.Since(started).Round(time.Millisecond))
 }

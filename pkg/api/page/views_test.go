@@ -18,6 +18,7 @@ import (
 
 	"github.com/pqlstream/pqlstream/pkg/inspect"
 	"github.com/pqlstream/pqlstream/pkg/report/reporttest"
+	"github.com/pqlstream/pqlstream/test/browser"
 )
 
 // ask is what the API answers to those who don't come through the page.
@@ -58,24 +59,24 @@ func spaced(steps []string) []string {
 
 func TestPQLsShowEvidenceAndTheNextStep(t *testing.T) {
 	f := newFake(t, 600)
-	p := open(t, f.URL, "", desktop)
-	p.shown("PQLs")
+	p := open(t, f.URL, "", browser.Desktop)
+	p.Shown("PQLs")
 	list := ask[inspect.Page](t, f, fmt.Sprint("pqls?since=", today(t)))
 	require.NotEmpty(t, list.Items)
-	assert.Equal(t, ids(list.Items), p.texts("#pqls .card h2"))
-	assert.Equal(t, fmt.Sprintf("Page 1 of %d PQLs", list.Total), p.text("#pager-total"))
+	assert.Equal(t, ids(list.Items), p.Texts("#pqls .card h2"))
+	assert.Equal(t, fmt.Sprintf("Page 1 of %d PQLs", list.Total), p.Text("#pager-total"))
 	for i, row := range list.Items {
 		card := fmt.Sprintf("#pqls .card:nth-child(%d) ", i+1)
-		assert.Equal(t, spaced(row.StepsDone), cut(p.texts(card+".done"), "done: "))
-		assert.Equal(t, spaced(row.StepsMissing), cut(p.texts(card+".missing"), "missing: "))
-		assert.Equal(t, fmt.Sprintf("%.0f %% / %.0f %%", 100*row.Rate, 100*row.Threshold), p.text(card+".of"))
-		assert.Equal(t, row.Playbook.Name, p.text(card+".next h3"))
-		assert.Equal(t, row.Playbook.Action, p.text(card+".next .action"))
-		assert.Contains(t, p.text(card+".next"), row.Playbook.Queue)
+		assert.Equal(t, spaced(row.StepsDone), cut(p.Texts(card+".done"), "done: "))
+		assert.Equal(t, spaced(row.StepsMissing), cut(p.Texts(card+".missing"), "missing: "))
+		assert.Equal(t, fmt.Sprintf("%.0f %% / %.0f %%", 100*row.Rate, 100*row.Threshold), p.Text(card+".of"))
+		assert.Equal(t, row.Playbook.Name, p.Text(card+".next h3"))
+		assert.Equal(t, row.Playbook.Action, p.Text(card+".next .action"))
+		assert.Contains(t, p.Text(card+".next"), row.Playbook.Queue)
 	}
 	for _, tier := range []string{"large", "medium", "small"} {
 		n := ask[inspect.Page](t, f, fmt.Sprintf("pqls?tier=%s&since=%d", tier, today(t))).Total
-		assert.Equal(t, fmt.Sprint(n, tier), p.text("#tier-"+tier))
+		assert.Equal(t, fmt.Sprint(n, tier), p.Text("#tier-"+tier))
 	}
 }
 
@@ -89,86 +90,86 @@ func cut(texts []string, prefix string) []string {
 
 func TestPQLsAreFilteredAndPaged(t *testing.T) {
 	f := newFake(t, 1500)
-	p := open(t, f.URL, "#/?since=all", desktop)
-	p.shown("PQLs")
+	p := open(t, f.URL, "#/?since=all", browser.Desktop)
+	p.Shown("PQLs")
 	all := ask[inspect.Page](t, f, "pqls")
 	require.NotNil(t, all.Next)
 	second := ask[inspect.Page](t, f, "pqls?cursor="+*all.Next)
-	first := p.texts("#pqls .card h2")
+	first := p.Texts("#pqls .card h2")
 	assert.Equal(t, ids(all.Items), first)
 
-	p.click("#page-next")
-	p.until("document.querySelector('#pager-total').textContent.startsWith('Page 2')")
-	assert.Equal(t, ids(second.Items), p.texts("#pqls .card h2"))
-	p.click("#page-back")
-	p.until("document.querySelector('#pager-total').textContent.startsWith('Page 1')")
-	assert.Equal(t, first, p.texts("#pqls .card h2"))
+	p.Click("#page-next")
+	p.Until("document.querySelector('#pager-total').textContent.startsWith('Page 2')")
+	assert.Equal(t, ids(second.Items), p.Texts("#pqls .card h2"))
+	p.Click("#page-back")
+	p.Until("document.querySelector('#pager-total').textContent.startsWith('Page 1')")
+	assert.Equal(t, first, p.Texts("#pqls .card h2"))
 
-	p.click("#tier-large")
-	p.until("document.querySelector('#tier-large').getAttribute('aria-pressed') === 'true'")
-	assert.Equal(t, ids(ask[inspect.Page](t, f, "pqls?tier=large").Items), p.texts("#pqls .card h2"))
-	p.choose("sort", "qualified_at")
+	p.Click("#tier-large")
+	p.Until("document.querySelector('#tier-large').getAttribute('aria-pressed') === 'true'")
+	assert.Equal(t, ids(ask[inspect.Page](t, f, "pqls?tier=large").Items), p.Texts("#pqls .card h2"))
+	p.Choose("sort", "qualified_at")
 	oldest := ids(ask[inspect.Page](t, f, "pqls?tier=large&sort=qualified_at").Items)
-	p.until(fmt.Sprintf("document.querySelector('#pqls .card h2').textContent === %s", quoted(oldest[0])))
-	assert.Equal(t, oldest, p.texts("#pqls .card h2"))
-	p.choose("playbook", "guided-trial")
-	p.until("document.querySelectorAll('#pqls .card').length === 0")
-	assert.Contains(t, p.text("main .note"), "No account fits")
-	assert.Contains(t, p.text("#pager-total"), "chosen from", "a total that filters are not counted out of must not pass for theirs")
+	p.Until(fmt.Sprintf("document.querySelector('#pqls .card h2').textContent === %s", browser.Quoted(oldest[0])))
+	assert.Equal(t, oldest, p.Texts("#pqls .card h2"))
+	p.Choose("playbook", "guided-trial")
+	p.Until("document.querySelectorAll('#pqls .card').length === 0")
+	assert.Contains(t, p.Text("main .note"), "No account fits")
+	assert.Contains(t, p.Text("#pager-total"), "chosen from", "a total that filters are not counted out of must not pass for theirs")
 }
 
 func TestANewPQLAppearsWithoutReload(t *testing.T) {
 	f := newFake(t, 600)
-	p := open(t, f.URL, "", desktop)
-	p.shown("PQLs")
-	p.until("document.querySelector('#live').dataset.state === 'live'")
-	p.set("window.sameDocument = true")
-	before := len(p.texts("#pqls .card"))
+	p := open(t, f.URL, "", browser.Desktop)
+	p.Shown("PQLs")
+	p.Until("document.querySelector('#live').dataset.state === 'live'")
+	p.Set("window.sameDocument = true")
+	before := len(p.Texts("#pqls .card"))
 	f.qualify(t, 150)
 	id := f.rows[150].AccountID
-	p.until(fmt.Sprintf("document.querySelector('#pqls .card h2')?.textContent === %s", quoted(id)))
-	assert.Contains(t, p.text("#feed .fact"), id+" qualified")
-	assert.Equal(t, f.rows[150].Playbook.Action, p.text("#pqls .card .action"))
-	p.until(fmt.Sprintf("document.querySelector('#pager-total').textContent === 'Page 1 of %d PQLs'", before+1))
-	assert.Len(t, p.texts("#pqls .card"), before+1)
-	assert.True(t, eval[bool](p, "window.sameDocument === true"))
+	p.Until(fmt.Sprintf("document.querySelector('#pqls .card h2')?.textContent === %s", browser.Quoted(id)))
+	assert.Contains(t, p.Text("#feed .fact"), id+" qualified")
+	assert.Equal(t, f.rows[150].Playbook.Action, p.Text("#pqls .card .action"))
+	p.Until(fmt.Sprintf("document.querySelector('#pager-total').textContent === 'Page 1 of %d PQLs'", before+1))
+	assert.Len(t, p.Texts("#pqls .card"), before+1)
+	assert.True(t, browser.Eval[bool](p, "window.sameDocument === true"))
 
 	f.hangUp()
-	p.until("document.querySelector('#live').dataset.state !== 'live'")
-	p.until("document.querySelector('#live').dataset.state === 'live'")
+	p.Until("document.querySelector('#live').dataset.state !== 'live'")
+	p.Until("document.querySelector('#live').dataset.state === 'live'")
 	f.qualify(t, 151)
-	p.until(fmt.Sprintf("document.querySelector('#pqls .card h2')?.textContent === %s", quoted(f.rows[151].AccountID)))
-	p.expect("net::ERR")
+	p.Until(fmt.Sprintf("document.querySelector('#pqls .card h2')?.textContent === %s", browser.Quoted(f.rows[151].AccountID)))
+	p.Expect("net::ERR")
 }
 
 func TestAccountsAreListedAPageAtATime(t *testing.T) {
 	f := newFake(t, 600)
-	p := open(t, f.URL, "#/accounts", desktop)
-	p.shown("Accounts")
+	p := open(t, f.URL, "#/accounts", browser.Desktop)
+	p.Shown("Accounts")
 	list := ask[inspect.Page](t, f, "accounts")
-	assert.Equal(t, ids(list.Items), p.texts("tbody th"))
-	assert.Equal(t, "Page 1 of 600 accounts", p.text("#pager-total"))
+	assert.Equal(t, ids(list.Items), p.Texts("tbody th"))
+	assert.Equal(t, "Page 1 of 600 accounts", p.Text("#pager-total"))
 	for i, row := range list.Items[:10] {
 		line := fmt.Sprintf("tbody tr:nth-child(%d)", i+1)
-		assert.Equal(t, fmt.Sprintf("%.0f %% / %.0f %%", 100*row.Rate, 100*row.Threshold), p.text(line+" .of"))
-		assert.Len(t, p.texts(line+" .full"), len(row.StepsDone))
-		assert.Contains(t, p.text(line+" .dots"), fmt.Sprintf("%d of %d", len(row.StepsDone), len(row.StepsDone)+len(row.StepsMissing)))
-		assert.Equal(t, row.Tier, p.text(line+" td:nth-child(2)"))
+		assert.Equal(t, fmt.Sprintf("%.0f %% / %.0f %%", 100*row.Rate, 100*row.Threshold), p.Text(line+" .of"))
+		assert.Len(t, p.Texts(line+" .full"), len(row.StepsDone))
+		assert.Contains(t, p.Text(line+" .dots"), fmt.Sprintf("%d of %d", len(row.StepsDone), len(row.StepsDone)+len(row.StepsMissing)))
+		assert.Equal(t, row.Tier, p.Text(line+" td:nth-child(2)"))
 	}
-	p.click("#page-next")
-	p.until("document.querySelector('#pager-total').textContent.startsWith('Page 2')")
-	assert.Equal(t, ids(ask[inspect.Page](t, f, "accounts?cursor="+*list.Next).Items), p.texts("tbody th"))
-	p.do(chromedp.Reload())
-	p.shown("Accounts")
-	assert.Contains(t, p.text("#pager-total"), "Page 2")
-	assert.False(t, eval[bool](p, "document.querySelector('#page-first').disabled"), "the way back is not lost with a reload")
+	p.Click("#page-next")
+	p.Until("document.querySelector('#pager-total').textContent.startsWith('Page 2')")
+	assert.Equal(t, ids(ask[inspect.Page](t, f, "accounts?cursor="+*list.Next).Items), p.Texts("tbody th"))
+	p.Do(chromedp.Reload())
+	p.Shown("Accounts")
+	assert.Contains(t, p.Text("#pager-total"), "Page 2")
+	assert.False(t, browser.Eval[bool](p, "document.querySelector('#page-first').disabled"), "the way back is not lost with a reload")
 }
 
 func TestAnAccountShowsItsChecklistFillingUp(t *testing.T) {
 	f := newFake(t, 60)
 	id := f.rows[1].AccountID
-	p := open(t, f.URL, "#/accounts/"+id, desktop)
-	p.shown(id)
+	p := open(t, f.URL, "#/accounts/"+id, browser.Desktop)
+	p.Shown(id)
 	a := ask[inspect.Account](t, f, "accounts/"+id)
 	require.NotEmpty(t, a.StepsDone)
 	require.NotEmpty(t, a.StepsMissing)
@@ -179,18 +180,18 @@ func TestAnAccountShowsItsChecklistFillingUp(t *testing.T) {
 	for _, s := range a.StepsMissing {
 		missing = append(missing, s.Need)
 	}
-	assert.Equal(t, done, p.texts("section[aria-labelledby=done-title] tbody th"))
-	assert.Equal(t, missing, p.texts(".todo li .small.muted"))
-	assert.Contains(t, p.text("section[aria-labelledby=done-title]"), fmt.Sprintf("%s/%d @ %d", a.StepsDone[0].Topic, a.StepsDone[0].Partition, a.StepsDone[0].Offset))
-	assert.Len(t, p.texts("#history li"), len(a.History))
-	assert.Len(t, p.texts("section[aria-labelledby=users-title] tbody tr"), len(a.Users))
-	assert.Contains(t, p.text("section[aria-labelledby=next-title]"), a.Playbook.Action)
-	rates := p.texts("section[aria-labelledby=filling-title] tbody td.number")
+	assert.Equal(t, done, p.Texts("section[aria-labelledby=done-title] tbody th"))
+	assert.Equal(t, missing, p.Texts(".todo li .small.muted"))
+	assert.Contains(t, p.Text("section[aria-labelledby=done-title]"), fmt.Sprintf("%s/%d @ %d", a.StepsDone[0].Topic, a.StepsDone[0].Partition, a.StepsDone[0].Offset))
+	assert.Len(t, p.Texts("#history li"), len(a.History))
+	assert.Len(t, p.Texts("section[aria-labelledby=users-title] tbody tr"), len(a.Users))
+	assert.Contains(t, p.Text("section[aria-labelledby=next-title]"), a.Playbook.Action)
+	rates := p.Texts("section[aria-labelledby=filling-title] tbody td.number")
 	require.Len(t, rates, len(a.History))
 	assert.Equal(t, "0 %", rates[0], "it signed up with nothing done")
 	assert.Equal(t, fmt.Sprintf("%.0f %%", 100*a.Rate), rates[len(rates)-1])
 	at := time.UnixMilli(a.StepsDone[0].DoneAt)
-	shown := eval[map[string]string](p, `((t) => ({ text: t.textContent, title: t.title }))(document.querySelector('section[aria-labelledby=done-title] tbody time'))`)
+	shown := browser.Eval[map[string]string](p, `((t) => ({ text: t.textContent, title: t.title }))(document.querySelector('section[aria-labelledby=done-title] tbody time'))`)
 	berlin, err := time.LoadLocation("Europe/Berlin")
 	require.NoError(t, err)
 	assert.Equal(t, at.In(berlin).Format("02 Jan, 15:04"), shown["text"], "the viewer's zone")
@@ -200,31 +201,31 @@ func TestAnAccountShowsItsChecklistFillingUp(t *testing.T) {
 
 func TestAnAccountIsOpenedByItsID(t *testing.T) {
 	f := newFake(t, 60)
-	p := open(t, f.URL, "#/accounts/nobody", desktop)
-	p.shown("Nothing is known of this account")
-	p.expect("404")
-	p.set("document.getElementById('find-id').value = " + quoted(f.rows[5].AccountID) + "; document.getElementById('find').requestSubmit()")
-	p.shown(f.rows[5].AccountID)
+	p := open(t, f.URL, "#/accounts/nobody", browser.Desktop)
+	p.Shown("Nothing is known of this account")
+	p.Expect("404")
+	p.Set("document.getElementById('find-id').value = " + browser.Quoted(f.rows[5].AccountID) + "; document.getElementById('find').requestSubmit()")
+	p.Shown(f.rows[5].AccountID)
 }
 
 func TestValuesAreTextWhateverTheyHold(t *testing.T) {
 	f := newFake(t, 60)
 	f.rows[2].AccountID, f.rows[2].Segments, f.rows[2].Champion = evil, []string{evil}, evil
-	p := open(t, f.URL, "#/?since=all", desktop)
-	p.shown("PQLs")
-	assert.Contains(t, p.texts("#pqls .card h2"), evil)
+	p := open(t, f.URL, "#/?since=all", browser.Desktop)
+	p.Shown("PQLs")
+	assert.Contains(t, p.Texts("#pqls .card h2"), evil)
 	f.qualify(t, 2)
-	p.until("document.querySelector('#feed .fact')")
-	assert.Contains(t, p.text("#feed .fact"), evil)
-	p.goTo("#/accounts", "Accounts")
-	assert.Contains(t, p.texts("tbody th"), evil)
-	p.set("[...document.querySelectorAll('tbody th a')][2].click()")
-	p.shown(evil)
+	p.Until("document.querySelector('#feed .fact')")
+	assert.Contains(t, p.Text("#feed .fact"), evil)
+	p.GoTo("#/accounts", "Accounts")
+	assert.Contains(t, p.Texts("tbody th"), evil)
+	p.Set("[...document.querySelectorAll('tbody th a')][2].click()")
+	p.Shown(evil)
 	asked := f.asked()
 	path, err := url.PathUnescape(asked[len(asked)-1])
 	require.NoError(t, err)
 	assert.Contains(t, path, "/v1/accounts/"+evil)
-	assert.Zero(t, eval[int](p, "document.querySelectorAll('img').length"))
+	assert.Zero(t, browser.Eval[int](p, "document.querySelectorAll('img').length"))
 }
 
 func percent(v float64) string { return fmt.Sprintf("%.1f %%", 100*v) }
@@ -233,8 +234,8 @@ func number(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
 
 func TestMetricsAreTheAPIs(t *testing.T) {
 	f := newFake(t, 60)
-	p := open(t, f.URL, "#/metrics", desktop)
-	p.shown("Metrics")
+	p := open(t, f.URL, "#/metrics", browser.Desktop)
+	p.Shown("Metrics")
 	const weeks = 12
 	pqls := f.find("pqls", "", "")
 	ended := pqls
@@ -245,8 +246,8 @@ func TestMetricsAreTheAPIs(t *testing.T) {
 	for _, r := range ended[len(ended)-weeks:] {
 		raw += *r.Raw
 	}
-	assert.Equal(t, number(*pqls[len(pqls)-1].CurrentEnd), p.text("#pqls-current"))
-	assert.Equal(t, number(raw), p.text("#pqls-raw"))
+	assert.Equal(t, number(*pqls[len(pqls)-1].CurrentEnd), p.Text("#pqls-current"))
+	assert.Equal(t, number(raw), p.Text("#pqls-raw"))
 
 	first := ended[len(ended)-weeks].WindowStart
 	for _, metric := range []string{"pql_rate", "pql_to_paid"} {
@@ -257,53 +258,53 @@ func TestMetricsAreTheAPIs(t *testing.T) {
 					n, of = n+*r.Numerator, of+*r.Denominator
 				}
 			}
-			assert.Equal(t, percent(n/of), p.text("#"+metric+"-"+detail), "%s within %s", metric, detail)
+			assert.Equal(t, percent(n/of), p.Text("#"+metric+"-"+detail), "%s within %s", metric, detail)
 		}
 	}
 	star := f.newestClosed("pql_rate", "14d")
-	assert.Equal(t, percent(*star.Rate), p.text("#star-value"))
-	assert.Contains(t, p.text("section.star"), "within its band")
+	assert.Equal(t, percent(*star.Rate), p.Text("#star-value"))
+	assert.Contains(t, p.Text("section.star"), "within its band")
 
-	assert.Equal(t, len(ended[len(ended)-weeks:])+len(pqls)-len(ended), len(p.texts(".panel.pqls .behind tbody tr")), "a line a window, the open one too")
+	assert.Equal(t, len(ended[len(ended)-weeks:])+len(pqls)-len(ended), len(p.Texts(".panel.pqls .behind tbody tr")), "a line a window, the open one too")
 	newest := pqls[len(pqls)-1]
-	line := p.texts(".panel.pqls .behind tbody tr:first-child td")
+	line := p.Texts(".panel.pqls .behind tbody tr:first-child td")
 	assert.Equal(t, []string{number(*newest.CurrentEnd), number(*newest.Raw)}, line[:2])
 	assert.Equal(t, "still open", line[len(line)-1])
 }
 
 func TestMetricsAreChosenByUnitZoneAndGroup(t *testing.T) {
 	f := newFake(t, 60)
-	p := open(t, f.URL, "#/metrics", desktop)
-	p.shown("Metrics")
-	p.choose("grouping", "tier")
-	p.until("document.querySelector('#group')")
-	p.shown("Metrics")
-	assert.Equal(t, []string{"large", "medium", "small"}, p.texts(".panel.pqls > .scroll tbody th"))
+	p := open(t, f.URL, "#/metrics", browser.Desktop)
+	p.Shown("Metrics")
+	p.Choose("grouping", "tier")
+	p.Until("document.querySelector('#group')")
+	p.Shown("Metrics")
+	assert.Equal(t, []string{"large", "medium", "small"}, p.Texts(".panel.pqls > .scroll tbody th"))
 	for i, tier := range []string{"large", "medium", "small"} {
 		rows := f.find("pqls", "", tier)
-		assert.Contains(t, p.text(fmt.Sprintf(".panel.pqls > .scroll tbody tr:nth-child(%d)", i+1)), number(*rows[len(rows)-1].CurrentEnd)+" now", tier)
+		assert.Contains(t, p.Text(fmt.Sprintf(".panel.pqls > .scroll tbody tr:nth-child(%d)", i+1)), number(*rows[len(rows)-1].CurrentEnd)+" now", tier)
 	}
-	p.choose("group", "large")
-	p.until("document.querySelector('#pqls-current')")
+	p.Choose("group", "large")
+	p.Until("document.querySelector('#pqls-current')")
 	rows := f.find("pqls", "", "large")
-	assert.Equal(t, number(*rows[len(rows)-1].CurrentEnd), p.text("#pqls-current"))
-	p.choose("zone", "Europe/Berlin")
-	p.until("location.hash.includes('zone=Europe') && document.querySelector('#zone')?.value === 'Europe/Berlin'")
-	p.shown("Metrics")
-	p.choose("unit", "day")
-	p.until("document.querySelector('#last')?.value === '30'")
-	p.shown("Metrics")
-	assert.Len(t, p.texts(".panel.pqls .behind tbody tr"), 31)
+	assert.Equal(t, number(*rows[len(rows)-1].CurrentEnd), p.Text("#pqls-current"))
+	p.Choose("zone", "Europe/Berlin")
+	p.Until("location.hash.includes('zone=Europe') && document.querySelector('#zone')?.value === 'Europe/Berlin'")
+	p.Shown("Metrics")
+	p.Choose("unit", "day")
+	p.Until("document.querySelector('#last')?.value === '30'")
+	p.Shown("Metrics")
+	assert.Len(t, p.Texts(".panel.pqls .behind tbody tr"), 31)
 	assert.Contains(t, strings.Join(f.asked(), "\n"), "unit=day&zone=Europe%2FBerlin&grouping=tier&group=large")
-	assert.NotEmpty(t, p.texts(".delta b"))
-	p.click("#compare")
-	p.until("location.hash.includes('compare=no') && document.querySelectorAll('.delta').length === 0")
+	assert.NotEmpty(t, p.Texts(".delta b"))
+	p.Click("#compare")
+	p.Until("location.hash.includes('compare=no') && document.querySelectorAll('.delta').length === 0")
 }
 
 func TestTheFunnelIsTheAPIs(t *testing.T) {
 	f := newFake(t, 60)
-	p := open(t, f.URL, "#/funnel", desktop)
-	p.shown("Funnel")
+	p := open(t, f.URL, "#/funnel", browser.Desktop)
+	p.Shown("Funnel")
 	ended := f.find("pqls", "", "")
 	first := ended[len(ended)-13].WindowStart
 	for _, step := range []string{"step-1", "step-2", "step-3", "step-4"} {
@@ -313,42 +314,42 @@ func TestTheFunnelIsTheAPIs(t *testing.T) {
 				n, of = n+*r.Numerator, of+*r.Denominator
 			}
 		}
-		line := p.texts(fmt.Sprintf("tr[data-step=%q] td", step))
+		line := p.Texts(fmt.Sprintf("tr[data-step=%q] td", step))
 		assert.Equal(t, []string{number(n), percent(n / of)}, line[:2], step)
 	}
-	assert.Equal(t, "signed up", p.text("tbody tr:first-child th"))
+	assert.Equal(t, "signed up", p.Text("tbody tr:first-child th"))
 }
 
 func TestCohortsAreTheAPIs(t *testing.T) {
 	f := newFake(t, 60)
-	p := open(t, f.URL, "#/cohorts", desktop)
-	p.shown("Cohorts")
+	p := open(t, f.URL, "#/cohorts", browser.Desktop)
+	p.Shown("Cohorts")
 	lines := 0
 	for i, detail := range []string{"7d", "14d", "30d"} {
 		rows := f.find("pql_rate", detail, "")
 		for _, r := range rows[len(rows)-13:] {
-			cell := p.text(fmt.Sprintf("tr[data-window=\"%d\"] td:nth-child(%d)", r.WindowStart, i+3))
+			cell := p.Text(fmt.Sprintf("tr[data-window=\"%d\"] td:nth-child(%d)", r.WindowStart, i+3))
 			assert.True(t, strings.HasPrefix(cell, percent(*r.Rate)+number(*r.Numerator)+"/"+number(*r.Denominator)), "%s: %s", detail, cell)
 			assert.Equal(t, !r.Mature, strings.HasSuffix(cell, "unripe"))
 			lines++
 		}
 	}
 	assert.Equal(t, 3*13, lines)
-	p.choose("metric", "pql_to_paid")
-	p.until("document.querySelector('thead').textContent.includes('90 days')")
+	p.Choose("metric", "pql_to_paid")
+	p.Until("document.querySelector('thead').textContent.includes('90 days')")
 }
 
 func TestThePipelineIsTheAPIs(t *testing.T) {
 	f := newFake(t, 60)
-	p := open(t, f.URL, "#/pipeline", desktop)
-	p.shown("Pipeline")
-	assert.Equal(t, []string{"ingest", "activation", "measure", "rollup"}, p.texts("section[aria-labelledby=stages-title] tbody th"))
-	assert.Equal(t, "1,026", p.text("#lag"))
-	assert.Equal(t, []string{"4", "0", "768", "1", "48,211"}, p.texts("tr[data-stage=activation] td.number"))
-	assert.Equal(t, []string{"pql.usage/0", "pql.usage/1", "pql.usage/2", "pql.usage/3"}, p.texts("section[aria-labelledby=stage-activation] tbody th"))
-	assert.Contains(t, p.text("section[aria-labelledby=stage-activation] tbody tr:nth-child(4)"), "usage/2")
-	assert.Contains(t, p.text(".alarm"), "rollup/0: its first mark of time")
+	p := open(t, f.URL, "#/pipeline", browser.Desktop)
+	p.Shown("Pipeline")
+	assert.Equal(t, []string{"ingest", "activation", "measure", "rollup"}, p.Texts("section[aria-labelledby=stages-title] tbody th"))
+	assert.Equal(t, "1,026", p.Text("#lag"))
+	assert.Equal(t, []string{"4", "0", "768", "1", "48,211"}, p.Texts("tr[data-stage=activation] td.number"))
+	assert.Equal(t, []string{"pql.usage/0", "pql.usage/1", "pql.usage/2", "pql.usage/3"}, p.Texts("section[aria-labelledby=stage-activation] tbody th"))
+	assert.Contains(t, p.Text("section[aria-labelledby=stage-activation] tbody tr:nth-child(4)"), "usage/2")
+	assert.Contains(t, p.Text(".alarm"), "rollup/0: its first mark of time")
 	asked := func() int { return strings.Count(strings.Join(f.asked(), "\n"), "/v1/status") }
 	once := asked()
-	require.Eventually(t, func() bool { return asked() > once }, patience, 50*time.Millisecond, "it is asked again by itself")
+	require.Eventually(t, func() bool { return asked() > once }, browser.Patience, 50*time.Millisecond, "it is asked again by itself")
 }
