@@ -22,7 +22,8 @@ type Metrics struct {
 	Zones []string `mapstructure:"zones"`
 	// The day that weeks begin with, such as monday.
 	WeekStart string `mapstructure:"week_start"`
-	// How long windows are, any of hour, day, week and month.
+	// How long windows are, any of hour, day, week and month. A year has 8,760 hours: with them there are some fifteen times as many rows, of a
+	// few accounts each.
 	Units []string `mapstructure:"units"`
 	// By what accounts are told apart: a list of groupings, each a list of dimensions. These are tier, segment, checklist (its
 	// version), and the properties that the checklist marks with `dimension: true`. [] is all accounts together. An account is counted in
@@ -47,7 +48,7 @@ type Metrics struct {
 
 func defaultMetrics() Metrics {
 	return Metrics{
-		Zones: []string{"UTC"}, WeekStart: "monday", Units: []string{"hour", "day", "week", "month"},
+		Zones: []string{"UTC"}, WeekStart: "monday", Units: []string{"day", "week", "month"},
 		Groupings: [][]string{{}, {rollup.DimTier}}, MaxGroups: 1000, Lateness: 24 * time.Hour, Restatement: 120 * 24 * time.Hour,
 		CohortDays: []int{7, 14, 30}, PaidDays: []int{7, 30, 60, 90},
 		APIHours: 14 * 24 * time.Hour,

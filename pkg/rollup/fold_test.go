@@ -293,9 +293,9 @@ func TestAnAccountCountsOnceAWindow(t *testing.T) {
 		}
 	}
 	first, second := int64(168.5*anHour), on(10, 17.5)-on(3, 18.3)
-	want := ledger{
-		"tier=small 03 17:00 accounts": 1, "tier=small 03 17:00 paid 30d": 1, "tier=small 03 17:00 time_to_paid_sum": first,
-		fmt.Sprintf("tier=small 03 17:00 time_to_paid #%d", BinOf(first)): 1,
+	want := ledger{ // the day in UTC begins after that in Kathmandu, which ends at 18:15
+		"tier=small 03 00:00 accounts": 1, "tier=small 03 00:00 paid 30d": 1, "tier=small 03 00:00 time_to_paid_sum": first,
+		fmt.Sprintf("tier=small 03 00:00 time_to_paid #%d", BinOf(first)): 1,
 	}
 	for where, n := range map[string]int64{"": 1, "day UTC 03": -1, "month UTC 01": -1, "month Asia/Kathmandu 30": -1} {
 		slot := map[string]string{"": "03 18:15", "day UTC 03": "day UTC 03 00:00", "month UTC 01": "month UTC 01 00:00",

@@ -35,7 +35,7 @@ type metricSettings struct {
 func defaultMetrics() metricSettings {
 	limits := rollup.DefaultLimits()
 	return metricSettings{
-		zones: []string{"UTC"}, weekStart: "monday", units: []string{"hour", "day", "week", "month"}, groupings: [][]string{{}, {rollup.DimTier}},
+		zones: []string{"UTC"}, weekStart: "monday", units: []string{"day", "week", "month"}, groupings: [][]string{{}, {rollup.DimTier}},
 		maxGroups: limits.MaxGroups, lateness: limits.Lateness, restatement: limits.Restatement,
 		cohortDays: []int{7, 14, 30}, paidDays: []int{7, 30, 60, 90},
 	}

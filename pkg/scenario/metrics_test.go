@@ -29,6 +29,7 @@ func TestEveryMetricCanBeLookedAt(t *testing.T) {
 	text, err := os.ReadFile("../../docs/metrics.md")
 	require.NoError(t, err)
 	_, rows, _ := strings.Cut(string(text), "\n### PQLs\n")
+	rows, _, _ = strings.Cut(rows, "\n## ") // behind the rows there are metrics of other kinds
 	want := []string{rollup.MetricPQLs}
 	for _, table := range regexp.MustCompile(`(?m)^\| metric \|.*\n(?:\|.*\n)+`).FindAllString(rows, -1) {
 		for _, m := range regexp.MustCompile("(?m)^\\| `(\\w+)` \\|").FindAllStringSubmatch(table, -1) {
@@ -107,6 +108,7 @@ func TestTransitionsDoNotComeOfRows(t *testing.T) {
 func TestRowsDependOnWhatHappensAlone(t *testing.T) {
 	const rows = "  metric pqls hour +200d 10:00\n  metric pqls hour +60d 10:00\n  metric pqls week +1d\n  metric pql_rate 7d day +0d\n  metric pqls month 2026-03\n"
 	converts := strings.Replace(rated, "+9d        time passes", "+60d 09:30  acme ana bought", 1)
+	converts = strings.Replace(converts, "\n", "\nmetrics:\n  units: [hour, week, month, day]\n", 1)
 	at := func(moments ...string) string {
 		var b strings.Builder
 		for _, m := range moments {
@@ -150,6 +152,7 @@ func TestWindowsAreThoseOfTheirZone(t *testing.T) {
 start: 2026-03-01 22:00 Europe/Berlin
 metrics:
   zones: [Europe/Berlin, UTC, America/New_York]
+  units: [hour, day, week, month]
   week_start: sunday
 scenario: s
   +0d  acme  ana  a
@@ -221,7 +224,7 @@ func TestWhatIsWrongWithRows(t *testing.T) {
 		"":               "a metric is missing, such as `metric pqls day 2026-03-02 tier=small  raw 1`",
 		"pql":            `"pql" is no metric; there are: pqls, pql_rate, pql_rate_period, time_to_pql, time_to_pql_cohort, pql_to_paid, pql_to_paid_cohort, hold_out, time_to_paid, funnel, activation_rate, precision, sales_acceptance, sales, other_groups, beyond_horizon`,
 		"pqls":           "a unit is missing, such as `metric pqls day 2026-03-02 tier=small  raw 1`",
-		"pqls 7d day":    `there are no windows of "7d" in "UTC"; there are: hour in UTC, day in UTC, week in UTC, month in UTC`,
+		"pqls 7d day":    `there are no windows of "7d" in "UTC"; there are: hour in UTC, day in UTC`,
 		"pqls day":       "a window is missing, such as `day 2026-03-02`",
 		"pqls day raw 1": `"raw" is no window: write the day of one, such as 2026-03-02 or +3d, of a month 2026-03, and of an hour also the time, such as +3d 10:00 or 2026-10-25T02:00+01:00`,
 		"pqls hour 2026-03-02": `"2026-03-02" is no window: write the day of one, such as 2026-03-02 or +3d, of a month 2026-03, and of an hour also the time, such as ` +
@@ -230,7 +233,7 @@ func TestWhatIsWrongWithRows(t *testing.T) {
 			`+3d 10:00 or 2026-10-25T02:00+01:00`,
 		"pqls day 2026-02-30 raw 1":          "2026-02-30 is no day of the calendar",
 		"pqls day 1969-02-20 raw 1":          "1969-02-20T12:00:00Z is not between 1970 and 9999",
-		"pqls day +0d in Europe/Rome raw 1":  `there are no windows of "day" in "Europe/Rome"; there are: hour in UTC, day in UTC, week in UTC, month in UTC`,
+		"pqls day +0d in Europe/Rome raw 1":  `there are no windows of "day" in "Europe/Rome"; there are: hour in UTC, day in UTC`,
 		"pqls day +0d plan=pro raw 1":        "accounts are not grouped by [plan]: the groupings are [], [tier]",
 		"pqls day +0d other of plan no row":  "accounts are not grouped by [plan]: the groupings are [], [tier]",
 		"other_groups of segment  count 1":   "accounts are not grouped by [segment]: the groupings are [], [tier]",
@@ -248,8 +251,8 @@ func TestWhatIsWrongWithRows(t *testing.T) {
 			`out_segment_changed, out_definition_changed, out_converted, out_other, numerator, denominator, rate, low, high, control_numerator, control_denominator, control_rate, lift, ` +
 			`difference, difference_low, difference_high, position, previous, count, mean, min, max, p50, p75, p90, p99, signup_unknown, no row`,
 	} {
-		_, err := Parse("x.scenario", []byte("checklist: x\nscenario: s\n +0d acme ana a\n metric "+words+"\n"), reading)
-		assert.EqualError(t, err, "x.scenario:4: "+want, words)
+		_, err := Parse("x.scenario", []byte("checklist: x\nmetrics:\n  units: [hour, day]\nscenario: s\n +0d acme ana a\n metric "+words+"\n"), reading)
+		assert.EqualError(t, err, "x.scenario:6: "+want, words)
 	}
 }
 

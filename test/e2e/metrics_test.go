@@ -25,6 +25,7 @@ func measured(t *testing.T, c *config.Config) {
 	c.Input.Sources = c.Input.Sources[:2]
 	c.Stages = append(c.Stages, config.Measure, config.Rollup)
 	c.Metrics.Enabled, c.Metrics.Zones, c.Metrics.Lateness = true, []string{"Asia/Kolkata"}, time.Hour
+	c.Metrics.Units = []string{"hour", "day", "week", "month"}
 }
 
 // payingInputs are the records of whole lives in which more accounts pay.

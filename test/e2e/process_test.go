@@ -124,7 +124,7 @@ input:
 			in.Merge.Event, in.Merge.From, in.EraseAccount.Event, in.EraseUser.Event)
 	}
 	if m := &c.Metrics; m.Enabled {
-		text += fmt.Sprintf("metrics: {enabled: true, zones: %s, lateness: %s}\n", list(m.Zones, func(zone string) string { return zone }), m.Lateness)
+		text += fmt.Sprintf("metrics: {enabled: true, zones: [%s], units: [%s], lateness: %s}\n", strings.Join(m.Zones, ", "), strings.Join(m.Units, ", "), m.Lateness)
 	}
 	require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
 	return file
