@@ -23,9 +23,7 @@ func (t *turn) emit(kind uint8, step int) {
 	t.changed = true
 	s.ordinal++
 	if !e.wanted[kind] && !(e.pqls && s.has(wasQualified)) {
-		if e.telling {
-			s.toldLast = t.whereabouts(nil, false)
-		}
+		t.unwanted(kind, step)
 		return
 	}
 	var f Fact
@@ -45,6 +43,33 @@ func (t *turn) emit(kind uint8, step int) {
 	}
 	f.Reason, f.Detail, f.Related = t.reason, t.detail, t.related
 	t.attribute(&f)
+	t.locate(&f)
+	t.facts = append(t.facts, f)
+	if e.telling {
+		s.toldLast = t.whereabouts(f.Segments, true)
+	}
+}
+
+// unwanted makes a fact in outline, or none.
+func (t *turn) unwanted(kind uint8, step int) {
+	s, e := t.state, t.engine
+	if !e.outlines {
+		if e.telling {
+			s.toldLast = t.whereabouts(nil, false)
+		}
+		return
+	}
+	var f Fact
+	if t.bare {
+		f = e.bareFact(s, kind)
+	} else {
+		f = e.progressOf(s, t.at)
+	}
+	f.Type, f.Reason = types[kind], t.reason
+	if step >= 0 {
+		f.Step = e.checklist.Steps()[step].ID
+	}
+	t.attribute(&f)
 	t.facts = append(t.facts, f)
 	if e.telling {
 		s.toldLast = t.whereabouts(f.Segments, true)
@@ -60,18 +85,24 @@ func (t *turn) attribute(f *Fact) {
 	switch {
 	case t.cause == ByDefinition:
 		f.Cause = ByDefinition
-		return
 	case t.control != nil:
 		f.Cause, f.Late = t.cause, t.late()
-		f.EventID, f.EventName, f.Position = own(t.control.EventID), own(t.control.EventName), t.control.Position
-		f.Position.Topic = own(f.Position.Topic)
-		return
-	case t.ev == nil:
-		return
+	case t.ev != nil:
+		f.Cause, f.Late = ByEvent, t.late()
 	}
-	f.Cause, f.Late = ByEvent, t.late()
-	f.EventID, f.EventName, f.UserID = own(t.ev.ID), t.eventName(), own(t.ev.UserID)
-	f.Position = t.position()
+}
+
+// locate says which event made a fact, if one did, and where that lies.
+func (t *turn) locate(f *Fact) {
+	switch {
+	case t.cause == ByDefinition:
+		return
+	case t.control != nil:
+		f.EventID, f.EventName, f.Position = own(t.control.EventID), own(t.control.EventName), t.control.Position
+	case t.ev != nil:
+		f.EventID, f.EventName, f.UserID = own(t.ev.ID), t.eventName(), own(t.ev.UserID)
+		f.Position = t.position()
+	}
 	f.Position.Topic = own(f.Position.Topic)
 }
 

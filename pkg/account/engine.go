@@ -33,6 +33,7 @@ type Engine struct {
 	wanted     [len(types)]bool // types of facts, of any account
 	timed      bool             // time alone can change accounts
 	pqls       bool             // facts of accounts that are or were a PQL are wanted, whatever their type
+	outlines   bool             // those that are not wanted are told in outline
 }
 
 // standing is what an account's properties decide.
@@ -71,6 +72,14 @@ func (e *Engine) Wanting(wanted func(Type) bool, pqls bool) *Engine {
 	for i, kind := range types {
 		some.wanted[i] = wanted(kind)
 	}
+	return &some
+}
+
+// Outlining returns an Engine that folds just the same, and returns the facts that are not wanted in outline: without id, event, user and position,
+// without evidence, what is missing and users, which are most of the work.
+func (e *Engine) Outlining() *Engine {
+	some := *e
+	some.outlines = true
 	return &some
 }
 

@@ -59,6 +59,43 @@ func TestWhatNobodyWantsChangesNothing(t *testing.T) {
 	assert.Greater(t, left, made)
 }
 
+// TestOutlinesAreOfTheSameFacts folds the same events for full facts and for outlines of those that are not wanted.
+func TestOutlinesAreOfTheSameFacts(t *testing.T) {
+	all := engine(t, everything)
+	leads := func(kind account.Type) bool { return kind == account.Qualified || kind == account.Disqualified }
+	outlined := 0
+	for seed := range uint64(20) {
+		s, some := all.New("acme", 5), all.New("acme", 5)
+		for i, ev := range randomLife(rand.New(rand.NewPCG(seed, 3)), 150) {
+			pos := account.Position{Topic: "usage", Offset: int64(i)}
+			_, facts := all.Folder().Apply(s, &ev, pos, int64(i%2)*ev.OccurredAt)
+			_, outlines := all.Wanting(leads, false).Outlining().Folder().Apply(some, &ev, pos, int64(i%2)*ev.OccurredAt)
+			require.Len(t, outlines, len(facts))
+			for i, f := range facts {
+				if !leads(f.Type) {
+					f = outline(f)
+					outlines[i].Playbook = account.Playbook{}
+					outlined++
+				}
+				require.Equal(t, f, outlines[i])
+			}
+		}
+		want, _ := s.AppendBinary(nil)
+		got, _ := some.AppendBinary(nil)
+		require.Equal(t, want, got)
+	}
+	assert.Positive(t, outlined)
+}
+
+// outline is what an outline has of a fact.
+func outline(f account.Fact) account.Fact {
+	return account.Fact{
+		Type: f.Type, AccountID: f.AccountID, OccurredAt: f.OccurredAt, Cause: f.Cause, Late: f.Late, Reason: f.Reason, Step: f.Step, Tier: f.Tier, Rate: f.Rate,
+		Threshold: f.Threshold, Checklist: f.Checklist, Properties: f.Properties, Segments: f.Segments, Current: f.Current, Excluded: f.Excluded,
+		HoldOut: f.HoldOut, PartlyErased: f.PartlyErased, SignedUpAt: f.SignedUpAt, QualifiedAt: f.QualifiedAt,
+	}
+}
+
 func TestPositionsAreAskedForWhenSomethingTellsThem(t *testing.T) {
 	e := engine(t, life)
 	fold := func(e *account.Engine, s *account.State, name string) int {
