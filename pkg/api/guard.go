@@ -13,19 +13,28 @@ import (
 	"golang.org/x/time/rate"
 )
 
+// refusalsPerSecond is how many requests a second are told why they are not answered; for a moment twice as many.
+const refusalsPerSecond = 10
+
 // guard lets through what may be answered.
 type guard struct {
-	next  http.Handler
-	token [sha256.Size]byte // digest of the token
-	open  bool              // there is no token
-	rate  *rate.Limiter
+	next     http.Handler
+	token    [sha256.Size]byte // digest of the token
+	open     bool              // there is no token
+	rate     *rate.Limiter     // of what may be answered: nobody else takes of it
+	refusals *rate.Limiter     // of the rest, so that who guesses is slowed down
 }
 
 func newGuard(next http.Handler, l Limits) *guard {
 	return &guard{
 		next: next, token: sha256.Sum256([]byte(l.Token)), open: l.Token == "",
-		rate: rate.NewLimiter(rate.Limit(l.RequestsPerSecond), max(1, int(math.Ceil(2*l.RequestsPerSecond)))),
+		rate: newLimiter(l.RequestsPerSecond), refusals: newLimiter(refusalsPerSecond),
 	}
+}
+
+// newLimiter allows so many a second, and for a moment twice as many.
+func newLimiter(perSecond float64) *rate.Limiter {
+	return rate.NewLimiter(rate.Limit(perSecond), max(1, int(math.Ceil(2*perSecond))))
 }
 
 func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -42,21 +51,32 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // check returns why a request is not answered, nil if it is.
 func (g *guard) check(r *http.Request) *problem {
-	var p problem
 	data := strings.HasPrefix(r.URL.Path, "/v1/") // what is beside is the page: the same files for everybody
-	var wait time.Duration
-	if data {
-		wait = g.wait()
+	p := g.refuse(r, data)
+	if p == nil && !data {
+		return nil
 	}
+	limiter, what := g.rate, "the instance answers %v requests a second, of all clients together"
+	if p != nil {
+		limiter, what = g.refusals, "more than %v requests a second are none that may be answered: is the token another?"
+	}
+	if after := wait(limiter); after > 0 {
+		p = new(tooMany.because(what, float64(limiter.Limit())).after(int(math.Ceil(after.Seconds()))))
+	}
+	return p
+}
+
+// refuse returns why a request may not be answered at all, nil if it may.
+func (g *guard) refuse(r *http.Request, data bool) *problem {
+	var p problem
 	switch {
-	case wait > 0:
-		p = tooMany.because("the instance answers %v requests a second, of all clients together", float64(g.rate.Limit())).
-			after(int(math.Ceil(wait.Seconds())))
 	case r.ContentLength != 0:
 		p = tooLarge.because("nothing here takes one")
 	case g.open && !local(r.Host):
 		p = forbidden.because("without a token only requests to this machine's own names are answered, not to %q: "+
 			"use localhost, or set api.token_file", r.Host)
+	case g.open && data && r.Header.Get("Sec-Fetch-Site") == "cross-site":
+		p = foreignSite.because("without a token no page of another site is answered: open the address itself, or set api.token_file")
 	case !g.open && data && !g.knows(r):
 		p = unauthorized.because("send the instance's token: Authorization: Bearer TOKEN")
 	default:
@@ -65,15 +85,15 @@ func (g *guard) check(r *http.Request) *problem {
 	return &p
 }
 
-// wait is for how long there are too many requests, 0 if there are not.
-func (g *guard) wait() time.Duration {
+// wait takes one of what a limiter allows. It returns for how long there is none, 0 if there was one.
+func wait(l *rate.Limiter) time.Duration {
 	now := time.Now()
-	reserved := g.rate.ReserveN(now, 1)
-	wait := reserved.DelayFrom(now)
-	if wait > 0 {
+	reserved := l.ReserveN(now, 1)
+	delay := reserved.DelayFrom(now)
+	if delay > 0 {
 		reserved.CancelAt(now)
 	}
-	return wait
+	return delay
 }
 
 // knows says whether a request has the token. It takes as long whatever of the token is wrong.

@@ -62,6 +62,52 @@ func TestRequestsAreLimited(t *testing.T) {
 	assert.Equal(t, http.StatusNoContent, response.StatusCode, "the page's own files are no load")
 }
 
+// Who may not be answered takes nothing of what those get who may, and is told to slow down.
+func TestStrangersDoNotUseUpTheRate(t *testing.T) {
+	for _, c := range []struct {
+		name             string
+		limits           Limits
+		stranger, client [2]string
+		refused          int
+	}{
+		{"without the token", Limits{Token: token}, [2]string{"Authorization", "Bearer no"}, [2]string{"Authorization", "Bearer " + token}, http.StatusUnauthorized},
+		{"to another host", Limits{}, [2]string{"Host", "evil.example"}, [2]string{"Host", "localhost"}, http.StatusForbidden},
+		{"from another site", Limits{}, [2]string{"Sec-Fetch-Site", "cross-site"}, [2]string{"Sec-Fetch-Site", "same-origin"}, http.StatusForbidden},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			c.limits.RequestsPerSecond, c.limits.Streams = 0.001, 1
+			s := serveParts(t, Parts{Status: &parts{t: t}}, c.limits)
+			told := map[int]int{}
+			for told[http.StatusTooManyRequests] == 0 {
+				response, _ := s.do(http.MethodGet, "/v1/status", c.stranger[:]...)
+				told[response.StatusCode]++
+				if response.StatusCode == http.StatusTooManyRequests {
+					assert.Equal(t, "1", response.Header.Get("Retry-After"))
+				}
+			}
+			assert.GreaterOrEqual(t, told[c.refused], 2*refusalsPerSecond)
+			assert.Len(t, told, 2)
+			response, _ := s.do(http.MethodGet, "/v1/status", c.client[:]...)
+			assert.Equal(t, http.StatusOK, response.StatusCode)
+		})
+	}
+}
+
+// Without a token nothing but the browser tells a page of another site from one's own. Links to the page itself work.
+func TestPagesOfOtherSitesAreNotAnswered(t *testing.T) {
+	page := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
+	s := serveParts(t, Parts{Status: &parts{t: t}, Page: page}, plenty)
+	status, detail := s.problem("/v1/status", "Sec-Fetch-Site", "cross-site")
+	assert.Equal(t, http.StatusForbidden, status)
+	assert.Contains(t, detail, "another site")
+	for _, from := range []string{"same-origin", "same-site", "none"} {
+		response, _ := s.do(http.MethodGet, "/v1/status", "Sec-Fetch-Site", from)
+		assert.Equal(t, http.StatusOK, response.StatusCode, from)
+	}
+	response, _ := s.do(http.MethodGet, "/", "Sec-Fetch-Site", "cross-site")
+	assert.Equal(t, http.StatusNoContent, response.StatusCode)
+}
+
 func TestOnlyReadingIsServed(t *testing.T) {
 	s := serve(t, &parts{})
 	response, body := s.do(http.MethodHead, "/v1/status")

@@ -26,6 +26,7 @@ var (
 	badQuery         = kind("bad-query", http.StatusBadRequest, "The request can't be understood")
 	unauthorized     = kind("unauthorized", http.StatusUnauthorized, "The token is missing or another")
 	forbidden        = kind("foreign-host", http.StatusForbidden, "The request is to another host")
+	foreignSite      = kind("foreign-site", http.StatusForbidden, "The request comes from another site's page")
 	notFound         = kind("not-found", http.StatusNotFound, "There is nothing here")
 	noAccount        = kind("no-such-account", http.StatusNotFound, "No such account")
 	methodNotAllowed = kind("method-not-allowed", http.StatusMethodNotAllowed, "Nothing can be changed here")
