@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync/atomic"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/sync/errgroup"
@@ -15,8 +16,11 @@ import (
 	"github.com/pqlstream/pqlstream/pkg/telemetry"
 )
 
-// apiStreams is how many clients may follow PQLs at a process.
-const apiStreams = 64
+const (
+	apiStreams     = 64               // clients that may follow PQLs at a process
+	apiConnections = 512              // held at a time: files are for Kafka and Redis first
+	apiIdle        = 30 * time.Second // after which a connection over which nothing is asked is closed
+)
 
 // apiService is what the API of a process is served from. It answers from the start on; what is not there yet it says.
 type apiService struct {
@@ -48,6 +52,7 @@ func (s *apiService) serve(ctx context.Context, run func(context.Context) error)
 	if err != nil {
 		return err
 	}
+	server.Limit(apiConnections, apiIdle)
 	a.log.Info("serving the API and the page", "address", server.Address())
 	a.onServing(server.Address())
 	return beside(ctx, server, func(ctx context.Context) error {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"golang.org/x/net/netutil"
 )
 
 // Handler serves /metrics, /healthz (200 as long as the process answers) and /readyz (200, or 503 with what the process
@@ -62,6 +63,12 @@ func Listen(what, address string, h http.Handler, log *slog.Logger) (*Server, er
 		MaxHeaderBytes:    16 << 10,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}}, nil
+}
+
+// Limit bounds how many connections are held at a time: more wait to be accepted. One over which nothing is asked is closed after the
+// idle time. To be called before Serve.
+func (s *Server) Limit(connections int, idle time.Duration) {
+	s.listener, s.server.IdleTimeout = netutil.LimitListener(s.listener, connections), idle
 }
 
 // Address is where the server listens, with the port that the system chose when none was asked for.

@@ -155,6 +155,53 @@ func TestTheServerFinishesRequestsWhenItStops(t *testing.T) {
 	require.NoError(t, <-served)
 }
 
+// asking returns a connection over which something is asked, and whether it is answered in a time.
+func asking(t *testing.T, s *Server) (c net.Conn, answered func(time.Duration) bool) {
+	c, err := net.Dial("tcp", s.Address())
+	require.NoError(t, err)
+	t.Cleanup(func() { c.Close() })
+	_, err = io.WriteString(c, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+	require.NoError(t, err)
+	return c, func(patience time.Duration) bool {
+		require.NoError(t, c.SetReadDeadline(time.Now().Add(patience)))
+		_, err := c.Read(make([]byte, 1))
+		return err == nil
+	}
+}
+
+// limited serves so many connections at a time until the test ends.
+func limited(t *testing.T, connections int, idle time.Duration) *Server {
+	s, err := Listen("metrics", "127.0.0.1:0", http.NotFoundHandler(), slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	s.Limit(connections, idle)
+	ctx, stop := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(ctx) }()
+	t.Cleanup(func() { stop(); assert.NoError(t, <-served) })
+	return s
+}
+
+// Whoever holds connections takes but so many of what the process can have open.
+func TestConnectionsAreLimited(t *testing.T) {
+	s := limited(t, 2, time.Hour)
+	first, answered := asking(t, s)
+	require.True(t, answered(time.Minute))
+	_, answered = asking(t, s)
+	require.True(t, answered(time.Minute))
+	_, answered = asking(t, s)
+	assert.False(t, answered(100*time.Millisecond), "two are held")
+	require.NoError(t, first.Close())
+	assert.True(t, answered(time.Minute), "it has waited")
+}
+
+func TestIdleConnectionsMakeRoom(t *testing.T) {
+	s := limited(t, 1, time.Millisecond)
+	_, answered := asking(t, s)
+	require.True(t, answered(time.Minute))
+	_, answered = asking(t, s)
+	assert.True(t, answered(time.Minute))
+}
+
 func TestAnAddressInUseIsNamed(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
 	s, err := Listen("metrics", "127.0.0.1:0", http.NotFoundHandler(), log)
