@@ -100,12 +100,16 @@ func (s *source) Position() account.Position { return position(s.record) }
 func (s *source) Watermark() int64           { return sourceWatermark(s.record) }
 
 // engine returns the engine without the facts that are for no topic. A fact is for Current when the account is a PQL, or
-// was one and may leave.
+// was one and may leave. Metrics read outlines.
 func (a *Activation) engine() *account.Engine {
-	if a.Lifecycle != "" || a.Metrics != nil {
+	if a.Lifecycle != "" {
 		return a.Engine
 	}
-	return a.Engine.Wanting(a.leads, a.Current != "")
+	engine := a.Engine.Wanting(a.leads, a.Current != "")
+	if a.Metrics != nil {
+		engine = engine.Outlining()
+	}
+	return engine
 }
 
 func (a *activation) NewState(key string, incarnation int64) stream.State {
@@ -279,8 +283,8 @@ func (a *activation) publish(t *stream.Turn, r *kgo.Record, f *account.Fact, las
 	if a.facts != nil {
 		a.facts.tell(t, f)
 	}
-	if a.Lifecycle == "" && a.Current == "" && !a.leads(f.Type) {
-		return
+	if f.ID == "" {
+		return // an outline
 	}
 	now := a.Now()
 	a.buffer = a.Facts.AppendFact(a.buffer[:0], f, codec.Detection{DetectedAt: now, Replay: a.Replay, Backfill: now-f.OccurredAt > backfillAge})

@@ -76,6 +76,36 @@ func TestMetricsAreToldEveryFact(t *testing.T) {
 	assert.Equal(t, "events", outputs[2].Topic)
 }
 
+// What is published besides decides how much is made of a fact, not what metrics are told, nor what the other topics hold.
+func TestMetricsAreToldTheSameWhateverIsPublished(t *testing.T) {
+	of := func(set func(*Activation)) (told []rollup.Fact, published map[string]int) {
+		s := factsStage(t, dimensionedRules+"hold_out: {share: 0.2}\n")
+		set(s)
+		published = map[string]int{}
+		for _, account := range []string{"a", "b", "c", "d", "e", "f", "g"} {
+			a := &entity{t: t, proc: s.Processor("in", 2)}
+			for i, name := range []string{"signed_up", "one", "one", "two"} {
+				seats := usage.Property{Key: "seats", Value: usage.LongValue(int64(len(name) + i))}
+				_, outputs := a.fold(event(t, int64(i), account, name, seats))
+				told = append(told, factsOf(t, outputs)...)
+				for _, o := range outputs {
+					published[o.Topic]++
+				}
+			}
+		}
+		return told, published
+	}
+	want, all := of(func(*Activation) {})
+	require.Greater(t, len(want), 21)
+	withCurrent, published := of(func(s *Activation) { s.Lifecycle = "" })
+	assert.Equal(t, want, withCurrent)
+	assert.Equal(t, map[string]int{"facts": all["facts"], "events": all["events"], "current": all["current"]}, published)
+	alone, published := of(func(s *Activation) { s.Lifecycle, s.Current = "", "" })
+	assert.Equal(t, want, alone)
+	assert.Equal(t, map[string]int{"facts": all["facts"], "events": all["events"]}, published)
+	assert.NotZero(t, all["events"])
+}
+
 func TestMetricsAreToldOfWhoIsHeldOutExcludedOrLate(t *testing.T) {
 	s := factsStage(t, dimensionedRules+"hold_out: {share: 1}\n")
 	a := &entity{t: t, proc: s.Processor("in", 2)}

@@ -59,7 +59,7 @@ func TestMeasureTellsGroupingsWhatAccountsContribute(t *testing.T) {
 	in := rollup.Cell{Kind: rollup.In, Name: "qualified"}
 	has := func(deltas []rollup.Delta, group []string, n int64) bool {
 		return slices.ContainsFunc(deltas, func(d rollup.Delta) bool {
-			return d.Cell == in && d.N == n && slices.Equal(d.Values, group) && d.At == rollup.SlotOf(epoch)
+			return d.Cell == in && d.N == n && slices.Equal(d.Values, group) && d.At == rollup.SlotOf(epoch-epoch%day)
 		})
 	}
 	assert.True(t, has(told[rollup.DirectoryKey("")], nil, 1))
@@ -170,7 +170,7 @@ func TestBatchesSayThatMoreAreToCome(t *testing.T) {
 	p := measureTask(t)
 	for n := range int64(20_000) {
 		a := &entity{t: t, proc: p}
-		a.fold(factRecord("acme", rollup.Fact{Type: "qualified", OccurredAt: epoch + n*900_000, Tier: "large"}))
+		a.fold(factRecord("acme", rollup.Fact{Type: "qualified", OccurredAt: epoch + n*day, Tier: "large"}))
 	}
 	headers := map[string][]string{}
 	p.Flush(epoch, func(o stream.Output) {

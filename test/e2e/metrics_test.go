@@ -204,13 +204,15 @@ func (w *world) requireRowsOfAll(p *published) {
 		"pqls", "pql_rate", "pql_rate_period", "time_to_pql", "time_to_pql_cohort", "pql_to_paid", "pql_to_paid_cohort", "time_to_paid",
 		"funnel", "activation_rate", "precision", "sales", "sales_acceptance", "first", "out_converted", "closed", "mature",
 	}
-	if len(w.events) > 40_000 { // what happens seldom
-		always = append(always, "hold_out", "signup_unknown", "repeated", "in_segment_changed", "out_segment_changed")
-	}
 	for _, cause := range []string{"late", "merged", "erased", "excluded"} {
 		require.Positive(w.t, p.restated[cause], "no row is %s", cause)
 	}
 	for _, what := range always {
 		require.Positive(w.t, seen[what], "%s: %v", what, slices.Sorted(maps.Keys(seen)))
+	}
+	if len(w.events) > 40_000 {
+		seldom := []string{"hold_out", "signup_unknown", "repeated", "in_segment_changed", "out_segment_changed"}
+		seldom = slices.DeleteFunc(seldom, func(what string) bool { return seen[what] > 0 })
+		require.LessOrEqual(w.t, len(seldom), 1, "what happens seldom: one may be missing by chance, not %v", seldom)
 	}
 }
