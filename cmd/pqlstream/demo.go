@@ -27,7 +27,7 @@ and opens in the browser. Elsewhere it ends.
 
 The data ends now. With --epoch it lies where it is told to, and the same seed and sizes give the same output.`,
 		Example: `  pqlstream demo
-  pqlstream demo --accounts 1000 --days 90 --seed 7 --epoch 2025-06-02 --no-browser`,
+  pqlstream demo --accounts 1000 --days 365 --seed 7 --epoch 2025-06-02 --no-browser`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.Accounts < 1 || o.Days < 1 {
@@ -59,7 +59,7 @@ The data ends now. With --epoch it lies where it is told to, and the same seed a
 	flags := cmd.Flags()
 	flags.Uint64Var(&o.Seed, "seed", 1, "seed of the data")
 	flags.IntVar(&o.Accounts, "accounts", 400, "number of accounts")
-	flags.IntVar(&o.Days, "days", 90, "days that the data spans, at most 365")
+	flags.IntVar(&o.Days, "days", 180, "days that the data spans, at most 365")
 	flags.StringVar(&epoch, "epoch", "", "`day` that the data begins on, such as 2025-06-02 (default: --days ago)")
 	flags.StringVar(&o.Dir, "dir", "", "`folder` that keeps Kafka's data; a later demo shows what is there")
 	flags.BoolVar(&noBrowser, "no-browser", false, "do not open the page in the browser")

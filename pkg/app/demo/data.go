@@ -18,9 +18,9 @@ import (
 	"github.com/pqlstream/pqlstream/schemas"
 )
 
-// liveRate is how many events a second there are once the history has been told: of a product of some hundred accounts, a day's in some ten
-// seconds.
-const liveRate = 60
+// liveRate is how many events a second there are once the history has been told: of a product of some hundred accounts, a day's in less than
+// ten seconds.
+const liveRate = 150
 
 // data is the sample: its history, and what follows.
 type data struct {

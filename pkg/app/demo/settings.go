@@ -38,9 +38,10 @@ func (d *demo) settings(servers *embedded.Servers, work string) (*config.Config,
 	c.Runtime.FutureTolerance = maxDays * 24 * time.Hour  // an epoch may be any day
 	c.Runtime.Replay = d.data.past                        // otherwise time would pass to today
 	c.Metrics.Enabled = true
-	c.Metrics.Units = []string{string(rollup.Day), string(rollup.Week), string(rollup.Month)}
 	c.Metrics.PaidDays = []int{7, 30, 60}
-	c.Metrics.NorthStar = config.NorthStar{Metric: rollup.MetricPQLRate, Detail: "14d", Field: "rate", Low: "0.1", High: "0.4"}
+	c.Metrics.NorthStar = config.NorthStar{
+		Metric: rollup.MetricPQLRate, Detail: "30d", Unit: string(rollup.Month), Field: "rate", Low: "0.15", High: "0.4",
+	}
 	c.HTTP.Address, c.API.Address = "127.0.0.1:0", ""
 	if d.Live {
 		c.API.Address = "127.0.0.1:0"
