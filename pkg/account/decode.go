@@ -34,6 +34,7 @@ func (e *Engine) Load(accountID string, b []byte) (*State, error) {
 	if !s.parts.delimit() || !e.accept(s) {
 		return nil, fmt.Errorf("loading account %s: %w", accountID, errMalformed)
 	}
+	s.overdue()
 	return s, nil
 }
 

@@ -8,11 +8,8 @@ import (
 )
 
 // NextTimer is when time alone will change the account next, ms since the Unix epoch: the watermark that Pass waits for. 0:
-// it won't. A record that is held waits for it too.
+// it won't.
 func (s *State) NextTimer() int64 {
-	if until, holds := s.HeldUntil(); holds && !s.Due(until) {
-		return atOnce // what it waited for is over
-	}
 	if s.due == checklist.Never {
 		return 0
 	}

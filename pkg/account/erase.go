@@ -75,13 +75,13 @@ func (f *Folder) EraseUser(s *State, user string, c *Control) (changed bool, fac
 }
 
 // Knows says whether a user is told apart in what is known of an account: among its users, in the evidence, in what steps keep
-// of users, or as a property. EraseUser leaves nothing of that. Of an account that does not know the user it may still say that
+// of users, as a property, or in a record that is held. EraseUser leaves nothing of that. Of an account that does not know the user it may still say that
 // what the user did is part of a count (PartlyErased).
 func (f *Folder) Knows(s *State, user string) bool {
 	if user = clip(user); user == "" || s.has(aliased|erased) {
 		return false
 	}
-	if _, place := s.user(user); place > 0 || s.isTold(user) {
+	if _, place := s.user(user); place > 0 || s.isTold(user) || s.holdsText(user) {
 		return true
 	}
 	t, steps := &f.turn, f.turn.engine.checklist.Steps()

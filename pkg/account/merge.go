@@ -65,7 +65,7 @@ func (f *Folder) Absorb(s *State, from string, carried []byte, c *Control) (fact
 func (s *State) carry() []byte {
 	bare := *s
 	bare.parts = parts{b: append([]byte(nil), s.parts.b...), ends: s.parts.ends}
-	bare.parts.replace(held, 0, len(bare.parts.items(held)), nil, -bare.parts.count(held))
+	bare.dropHeld()
 	b, _ := bare.AppendBinary(nil)
 	return b
 }

@@ -257,11 +257,14 @@ func (a timedActivation) Fire(t *stream.Turn, due int64) error {
 // Fold implements stream.Processor: a record may have to wait for time, and let others that wait go.
 func (a timedActivation) Fold(i int, t *stream.Turn) error {
 	s, state := &a.slots[i], t.State.(*account.State)
-	waits, err := a.waits(state, s.message, t)
+	waits, hurried, err := a.waits(state, s.message, t)
 	if waits || err != nil {
 		return err
 	}
-	if err := a.activation.Fold(i, t); err != nil || !state.Holds() {
+	if err = a.activation.Fold(i, t); hurried {
+		err = a.lettered(t.Record, err, t)
+	}
+	if err != nil || !state.Holds() {
 		return err
 	}
 	return a.pass(state, t.Watermark, t.Watermark, t)

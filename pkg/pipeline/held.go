@@ -38,74 +38,90 @@ func sourceWatermark(r *kgo.Record) int64 {
 	return 0
 }
 
-// lane is the partition that a record comes from in the end.
-func lane(r *kgo.Record) string {
+// lane is where a record comes from: the alias that has sent it on, or else its source's partition. What an alias has sent belongs in the
+// order in which it did.
+func lane(r *kgo.Record, m *account.Message) string {
+	if m != nil && len(m.Via.Visited) > 0 {
+		return "via " + m.Via.Visited[len(m.Via.Visited)-1]
+	}
 	p := position(r)
 	return p.Topic + ":" + strconv.Itoa(int(p.Partition))
 }
 
-// waits has a record wait where the account's time is to pass before, and says whether it does. See rule 8 of DESIGN.md.
-func (a timedActivation) waits(s *account.State, m *account.Message, t *stream.Turn) (bool, error) {
+// erases says whether a message is to take away what is known.
+func erases(m *account.Message) bool {
+	return m != nil && (m.Asks == account.ToErase || m.Asks == account.ToEraseUser)
+}
+
+// waits has a record wait where the account's time is to pass before, and says whether it does. See rule 8 of DESIGN.md. It says as well
+// whether it has taken in what was waiting, for which there is no room any more or no time.
+func (a timedActivation) waits(s *account.State, m *account.Message, t *stream.Turn) (waits, hurried bool, err error) {
 	if a.Partitions > 0 || s.NextTimer() == 0 && !s.Holds() {
-		return false, nil
+		return false, false, nil
 	}
 	until := sourceWatermark(t.Record)
 	if until == 0 {
 		if m == nil || m.Asks == account.ToFold {
-			return false, nil
+			return false, false, nil
 		}
-		return false, a.hurry(s, t) // no source asks for it: at once
+		return false, true, a.hurry(s, t) // no source asks for it: at once
 	}
-	if !s.Early(until, func() string { return lane(t.Record) }) {
-		return false, nil
+	h := &account.Held{Until: until, Lane: lane(t.Record, m), Last: erases(m)}
+	if !s.Early(h) {
+		if s.Crowded(len(t.Record.Value)) {
+			return false, true, a.hurry(s, t)
+		}
+		return false, false, nil
 	}
-	if s.Hold(&account.Held{Until: until, Lane: lane(t.Record), Record: appendRecord(nil, t.Record)}) {
+	if h.Record = appendRecord(nil, t.Record); s.Hold(h) {
 		t.Changed()
-		return true, nil
+		return true, false, nil
 	}
-	return false, a.hurry(s, t)
+	return false, true, a.hurry(s, t)
 }
 
 // hurry takes in all that is held, whatever is due before.
 func (a timedActivation) hurry(s *account.State, t *stream.Turn) error {
-	for {
-		h, ok := s.Release(true)
-		if !ok {
-			return nil
-		}
-		if err := a.takeIn(&h, s, t.Watermark, t); err != nil {
+	q := s.TakeHeld()
+	for h := q.Take(); h != nil; h = q.Take() {
+		if err := a.takeIn(h, s, t.Watermark, t); err != nil {
 			return err
 		}
 	}
+	return nil
 }
 
 // pass lets time pass up to a moment, and takes in what is held as its turn comes: at the time that the account has come to, which
 // does not depend on how far the watermark has gone beyond. The account may have come to a time before.
 func (a timedActivation) pass(s *account.State, passed, now int64, t *stream.Turn) error {
+	if !s.Holds() {
+		changed, facts := a.folder.Pass(s, now)
+		a.take(t, nil, changed, facts)
+		return nil
+	}
+	q := s.TakeHeld()
+	defer func() { s.HoldAgain(q) }()
 	for {
-		until, holds := s.HeldUntil()
-		if !holds {
-			changed, facts := a.folder.Pass(s, now)
-			a.take(t, t.Record, changed, facts)
-			return nil
+		next := q.Next()
+		if next == nil {
+			return a.pass(s, passed, now, t)
 		}
-		at := min(now, until)
-		for s.Due(at) {
-			due := s.NextTimer()
+		at := min(now, next.Until)
+		for due, is := s.DueBy(at); is; due, is = s.DueBy(at) {
 			changed, facts := a.folder.Pass(s, due)
-			a.take(t, t.Record, changed, facts)
-			if passed = due; s.NextTimer() == due {
+			a.take(t, nil, changed, facts)
+			passed = max(passed, due)
+			if again, _ := s.DueBy(at); again == due {
 				break // no rule says so
 			}
 		}
-		h, ok := s.Release(false)
-		if !ok {
+		if _, is := s.DueBy(next.Until); is {
 			return nil
 		}
 		if passed == 0 {
 			passed = at
 		}
-		if err := a.takeIn(&h, s, passed, t); err != nil {
+		if err := a.takeIn(q.Take(), s, passed, t); err != nil {
 			return err
 		}
 	}
@@ -114,22 +130,26 @@ func (a timedActivation) pass(s *account.State, passed, now int64, t *stream.Tur
 // takeIn does with a record that was held what Decode and Fold would have done.
 func (a timedActivation) takeIn(h *account.Held, s *account.State, watermark int64, t *stream.Turn) error {
 	t.Changed()
-	r, err := heldRecord(h.Record)
+	r, err := heldRecord(h.Record, s.AccountID())
 	if err != nil {
 		return fmt.Errorf("taking in what account %q held: %w", s.AccountID(), err)
 	}
-	if r.Topic, r.Partition = t.Topic, t.Partition; controlKind(r) == "" {
-		r.Key = []byte(s.AccountID())
-	}
+	r.Topic, r.Partition = t.Topic, t.Partition
 	if err = a.decodeAgain(&a.again, r); err == nil && (a.again.listener != nil || a.again.message != nil) {
 		err = a.fold(&a.again, r, watermark, t)
 	}
+	return a.lettered(r, err, t)
+}
+
+// lettered makes a dead letter of a record, if the error says that it is one, in a turn that has done more than that and stands.
+func (a timedActivation) lettered(r *kgo.Record, err error, t *stream.Turn) error {
 	reject, ok := errors.AsType[*stream.Reject](err)
 	if !ok {
 		return err
 	}
 	letter, err := a.DeadLetters.Letter(r, reject)
 	if err == nil {
+		t.Changed()
 		t.Emit(letter)
 	}
 	return err
@@ -154,9 +174,10 @@ func (a *activation) decodeAgain(s *slot, r *kgo.Record) (err error) {
 	return err
 }
 
-// appendRecord appends what heldRecord reads: all of a record but its topic, partition and key.
+// appendRecord appends what heldRecord reads: all of a record but its topic and partition, and of its key whether there is one.
 func appendRecord(b []byte, r *kgo.Record) []byte {
 	b = binary.AppendVarint(binary.AppendVarint(b, r.Offset), r.Timestamp.UnixMilli())
+	b = binary.AppendVarint(b, int64(min(len(r.Key), 1)))
 	b = binary.AppendVarint(b, int64(len(r.Headers)))
 	for _, h := range r.Headers {
 		b = appendSized(appendSized(b, []byte(h.Key)), h.Value)
@@ -169,8 +190,8 @@ func appendSized(b, v []byte) []byte { return append(binary.AppendVarint(b, int6
 // errHeld says that bytes are not what appendRecord appends.
 var errHeld = errors.New("malformed record")
 
-// heldRecord returns the record that appendRecord has appended. It aliases b.
-func heldRecord(b []byte) (*kgo.Record, error) {
+// heldRecord returns the record that appendRecord has appended, whose key, if it has one, is the account's id. It aliases b.
+func heldRecord(b []byte, id string) (*kgo.Record, error) {
 	good := true
 	long := func() int64 {
 		v, n := binary.Varint(b)
@@ -191,6 +212,9 @@ func heldRecord(b []byte) (*kgo.Record, error) {
 		return v
 	}
 	r := &kgo.Record{Offset: long(), Timestamp: time.UnixMilli(long())}
+	if long() == 1 {
+		r.Key = []byte(id)
+	}
 	for n := long(); good && n > 0; n-- {
 		r.Headers = append(r.Headers, kgo.RecordHeader{Key: string(sized()), Value: sized()})
 	}

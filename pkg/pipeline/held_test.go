@@ -267,14 +267,14 @@ func TestNobodyIsBelievedAboutTheFuture(t *testing.T) {
 func TestHeldRecordsAreThoseThatCame(t *testing.T) {
 	r := &kgo.Record{Offset: 1 << 40, Timestamp: time.UnixMilli(epoch), Value: []byte("value"), Headers: []kgo.RecordHeader{{Key: "a", Value: []byte("b")}, {Key: "", Value: []byte{}}}}
 	b := appendRecord(nil, r)
-	got, err := heldRecord(b)
+	got, err := heldRecord(b, "acme")
 	require.NoError(t, err)
 	assert.Equal(t, r, got)
 	for n := range b {
-		_, err := heldRecord(b[:n])
+		_, err := heldRecord(b[:n], "")
 		assert.ErrorIs(t, err, errHeld)
 	}
-	_, err = heldRecord(append(b, 0))
+	_, err = heldRecord(append(b, 0), "")
 	assert.ErrorIs(t, err, errHeld)
 }
 

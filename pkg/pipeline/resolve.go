@@ -132,7 +132,8 @@ func (s *resolve) link(c *Control, user *identity.User, t *stream.Turn) error {
 		if err != nil {
 			return err
 		}
-		s.send(ev, user.Account(ev.OccurredAt), traceOf(&released[i]), bytes.Clone(released[i].Position), t)
+		headers := watermarkHeader(traceOf(&released[i]), sourceWatermark(t.Record)) // it is only now that anybody knows
+		s.send(ev, user.Account(ev.OccurredAt), headers, bytes.Clone(released[i].Position), t)
 		s.Stats.Attributed.Add(1)
 	}
 	return nil

@@ -13,12 +13,12 @@ func (o *Oracle) deliver(m *message, partition int32, offset int64) {
 	a := o.account(m.to, partition, offset)
 	watermark := o.watermark(partition)
 	o.pass(a, 0, watermark)
-	if m.until > 0 && (a.due() <= m.until || slices.ContainsFunc(a.held, m.follows)) {
+	if m.until > 0 && (a.due() <= m.until || slices.ContainsFunc(a.held, m.follows) || m.erases() && len(a.held) > 0) {
 		a.held = append(a.held, m)
 		o.holding[a.id] = true
 		return
 	}
-	if m.until == 0 && m.kind != "event" {
+	if m.until == 0 && m.kind != "event" && len(a.held) > 0 {
 		for m := a.nextHeld(); m != nil; m = a.nextHeld() {
 			o.release(a, m, watermark)
 		}
@@ -27,15 +27,21 @@ func (o *Oracle) deliver(m *message, partition int32, offset int64) {
 	o.pass(a, watermark, watermark)
 }
 
-// follows says whether a message is of the same partition of a source as one that is held.
+// follows says whether a message must not overtake one that is held: of the same partition of a source, or sent on by the same alias.
 func (m *message) follows(held *message) bool {
-	return held.source.Topic == m.source.Topic && held.source.Partition == m.source.Partition
+	if n := len(m.visited); n > 0 {
+		return len(held.visited) > 0 && held.visited[len(held.visited)-1] == m.visited[n-1]
+	}
+	return len(held.visited) == 0 && held.source.Topic == m.source.Topic && held.source.Partition == m.source.Partition
 }
+
+// erases says whether a message is to take away what is known: it overtakes nothing that came before it.
+func (m *message) erases() bool { return m.kind == "erase-account" || m.kind == "erase-user" }
 
 // nextHeld is the one whose turn is next: of the first of each partition the one that was read earliest by the time there.
 func (a *account) nextHeld() (next *message) {
 	for i, m := range a.held {
-		if !slices.ContainsFunc(a.held[:i], m.follows) && (next == nil || m.until < next.until) {
+		if !slices.ContainsFunc(a.held[:i], m.follows) && (i == 0 || !m.erases()) && (next == nil || m.until < next.until) {
 			next = m
 		}
 	}
@@ -61,8 +67,9 @@ func (o *Oracle) pass(a *account, passed, watermark int64) {
 		}
 		at := min(watermark, m.until)
 		for a.due() <= at {
-			passed = a.due()
-			o.grow(a, passed)
+			due := a.due()
+			passed = max(passed, due)
+			o.grow(a, due)
 		}
 		if a.due() <= m.until {
 			return
