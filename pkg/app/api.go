@@ -12,7 +12,6 @@ import (
 	"github.com/pqlstream/pqlstream/pkg/api"
 	"github.com/pqlstream/pqlstream/pkg/api/page"
 	"github.com/pqlstream/pqlstream/pkg/checklist"
-	"github.com/pqlstream/pqlstream/pkg/config"
 	"github.com/pqlstream/pqlstream/pkg/telemetry"
 )
 
@@ -29,6 +28,7 @@ type apiService struct {
 	accounts *apiAccounts // nil: the settings don't say where accounts are
 
 	definition atomic.Pointer[definition] // nil before it has been read
+	unread     atomic.Pointer[error]      // why it can't be read; nil: nothing is known to be wrong
 	client     atomic.Pointer[kgo.Client] // nil before Kafka was reached
 }
 
@@ -80,9 +80,27 @@ func (s *apiService) open(ctx context.Context, group *errgroup.Group) {
 	a := s.app
 	s.client.Store(a.client)
 	group.Go(func() error { s.followLeads(ctx); return nil })
+	if d := s.definition.Load(); s.accounts != nil && d != nil {
+		group.Go(func() error { return s.openAccounts(ctx, d.rules) })
+	}
+}
+
+// openAccounts returns an error only where the process is there for nothing but the API.
+func (s *apiService) openAccounts(ctx context.Context, rules *checklist.Checklist) error {
+	err := s.accounts.open(ctx, s.app.client, rules, s.app.log)
+	if err == nil || len(s.app.c.Stages) == 0 {
+		return err
+	}
+	s.app.log.Warn("the API has no accounts to tell of", "error", err)
+	s.accounts.fail(err)
+	return nil
+}
+
+// withoutChecklist has the API say why it can't tell of the checklist, nor of accounts, which are understood by it.
+func (s *apiService) withoutChecklist(err error) {
+	s.unread.Store(&err)
 	if s.accounts != nil {
-		rules := s.definition.Load().rules
-		group.Go(func() error { return s.accounts.open(ctx, a.client, rules, a.log) })
+		s.accounts.fail(err)
 	}
 }
 
@@ -95,6 +113,9 @@ func (s *apiService) close() {
 // Current implements api.Checklists.
 func (s *apiService) Current() (string, *checklist.Checklist, error) {
 	d := s.definition.Load()
+	if err := s.unread.Load(); err != nil {
+		return "", nil, fmt.Errorf("%w: this process has no checklist: %w", api.ErrUnavailable, *err)
+	}
 	if d == nil {
 		return "", nil, fmt.Errorf("%w: the process is starting", api.ErrUnavailable)
 	}
@@ -112,9 +133,4 @@ func (s *apiService) Versions(ctx context.Context) ([]api.ChecklistVersion, erro
 		err = fmt.Errorf("%w: Kafka does not answer: %w", api.ErrUnavailable, err)
 	}
 	return all, err
-}
-
-// needsChecklist says whether the process goes by a checklist.
-func (a *App) needsChecklist() bool {
-	return a.c.Runs(config.Activation) || a.api != nil && a.c.Checklist != ""
 }

@@ -22,9 +22,10 @@ import (
 
 // apiAccounts reads accounts for the API over connections of its own: a process need not keep states to tell of them.
 type apiAccounts struct {
-	c     *config.Config
-	redis redis.UniversalClient
-	read  atomic.Pointer[inspect.Accounts] // nil before it is known whose states are the deployment's
+	c      *config.Config
+	redis  redis.UniversalClient
+	read   atomic.Pointer[inspect.Accounts] // nil before it is known whose states are the deployment's
+	failed atomic.Pointer[error]            // why there will be none; nil: there will
 }
 
 // open asks Kafka whose states are the deployment's, until it is told. An error says that the settings of Redis are wrong.
@@ -50,6 +51,9 @@ func (x *apiAccounts) open(ctx context.Context, client *kgo.Client, rules *check
 	}
 	return nil
 }
+
+// fail has every request answered with why there are no accounts.
+func (x *apiAccounts) fail(err error) { x.failed.Store(&err) }
 
 func (x *apiAccounts) close() {
 	if x.redis != nil {
@@ -80,6 +84,9 @@ func (x *apiAccounts) List(ctx context.Context, q inspect.Query) (inspect.Page, 
 func (x *apiAccounts) now() (*inspect.Accounts, error) {
 	if accounts := x.read.Load(); accounts != nil {
 		return accounts, nil
+	}
+	if err := x.failed.Load(); err != nil {
+		return nil, fmt.Errorf("%w: this process can't read accounts: %w", api.ErrUnavailable, *err)
 	}
 	return nil, fmt.Errorf("%w: the process waits for Kafka, which says whose states are the deployment's", api.ErrUnavailable)
 }

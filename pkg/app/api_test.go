@@ -190,3 +190,40 @@ func TestTheAPIsTokenIsAskedFor(t *testing.T) {
 	p.awaitReady().stop()
 	require.NotContains(t, p.log.String(), "0123456789abcdef")
 }
+
+// A process that only ingests is sent on its way by what only its API needs: the API says what is missing.
+func TestIngestStartsWithoutWhatOnlyTheAPINeeds(t *testing.T) {
+	for name, c := range map[string]struct {
+		spoil   func(*config.Config)
+		missing string
+		paths   []string
+	}{
+		"checklist": {func(c *config.Config) { c.Checklist = "/nowhere/checklist.yaml" }, "/nowhere/checklist.yaml",
+			[]string{"/v1/checklist", "/v1/pqls", "/v1/accounts/acme"}},
+		"certificate": {func(c *config.Config) { c.Redis.TLS.Enabled, c.Redis.TLS.CAFile = true, "/nowhere/ca.pem" }, "/nowhere/ca.pem",
+			[]string{"/v1/pqls", "/v1/accounts/acme"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t).up()
+			settings := w.settings()
+			settings.Stages = []config.Stage{config.Ingest}
+			c.spoil(settings)
+			p, api := served(t, settings)
+			p.awaitReady()
+			for _, path := range c.paths {
+				require.Eventually(t, func() bool {
+					status, problem := ask(t, api+path)
+					require.Equal(t, http.StatusServiceUnavailable, status, problem)
+					return strings.Contains(problem["detail"].(string), c.missing)
+				}, patience, poll, path)
+			}
+			require.Contains(t, p.log.String(), "level=WARN")
+			p.stop()
+
+			settings = newWorld(t).up().settings()
+			settings.Stages, settings.API.Address = nil, "127.0.0.1:0"
+			c.spoil(settings)
+			require.ErrorContains(t, refused(t, settings), c.missing, "a process that serves the API only is no good without")
+		})
+	}
+}

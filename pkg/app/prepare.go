@@ -16,10 +16,8 @@ import (
 // start takes as long as the slowest, and what is wrong with one is not kept back by waiting for another. The checklist
 // comes first, before anything is created for it.
 func (a *App) prepare(ctx context.Context) (_ *wiring, err error) {
-	if a.needsChecklist() {
-		if err := a.readDefinition(); err != nil {
-			return nil, err
-		}
+	if err := a.readDefinition(); err != nil {
+		return nil, err
 	}
 	w := &wiring{app: a, names: a.c.TopicNames()}
 	group, ctx := errgroup.WithContext(ctx)
@@ -31,13 +29,25 @@ func (a *App) prepare(ctx context.Context) (_ *wiring, err error) {
 	return w, group.Wait()
 }
 
+// readDefinition reads the checklist where something goes by it. A process that runs stages which don't decide needs it for the API
+// only, and nothing waits for that.
 func (a *App) readDefinition() error {
-	d, err := loadDefinition(a.c.Checklist)
-	if err != nil {
-		return err
+	decides := a.c.Runs(config.Activation)
+	if !decides && (a.api == nil || a.c.Checklist == "") {
+		return nil
 	}
-	if err := a.c.CheckWith(d.rules); err != nil {
+	d, err := loadDefinition(a.c.Checklist)
+	if err == nil {
+		err = a.c.CheckWith(d.rules)
+	}
+	switch {
+	case err == nil:
+	case decides || len(a.c.Stages) == 0:
 		return err
+	default:
+		a.log.Warn("the API has no checklist to go by", "error", err)
+		a.api.withoutChecklist(err)
+		return nil
 	}
 	a.definition = d
 	if a.api != nil {
