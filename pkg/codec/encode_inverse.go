@@ -85,18 +85,26 @@ var (
 // decodeWire reads either format into a struct whose tags name the schema's fields.
 func decodeWire(b []byte, schema func() *avro.Schema, into any) error {
 	if len(b) > 0 && b[0] == '{' {
-		d := json.NewDecoder(bytes.NewReader(b))
-		d.UseNumber()
-		return d.Decode(into)
+		return decodeJSON(b, into)
 	}
-	if len(b) < 5 || b[0] != 0 {
-		return errors.New("neither a JSON object nor Avro in the registry's wire format")
+	if !isAvroWire(b) {
+		return errNoWire
 	}
-	rest, err := schema().Decode(b[5:], into)
+	rest, err := schema().Decode(b[headerSize:], into)
 	if err == nil && len(rest) > 0 {
 		err = fmt.Errorf("%d bytes too many", len(rest))
 	}
 	return err
+}
+
+var errNoWire = errors.New("neither a JSON object nor Avro in the registry's wire format")
+
+func isAvroWire(b []byte) bool { return len(b) >= headerSize && b[0] == 0 }
+
+func decodeJSON(b []byte, into any) error {
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.UseNumber()
+	return d.Decode(into)
 }
 
 type wireFact struct {

@@ -1,17 +1,9 @@
 package codec
 
 import (
-	"encoding/base64"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"sync"
-	"time"
-
-	"github.com/twmb/avro"
 
 	"github.com/pqlstream/pqlstream/pkg/rollup"
-	"github.com/pqlstream/pqlstream/schemas"
 )
 
 // MetricEncoder encodes rows of metrics, the values of pql.metrics (schemas/metric_row.avsc).
@@ -105,91 +97,4 @@ func (o *jsonObject) column(name string, value any) {
 	}
 	o.name(name)
 	o.b = append(o.b, "null"...)
-}
-
-var metricSchema = sync.OnceValue(func() *avro.Schema { return avro.MustParse(schemas.MetricRow.Text) })
-
-// DecodeRow reads a row in any format, Avro in the wire format by this version's schema, whatever the id says. Of Connect's it reads
-// the payload.
-func DecodeRow(b []byte) (rollup.Row, error) {
-	var wire map[string]any
-	var row rollup.Row
-	if err := decodeWire(b, metricSchema, &wire); err != nil {
-		return row, fmt.Errorf("reading a row of a metric: %w", err)
-	}
-	if payload, ok := wire["payload"].(map[string]any); ok { // no column has this name
-		wire = payload
-	}
-	for i := range rollup.Columns {
-		c := &rollup.Columns[i]
-		if err := setColumn(c.Of(&row), wire[c.Name]); err != nil {
-			return rollup.Row{}, fmt.Errorf("reading a row of a metric: %s: %w", c.Name, err)
-		}
-	}
-	return row, nil
-}
-
-// setColumn puts what either format has decoded where it belongs. Nothing is what it was.
-func setColumn(to, v any) (err error) {
-	if v == nil {
-		return nil
-	}
-	ok := false
-	switch to := to.(type) {
-	case *string:
-		*to, ok = v.(string)
-	case *bool:
-		*to, ok = v.(bool)
-	case *int64:
-		*to, ok, err = wireLong(v)
-	case *[]byte:
-		*to, ok, err = wireBytes(v)
-	case *rollup.Null[int64]:
-		to.Value, ok, err = wireLong(v)
-		to.Known = true
-	case *rollup.Null[float64]:
-		to.Value, ok, err = wireDouble(v)
-		to.Known = true
-	}
-	if err == nil && !ok {
-		err = fmt.Errorf("%w %T", errWrongType, v)
-	}
-	return err
-}
-
-var errWrongType = errors.New("it can't be a")
-
-func wireLong(v any) (int64, bool, error) {
-	switch v := v.(type) {
-	case int64:
-		return v, true, nil
-	case time.Time:
-		return v.UnixMilli(), true, nil
-	case json.Number:
-		n, err := v.Int64()
-		return n, true, err
-	}
-	return 0, false, nil
-}
-
-func wireDouble(v any) (float64, bool, error) {
-	switch v := v.(type) {
-	case float64:
-		return v, true, nil
-	case json.Number:
-		n, err := v.Float64()
-		return n, true, err
-	}
-	return 0, false, nil
-}
-
-func wireBytes(v any) ([]byte, bool, error) {
-	switch v := v.(type) {
-	case []byte:
-		return append([]byte{}, v...), true, nil
-	case string:
-		b, err := base64.StdEncoding.DecodeString(v)
-		return b, true, err
-	}
-	return nil, false, nil
 }
