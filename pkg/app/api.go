@@ -39,7 +39,7 @@ func newAPIService(a *App) *apiService {
 	}
 	s := &apiService{app: a, leads: api.NewLeads()}
 	if a.c.Checklist != "" && len(a.c.Redis.Addresses) > 0 {
-		s.accounts = &apiAccounts{c: a.c}
+		s.accounts = newAPIAccounts(a.c)
 	}
 	return s
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/pqlstream/pqlstream/pkg/checklist"
 	"github.com/pqlstream/pqlstream/pkg/config"
 	"github.com/pqlstream/pqlstream/pkg/inspect"
+	"github.com/pqlstream/pqlstream/pkg/state"
 	"github.com/pqlstream/pqlstream/pkg/stream"
 )
 
@@ -26,9 +27,14 @@ type apiAccounts struct {
 	redis  redis.UniversalClient
 	read   atomic.Pointer[inspect.Accounts] // nil before it is known whose states are the deployment's
 	failed atomic.Pointer[error]            // why there will be none; nil: there will
+	again  chan struct{}                    // something came: the states are no longer whose they were
 }
 
-// open asks Kafka whose states are the deployment's, until it is told. An error says that the settings of Redis are wrong.
+func newAPIAccounts(c *config.Config) *apiAccounts {
+	return &apiAccounts{c: c, again: make(chan struct{}, 1)}
+}
+
+// open keeps it known whose states are the deployment's, until the context ends. An error says that the settings of Redis are wrong.
 func (x *apiAccounts) open(ctx context.Context, client *kgo.Client, rules *checklist.Checklist, log *slog.Logger) (err error) {
 	if x.redis, err = redisClient(x.c.Redis); err != nil {
 		return err
@@ -37,19 +43,32 @@ func (x *apiAccounts) open(ctx context.Context, client *kgo.Client, rules *check
 	if err != nil {
 		return err
 	}
+	engine := account.NewEngine(rules)
+	for ctx.Err() == nil {
+		x.lookUp(ctx, client, store, engine, log)
+		pauseFor(ctx, firstWait) // between two times, however often it is asked for
+		select {
+		case <-x.again:
+		case <-ctx.Done():
+		}
+	}
+	return nil
+}
+
+// lookUp asks Kafka whose states are the deployment's, until it is told.
+func (x *apiAccounts) lookUp(ctx context.Context, client *kgo.Client, store state.Reader, engine *account.Engine, log *slog.Logger) {
 	input := stream.Input{Topic: x.c.ActivationInput(), Changelog: x.c.TopicNames().ActivationChangelog}
 	for wait := firstWait; ctx.Err() == nil; wait = min(2*wait, longestOne) {
 		attempt, cancel := context.WithTimeout(ctx, tryTimeout)
 		mirrors, err := stream.Mirrors(attempt, client, string(config.Activation), x.c.Group(config.Activation), input)
 		cancel()
 		if err == nil {
-			x.read.Store(inspect.New(inspect.Entities{Store: store, Mirrors: mirrors}, account.NewEngine(rules)))
-			return nil
+			x.read.Store(inspect.New(inspect.Entities{Store: store, Mirrors: mirrors}, engine))
+			return
 		}
 		log.Warn("the API's accounts wait", "for", err)
 		pauseFor(ctx, wait)
 	}
-	return nil
 }
 
 // fail has every request answered with why there are no accounts.
@@ -68,7 +87,7 @@ func (x *apiAccounts) Get(ctx context.Context, id string, at int64) (account.Vie
 		return account.View{}, err
 	}
 	v, err := accounts.Get(ctx, id, at)
-	return v, answered(err)
+	return v, x.answered(err)
 }
 
 // List implements api.Accounts.
@@ -78,7 +97,7 @@ func (x *apiAccounts) List(ctx context.Context, q inspect.Query) (inspect.Page, 
 		return inspect.Page{}, err
 	}
 	page, err := accounts.List(ctx, q)
-	return page, answered(err)
+	return page, x.answered(err)
 }
 
 func (x *apiAccounts) now() (*inspect.Accounts, error) {
@@ -91,11 +110,26 @@ func (x *apiAccounts) now() (*inspect.Accounts, error) {
 	return nil, fmt.Errorf("%w: the process waits for Kafka, which says whose states are the deployment's", api.ErrUnavailable)
 }
 
-// answered tells a Redis that does not answer from what else may go wrong.
-func answered(err error) error {
-	var network net.Error
-	if errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, redis.ErrClosed) || errors.Is(err, redis.ErrPoolTimeout) {
+// answered tells what passes by itself from what else may go wrong. Where the states are of another incarnation of the topics, it has
+// looked up anew which there is.
+func (x *apiAccounts) answered(err error) error {
+	switch {
+	case errors.Is(err, state.ErrForeign):
+		select {
+		case x.again <- struct{}{}:
+		default: // it has been asked for
+		}
+		return fmt.Errorf("%w: it is looked up again whose states are the deployment's: %w", api.ErrUnavailable, err)
+	case unanswered(err):
 		return fmt.Errorf("%w: Redis does not answer: %w", api.ErrUnavailable, err)
 	}
 	return err
+}
+
+// unanswered says whether a Redis does not answer, or can't yet.
+func unanswered(err error) bool {
+	var network net.Error
+	return errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, redis.ErrClosed) || errors.Is(err, redis.ErrPoolTimeout) ||
+		redis.IsLoadingError(err) || redis.IsClusterDownError(err) || redis.IsMasterDownError(err) || redis.IsTryAgainError(err) ||
+		redis.IsReadOnlyError(err) || redis.IsMaxClientsError(err)
 }
