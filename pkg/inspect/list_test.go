@@ -133,7 +133,7 @@ func (w *world) pql(id string, at int64, size int) {
 // mirror brings all accounts to the mirror.
 func (w *world) mirror() *world {
 	for i, p := range w.mirrors {
-		require.NoError(w.t, w.store.Open(p, 1).Rebuild(w.t.Context(), 1, func(yield func([]state.Entry, error) bool) {
+		require.NoError(w.t, w.store.Open(p, 1).Rebuild(w.t.Context(), 1, "", func(yield func([]state.Entry, error) bool) {
 			for chunk := range slices.Chunk(w.entries[i], state.MaxChunk) {
 				if !yield(chunk, nil) {
 					return

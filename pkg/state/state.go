@@ -58,6 +58,9 @@ type Status struct {
 	Exists   bool          // false: no mirror, one that lost a sentinel or one with other lists; only a rebuild helps
 	Position int64         // the changelog position that it stands at
 	Age      time.Duration // since it was last written
+
+	// Definition is what it was built under, as Rebuild was told: its timers and lists are of that. "": not known.
+	Definition string
 }
 
 // Store opens the mirrors of a stage's partitions. It is made for certain lists, which entities of its mirrors may be on.
@@ -81,10 +84,11 @@ type Mirror interface {
 	Load(ctx context.Context, position int64, keys []string) ([][]byte, error)
 	// Apply moves the mirror on. Repeating an applied chunk succeeds. ErrMismatch, ErrFenced.
 	Apply(ctx context.Context, c Chunk) error
-	// Rebuild erases the mirror and fills it anew up to the position; readers see none of it before all of it.
+	// Rebuild erases the mirror and fills it anew up to the position; readers see none of it before all of it. The mirror
+	// keeps the hash of the definition that the entries' timers and lists follow from, for claims to tell.
 	// Entries come in slices of at most MaxChunk; of an entity that comes twice the later counts. It works with a token
 	// that was never claimed. ErrFenced.
-	Rebuild(ctx context.Context, position int64, entries iter.Seq2[[]Entry, error]) error
+	Rebuild(ctx context.Context, position int64, definition string, entries iter.Seq2[[]Entry, error]) error
 	// Due returns up to limit entities whose timers are due after one moment and at or before another, the earliest
 	// first, without their values. It hints: an entity's state decides. ErrMismatch, ErrFenced.
 	Due(ctx context.Context, position, after, before int64, limit int) ([]Entry, error)

@@ -93,7 +93,7 @@ func TestAttack14SnapshotOlderThanTombstones(t *testing.T) {
 	ghost, err := (&count{n: 2}).AppendBinary(appendEnvelope(nil, 1))
 	require.NoError(t, err)
 	apply := func(at int64) {
-		require.NoError(t, m.Rebuild(ctx, at, func(yield func([]state.Entry, error) bool) {
+		require.NoError(t, m.Rebuild(ctx, at, "", func(yield func([]state.Entry, error) bool) {
 			yield([]state.Entry{{Key: "ghost", Value: ghost}}, nil)
 		}))
 	}

@@ -33,6 +33,8 @@ func TestCrashModelNoticesBrokenRules(t *testing.T) {
 		cacheOutlivesTakeover:      "a cache that outlives a takeover",
 		listsOfDeltaLeftOut:        "takeover without lists",
 		changedListsKept:           "commit without lists",
+		formerListsKept:            "lists of another definition",
+		commitRecordBelieved:       "a mirror that does not say what it was built under",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -36,6 +36,8 @@ const (
 	cacheOutlivesTakeover             // a takeover goes on with the processor that there was
 	listsOfDeltaLeftOut               // what a takeover brings to the mirror says nothing of lists
 	changedListsKept                  // a commit says nothing of lists
+	formerListsKept                   // a takeover under another definition takes the lists that there are
+	commitRecordBelieved              // what the mirror was built under is taken from the newest commit record
 )
 
 // model is one partition's life without brokers: a real task with its table, cache and mirror, a log of input records,
@@ -46,15 +48,19 @@ type model struct {
 
 	input   []*kgo.Record
 	store   *memstate.Store
-	log     []logEntry // the changelog's committed records
-	end     int64      // the changelog's next position
-	from    checkpoint // of its newest commit record
-	out     []string   // committed outputs
+	saved   memstate.Snapshot // of the store
+	log     []logEntry        // the changelog's committed records
+	end     int64             // the changelog's next position
+	from    checkpoint        // of its newest commit record
+	out     []string          // committed outputs
 	dead    []string
 	told    map[string]int64 // what a gatherer has published, by key
 	gathers bool             // the processor is a gatherer
 	proc    Processor
-	fetch   int // index of the next input record
+	shift   int64 // of the scores on lists: the owner's definition
+	named   int64 // that of the newest commit record but claims
+	cleaned int64 // the changelog has no tombstones below this position
+	fetch   int   // index of the next input record
 	tick    tick
 	ticked  bool // a commit that is confirmed holds what the tick did
 	task    *task
@@ -196,6 +202,7 @@ func (m *model) takeOver() {
 	m.token, m.jobs = m.end, nil
 	m.end++ // the claim's commit record
 	if m.proc == nil || m.broken != cacheOutlivesTakeover {
+		m.shift = int64(m.random.IntN(3) / 2) // mostly one definition, now and then another
 		m.proc = m.processor()
 	}
 	m.task = modelTask(m.proc, "in", 0, m.from)
@@ -204,13 +211,17 @@ func (m *model) takeOver() {
 	if m.token == 0 {
 		m.task.table.evicted = &keySet{}
 	}
+	m.restartStore()
 	mirror := m.store.Open(modelPartition, m.token)
 	status, err := mirror.Claim(ctx)
-	stale := m.random.IntN(4) == 0 && m.clean() && m.broken != staleMirrorKept
+	if m.random.IntN(4) == 0 {
+		m.clean()
+	}
+	stale := status.Position < m.cleaned && m.broken != staleMirrorKept
 	switch {
 	case err != nil:
-	case !status.Exists || stale || m.random.IntN(10) == 0: // some are lost
-		err = mirror.Rebuild(ctx, m.end, func(yield func([]state.Entry, error) bool) { yield(m.since(0), nil) })
+	case !status.Exists || stale || m.outdated(status) || m.random.IntN(10) == 0: // some are lost
+		err = mirror.Rebuild(ctx, m.end, m.definition(), func(yield func([]state.Entry, error) bool) { yield(m.since(0), nil) })
 	case m.broken == takeoverWithoutDelta:
 		err = mirror.Apply(ctx, state.Chunk{From: status.Position, To: m.end})
 	default:
@@ -222,6 +233,29 @@ func (m *model) takeOver() {
 	if m.fetch < 0 {
 		m.fetch = len(m.input)
 	}
+}
+
+// restartStore saves the store now and then, and brings back what was saved.
+func (m *model) restartStore() {
+	switch m.random.IntN(10) {
+	case 0, 1, 2:
+		m.saved = m.store.Snapshot()
+	case 3:
+		m.store.Restore(m.saved)
+	}
+}
+
+func (m *model) definition() string { return fmt.Sprint("shift by ", m.shift) }
+
+// outdated says whether a mirror has the lists of another definition.
+func (m *model) outdated(status state.Status) bool {
+	switch m.broken {
+	case formerListsKept:
+		return false
+	case commitRecordBelieved:
+		return m.named != m.shift
+	}
+	return status.Definition != m.definition()
 }
 
 // modelTask is a task that runs, without brokers and mirror.
@@ -238,19 +272,21 @@ func modelTask(proc Processor, topic string, partition int32, from checkpoint) *
 
 func (m *model) processor() Processor {
 	if m.gathers {
-		return newGatherer()
+		g := newGatherer()
+		g.shift = m.shift
+		return g
 	}
-	return &counter{every: 3, limit: modelLimit}
+	return &counter{every: 3, limit: modelLimit, shift: m.shift}
 }
 
 // clean compacts the changelog and takes its tombstones out: so much time has passed.
-func (m *model) clean() bool {
+func (m *model) clean() {
 	newest := map[string]int64{}
 	for _, l := range m.log {
 		newest[l.entry.Key] = l.offset
 	}
 	m.log = slices.DeleteFunc(m.log, func(l logEntry) bool { return l.entry.Value == nil || l.offset < newest[l.entry.Key] })
-	return true
+	m.cleaned = m.token
 }
 
 // since returns the changelog's entries from a position on.
@@ -371,7 +407,7 @@ func (m *model) append(p *part) {
 	}
 	p.record = kgo.Record{Offset: m.end}
 	m.end += 2 // and the marker
-	m.from = p.checkpoint
+	m.from, m.named = p.checkpoint, m.shift
 }
 
 // rollBack does what seems natural after an abort: what was taken out is put back.
@@ -445,7 +481,7 @@ func (m *model) compare() error {
 	for len(m.jobs) > 0 {
 		m.mirror()
 	}
-	if want, got := listsOf(want.states), listsIn(m.store, modelPartition); !maps.Equal(want, got) {
+	if want, got := listsOf(m.shift, want.states), listsIn(m.store, modelPartition); !maps.Equal(want, got) {
 		return fmt.Errorf("lists are\n%q, should be\n%q", got, want)
 	}
 	return m.compareGathered(want.folds, states)

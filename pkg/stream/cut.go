@@ -23,7 +23,7 @@ type cut struct {
 
 // wants says what a commit would be for: outputs to publish soon, or progress to record.
 func (t *table) wants() (emission, progress bool) {
-	return len(t.outputs) > 0, t.now != t.saved || t.renamed || len(t.dirty) > 0 || len(t.outputs) > 0 || t.hasToTell(t.tellable())
+	return len(t.outputs) > 0, t.now != t.saved || len(t.dirty) > 0 || len(t.outputs) > 0 || t.hasToTell(t.tellable())
 }
 
 // whole says whether what has been folded and fired may be seen as it is.
@@ -40,7 +40,6 @@ func (t *table) cut(full bool) (*cut, error) {
 	if full {
 		t.flush()
 		t.tell() // behind what it is about
-		t.renamed = false
 		list = t.dirty
 		t.saved = t.now
 	}

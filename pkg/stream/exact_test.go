@@ -21,7 +21,7 @@ func (w *world) requireExact() {
 		want := truthOf(w.recordsOf("in", p), 3, 0, defaultMaxRecord)
 		require.Equal(w.t, describe(want.states), describe(w.changelogStates(p)), "changelog of partition %d", p)
 		require.Equal(w.t, describe(want.states), describe(w.mirrorStates(p, want)), "mirror of partition %d", p)
-		require.Equal(w.t, listsOf(want.states), listsIn(w.store, w.partitionOf(p)), "lists of partition %d", p)
+		require.Equal(w.t, listsOf(0, want.states), listsIn(w.store, w.partitionOf(p)), "lists of partition %d", p)
 	}
 }
 

@@ -37,11 +37,11 @@ func (c *counter) IndexKey(s State) uint64 {
 	return uint64(n + 1)
 }
 
-// listsOf returns who is on the lists of counters that have states.
-func listsOf(states map[string]count) map[string]string {
+// listsOf returns who is on the lists of counters that have states, under a definition that shifts them.
+func listsOf(shift int64, states map[string]count) map[string]string {
 	lists := map[string][]state.Place{}
 	for key, s := range states {
-		for _, l := range new(counter).AppendIndex(nil, &s) {
+		for _, l := range (&counter{shift: shift}).AppendIndex(nil, &s) {
 			lists[l.List] = append(lists[l.List], state.Place{Key: key, Score: l.Score})
 		}
 	}

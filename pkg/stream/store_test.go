@@ -78,9 +78,9 @@ func (m *watchedMirror) Apply(ctx context.Context, c state.Chunk) error {
 	return m.mirror.Apply(ctx, c)
 }
 
-func (m *watchedMirror) Rebuild(ctx context.Context, position int64, entries iter.Seq2[[]state.Entry, error]) error {
+func (m *watchedMirror) Rebuild(ctx context.Context, position int64, definition string, entries iter.Seq2[[]state.Entry, error]) error {
 	m.store.called("rebuild", m.partition)
-	return m.mirror.Rebuild(ctx, position, entries)
+	return m.mirror.Rebuild(ctx, position, definition, entries)
 }
 
 func (m *watchedMirror) Due(ctx context.Context, position, after, before int64, limit int) ([]state.Entry, error) {

@@ -67,7 +67,6 @@ type table struct {
 
 	index []state.Listing // places that the cut being made tells
 
-	renamed  bool  // the newest checkpoint names a definition that is not ours
 	toldLast int64 // the watermark that the next stage was told last
 	toldAt   int64 // the input offset at that time
 	toldIn   int   // how many records told it

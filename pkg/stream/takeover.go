@@ -42,7 +42,6 @@ func (t *task) takeOver(ctx context.Context) error {
 	}
 	var writer *mirrorWriter
 	if t.r.o.Store != nil {
-		table.renamed = t.definition != t.r.o.Definition
 		m, err := t.bringForward(ctx, token)
 		if err != nil {
 			return err
@@ -94,17 +93,15 @@ func (t *task) findCheckpoint(ctx context.Context) (checkpoint, int64, error) {
 	return checkpoint{record.Offset, record.EventTime, record.Sources}, position, nil
 }
 
-// checkDefinition takes note of the definition that the last checkpoint was made under, or refuses to go on under another.
+// checkDefinition tells that the last owner had another definition, or refuses to go on under another. What the mirror was built under is the
+// mirror's to say.
 func (t *task) checkDefinition(was string) error {
 	switch is := t.r.o.Definition; {
 	case is == was:
 	case t.r.o.Pinned != "":
 		return t.pinned(t.partition, was)
 	default:
-		t.r.o.Logger.Info("the definition has changed since the last checkpoint", "stage", t.r.o.Stage, "partition", t.partition, "was", was, "is", is)
-		t.mu.Lock()
-		t.definition = was // until the mirror has the timers and lists of the new one
-		t.mu.Unlock()
+		t.r.o.Logger.Info("the definition has changed since the last commit", "stage", t.r.o.Stage, "partition", t.partition, "was", was, "is", is)
 	}
 	return nil
 }
@@ -304,7 +301,7 @@ func (t *task) bringForward(ctx context.Context, token int64) (state.Mirror, err
 	stale := status.Position <= token && status.Age > t.r.o.TombstoneRetention/2
 	_, timed := t.proc.(TimerProcessor)
 	_, indexed := t.proc.(Indexer)
-	outdated := (timed || indexed) && t.definition != t.r.o.Definition // the timers and lists that it holds may be others now
+	outdated := (timed || indexed) && status.Definition != t.r.o.Definition // the timers and lists that it holds may be others now
 	if !status.Exists || status.Position > token+1 || stale || outdated {
 		t.wait("rebuilds the mirror from the changelog")
 		t.r.stats.Rebuilds.Add(1)
@@ -315,9 +312,6 @@ func (t *task) bringForward(ctx context.Context, token int64) (state.Mirror, err
 	if err != nil {
 		return nil, fmt.Errorf("bringing the mirror forward: %w", err)
 	}
-	t.mu.Lock()
-	t.definition = t.r.o.Definition
-	t.mu.Unlock()
 	return m, nil
 }
 
@@ -359,7 +353,7 @@ func (t *task) eachSlice(ctx context.Context, from, token int64, each func(entri
 
 // rebuild fills an empty mirror from the whole changelog.
 func (t *task) rebuild(ctx context.Context, m state.Mirror, token int64) error {
-	return m.Rebuild(ctx, token+1, t.allEntries(ctx, token))
+	return m.Rebuild(ctx, token+1, t.r.o.Definition, t.allEntries(ctx, token))
 }
 
 // allEntries yields the committed states of the changelog in slices, in its order: a later one of a key replaces an

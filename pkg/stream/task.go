@@ -70,7 +70,6 @@ type task struct {
 	table        *table
 	mirror       *mirrorWriter
 	claim        *claim
-	definition   string // hash of the definition that the mirror's timers are of
 	failure      error
 	queue        []recordSet
 	queued       int       // records in the queue
@@ -174,7 +173,7 @@ func (t *task) reset() {
 	t.phase, t.table, t.mirror, t.claim, t.failure = restoring, nil, nil, nil, nil
 	t.queue, t.queued, t.queuedSize, t.horizon, t.idle = nil, 0, 0, 0, caughtUp{}
 	t.behind, t.urgent, t.lagged, t.crowded = false, false, false, false
-	t.waiting, t.troubled, t.definition = "is being taken over", "", t.r.o.Definition
+	t.waiting, t.troubled = "is being taken over", ""
 }
 
 // fail makes the task start over. While it is being taken over it does so already.
@@ -334,5 +333,5 @@ func (t *task) changelogRecord(key, value []byte) kgo.Record {
 
 // commitRecord is what ends a commit at a checkpoint.
 func (t *task) commitRecord(c checkpoint) commitRecord {
-	return commitRecord{identity: t.identity, Offset: c.next, EventTime: c.eventTime, Sources: c.sources, Definition: t.definition}
+	return commitRecord{identity: t.identity, Offset: c.next, EventTime: c.eventTime, Sources: c.sources, Definition: t.r.o.Definition}
 }

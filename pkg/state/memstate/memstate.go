@@ -55,6 +55,7 @@ type contents struct {
 	ready      bool
 	generation int64 // names the rebuild that made it, or makes it
 	position   int64 // while not ready: of no meaning
+	definition string
 	updated    time.Time
 	values     [buckets]map[string][]byte // nil: lost
 	timers     map[string]int64           // nil: lost

@@ -38,7 +38,7 @@ func TestFaults(t *testing.T) {
 	s := memstate.New()
 	p := state.Partition{Stage: "activation", Topic: "usage", Identity: "one"}
 	m := s.Open(p, 1)
-	require.NoError(t, m.Rebuild(ctx, 1, func(func([]state.Entry, error) bool) {}))
+	require.NoError(t, m.Rebuild(ctx, 1, "", func(func([]state.Entry, error) bool) {}))
 
 	s.Fail(down)
 	_, err := m.Claim(ctx)

@@ -23,7 +23,7 @@ func (m *mirror) Claim(ctx context.Context) (status state.Status, err error) {
 	err = m.call(ctx, "claiming", func(c *contents) error {
 		c.token = m.token
 		if c.ready && c.whole() && c.hasLists(m.store.lists) {
-			status = state.Status{Exists: true, Position: c.position, Age: m.store.now().Sub(c.updated)}
+			status = state.Status{Exists: true, Position: c.position, Age: m.store.now().Sub(c.updated), Definition: c.definition}
 		}
 		return nil
 	})
@@ -70,7 +70,7 @@ func (m *mirror) Apply(ctx context.Context, chunk state.Chunk) error {
 var errInterrupted = errors.New("it was lost while being rebuilt")
 
 // Rebuild implements state.Mirror.
-func (m *mirror) Rebuild(ctx context.Context, position int64, entries iter.Seq2[[]state.Entry, error]) error {
+func (m *mirror) Rebuild(ctx context.Context, position int64, definition string, entries iter.Seq2[[]state.Entry, error]) error {
 	const doing = "rebuilding"
 	var generation int64
 	begin := func(c *contents) error {
@@ -111,7 +111,7 @@ func (m *mirror) Rebuild(ctx context.Context, position int64, entries iter.Seq2[
 		if c.generation != generation || !c.whole() {
 			return errInterrupted
 		}
-		c.ready, c.position, c.updated = true, position, m.store.now()
+		c.ready, c.position, c.definition, c.updated = true, position, definition, m.store.now()
 		return nil
 	})
 }

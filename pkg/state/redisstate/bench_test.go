@@ -46,7 +46,7 @@ func unbuilt(b *testing.B, timer int64, lists ...string) (*mirror, []state.Entry
 func benchmarked(b *testing.B, timer int64) (*mirror, []state.Entry) {
 	b.Helper()
 	m, entries := unbuilt(b, timer)
-	require.NoError(b, m.Rebuild(b.Context(), 1, thousands(entries)))
+	require.NoError(b, m.Rebuild(b.Context(), 1, "", thousands(entries)))
 	return m, entries
 }
 
@@ -95,7 +95,7 @@ func BenchmarkApplyLists(b *testing.B) {
 				for i := 0; i < accounts/20 && c.lists != nil; i++ {
 					entries[i].Index = append(entries[i].Index, state.Listing{List: "some", Score: 1}, state.Listing{List: "some.b", Score: 1})
 				}
-				require.NoError(b, m.Rebuild(b.Context(), 1, thousands(entries)))
+				require.NoError(b, m.Rebuild(b.Context(), 1, "", thousands(entries)))
 				for i := range entries {
 					entries[i].Relisted = c.relisted
 				}
@@ -140,7 +140,7 @@ func BenchmarkRebuild(b *testing.B) {
 		do   func(*testing.B, *mirror, []state.Entry)
 	}{
 		{"mirror", func(b *testing.B, m *mirror, entries []state.Entry) {
-			require.NoError(b, m.Rebuild(b.Context(), 1, thousands(entries)))
+			require.NoError(b, m.Rebuild(b.Context(), 1, "", thousands(entries)))
 		}},
 		{"limit of Redis", pour},
 	} {

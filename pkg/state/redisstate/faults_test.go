@@ -41,7 +41,7 @@ func TestAttack21LostRepliesResentByTheClient(t *testing.T) {
 	t.Cleanup(func() { _ = c.Close() })
 	p.every.Store(2)
 	_, m := owned(t, c, Options{Buckets: 300}, put("a", "1"))
-	require.NoError(t, m.Rebuild(t.Context(), 1, chunks(20)))
+	require.NoError(t, m.Rebuild(t.Context(), 1, "", chunks(20)))
 	for i := int64(1); i < 20; i++ {
 		require.NoError(t, m.Apply(t.Context(), state.Chunk{From: i, To: i + 1, Entries: []state.Entry{put("a", fmt.Sprint(i))}}))
 	}
@@ -88,9 +88,9 @@ func TestAttack21LateSteps(t *testing.T) {
 	require.NoError(t, b.erase(t.Context(), buckets, lists))
 	require.NoError(t, b.fill(t.Context(), chunks(10)))
 	late()
-	require.NoError(t, b.finish(t.Context(), 7))
+	require.NoError(t, b.finish(t.Context(), 7, "one"))
 	late()
-	require.NoError(t, b.finish(t.Context(), 7))
+	require.NoError(t, b.finish(t.Context(), 7, "one"))
 	holds(t, m, 7, map[string]string{"chunk-0": "state", "chunk-9": "state"})
 }
 
@@ -147,7 +147,7 @@ func TestTemporaryErrorsAreNoMismatches(t *testing.T) {
 		_, err = m.Load(t.Context(), 1, []string{"a"})
 		isTemporary(t, err)
 		isTemporary(t, m.Apply(t.Context(), state.Chunk{From: 1, To: 2}))
-		isTemporary(t, m.Rebuild(t.Context(), 1, chunks(1)))
+		isTemporary(t, m.Rebuild(t.Context(), 1, "", chunks(1)))
 		_, err = m.Due(t.Context(), 1, 0, 1, 1)
 		isTemporary(t, err)
 		_, err = s.Get(t.Context(), partition, "a")
@@ -201,7 +201,7 @@ func TestForgottenScripts(t *testing.T) {
 			}
 		}
 	}
-	require.NoError(t, m.Rebuild(t.Context(), 1, forgetting))
+	require.NoError(t, m.Rebuild(t.Context(), 1, "", forgetting))
 	require.NoError(t, c.ScriptFlush(t.Context()).Err())
 	require.NoError(t, m.Apply(t.Context(), state.Chunk{From: 1, To: 2}))
 }
@@ -226,7 +226,7 @@ func TestChangedNumberOfBuckets(t *testing.T) {
 	b := &build{mirror: m.(*mirror), generation: "given-up"}
 	_, _, err = b.begin(t.Context())
 	require.NoError(t, err)
-	require.NoError(t, m.Rebuild(t.Context(), 5, chunks(1)))
+	require.NoError(t, m.Rebuild(t.Context(), 5, "", chunks(1)))
 	require.Equal(t, 22, keys())
 }
 
@@ -251,7 +251,7 @@ func owned(t testing.TB, c redis.UniversalClient, o Options, entries ...state.En
 	s, err := New(c, o)
 	require.NoError(t, err)
 	m := s.Open(partition, 1).(*mirror)
-	require.NoError(t, m.Rebuild(t.Context(), 1, one(entries)))
+	require.NoError(t, m.Rebuild(t.Context(), 1, "", one(entries)))
 	return s, m
 }
 

@@ -42,7 +42,9 @@ func (m *mirror) Claim(ctx context.Context) (state.Status, error) {
 	if err != nil {
 		return state.Status{}, fmt.Errorf("claiming %s: its age: %w", m.name, err)
 	}
-	return state.Status{Exists: true, Position: position, Age: time.Duration(age) * time.Millisecond}, nil
+	status := state.Status{Exists: true, Position: position, Age: time.Duration(age) * time.Millisecond}
+	status.Definition = string(bytesOf(reply[2]))
+	return status, nil
 }
 
 // Due implements state.Mirror.

@@ -55,7 +55,7 @@ func TestAttack21ChangedBetweenCheckAndWrite(t *testing.T) {
 			}},
 		{name: "a newer owner rebuilds to the same position", want: state.ErrFenced, holds: map[string]string{"a": "other", "b": ""},
 			change: func(t *testing.T, _ *redis.Client, _ *mirror, other state.Mirror) error {
-				return other.Rebuild(t.Context(), 1, one([]state.Entry{put("a", "other")}))
+				return other.Rebuild(t.Context(), 1, "", one([]state.Entry{put("a", "other")}))
 			}},
 		{name: "the same chunk, sent before, arrives", holds: map[string]string{"a": "chunk", "b": ""},
 			change: func(t *testing.T, _ *redis.Client, m *mirror, _ state.Mirror) error {

@@ -28,7 +28,7 @@ type build struct {
 }
 
 // Rebuild implements state.Mirror.
-func (m *mirror) Rebuild(ctx context.Context, position int64, entries iter.Seq2[[]state.Entry, error]) error {
+func (m *mirror) Rebuild(ctx context.Context, position int64, definition string, entries iter.Seq2[[]state.Entry, error]) error {
 	b := &build{mirror: m, generation: rand.Text()[:12]}
 	buckets, lists, err := b.begin(ctx)
 	if err != nil {
@@ -40,7 +40,7 @@ func (m *mirror) Rebuild(ctx context.Context, position int64, entries iter.Seq2[
 	if err := b.fill(ctx, entries); err != nil {
 		return err
 	}
-	return b.finish(ctx, position)
+	return b.finish(ctx, position, definition)
 }
 
 // begin hides the mirror from readers. It returns how many buckets and which lists there may be, which is more than there
@@ -100,9 +100,10 @@ func (b *build) fill(ctx context.Context, entries iter.Seq2[[]state.Entry, error
 	return nil
 }
 
-// finish shows the mirror to readers, at a changelog position.
-func (b *build) finish(ctx context.Context, position int64) error {
-	_, err := b.run(ctx, finishScript, b.allKeys(), []any{b.generation, b.steps, position, 1 + len(b.lists), b.store.listNames()})
+// finish shows the mirror to readers, at a changelog position, and says under which definition it was built.
+func (b *build) finish(ctx context.Context, position int64, definition string) error {
+	args := []any{b.generation, b.steps, position, 1 + len(b.lists), b.store.listNames(), definition}
+	_, err := b.run(ctx, finishScript, b.allKeys(), args)
 	return err
 }
 

@@ -116,6 +116,18 @@ func TestBehaviourWithRestrictedUser(t *testing.T) {
 	require.ErrorContains(t, c.Set(t.Context(), "{pqlstream:x}:0", "", 0).Err(), "NOPERM")
 }
 
+// A mirror that an earlier version has built says nothing of its definition, which is no definition's.
+func TestAMirrorWithoutADefinition(t *testing.T) {
+	c := startMiniredis(t)
+	s, m := owned(t, c, Options{Buckets: 2})
+	require.NoError(t, m.Rebuild(t.Context(), 1, "one", one(nil)))
+	require.NoError(t, c.HDel(t.Context(), m.meta, "definition").Err())
+	status, err := s.Open(partition, 2).Claim(t.Context())
+	require.NoError(t, err)
+	require.True(t, status.Exists)
+	require.Empty(t, status.Definition)
+}
+
 // Lists that there are not any more leave nothing in Redis, even where a build was given up in between.
 func TestFormerListsAreErased(t *testing.T) {
 	c := startMiniredis(t)

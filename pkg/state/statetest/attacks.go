@@ -60,7 +60,7 @@ func attack13Rebuild(f *fixture) {
 				evict()
 			}
 		}
-		plain(f.T, m.Rebuild(f.ctx, 7, entries))
+		plain(f.T, m.Rebuild(f.ctx, 7, "", entries))
 		f.notReady("a")
 		require.False(f, f.claim(m).Exists, name)
 		f.rebuild(m, 7, put("a", "1"))
@@ -120,7 +120,7 @@ func attack16Half(f *fixture) {
 			yield(nil, crash)
 		}
 	}
-	require.ErrorIs(f, m.Rebuild(f.ctx, 9, half), crash)
+	require.ErrorIs(f, m.Rebuild(f.ctx, 9, "", half), crash)
 	f.notReady("a")
 	f.mismatch(m, 9, "a")
 	require.False(f, f.claim(m).Exists)
@@ -143,7 +143,7 @@ func attack16Two(f *fixture) {
 			yield([]state.Entry{put("a", "former"), put("b", "former")}, nil)
 		}
 	}
-	require.ErrorIs(f, former.Rebuild(f.ctx, 7, slow), state.ErrFenced)
+	require.ErrorIs(f, former.Rebuild(f.ctx, 7, "", slow), state.ErrFenced)
 	f.holds(owner, 9, map[string]string{"a": "owner", "b": "-"})
 
 	atTheEnd := func(yield func([]state.Entry, error) bool) {
@@ -151,7 +151,7 @@ func attack16Two(f *fixture) {
 			f.claim(f.Store.Open(partition, 12))
 		}
 	}
-	require.ErrorIs(f, owner.Rebuild(f.ctx, 10, atTheEnd), state.ErrFenced)
+	require.ErrorIs(f, owner.Rebuild(f.ctx, 10, "", atTheEnd), state.ErrFenced)
 	f.notReady("a")
 }
 
@@ -164,7 +164,7 @@ func attack16Same(f *fixture) {
 			f.apply(m, 9, 10, put("a", "third"))
 		}
 	}
-	plain(f.T, m.Rebuild(f.ctx, 9, overtaken))
+	plain(f.T, m.Rebuild(f.ctx, 9, "", overtaken))
 	f.holds(m, 10, map[string]string{"a": "third"})
 
 	mixed := func(yieldFirst func([]state.Entry, error) bool) {
@@ -176,9 +176,9 @@ func attack16Same(f *fixture) {
 				yieldFirst([]state.Entry{put("a", "first"), put("b", "first")}, nil)
 			}
 		}
-		require.NoError(f, m.Rebuild(f.ctx, 11, second))
+		require.NoError(f, m.Rebuild(f.ctx, 11, "", second))
 	}
-	plain(f.T, m.Rebuild(f.ctx, 9, mixed))
+	plain(f.T, m.Rebuild(f.ctx, 9, "", mixed))
 	f.holds(m, 11, map[string]string{"a": "second", "b": "-"})
 }
 
@@ -295,5 +295,5 @@ func (f *fixture) refused(m state.Mirror, position int64, want error) {
 	require.ErrorIs(f, err, want)
 	c := state.Chunk{From: position, To: position + 1, Entries: []state.Entry{put("a", "wrong")}}
 	require.ErrorIs(f, m.Apply(f.ctx, c), want)
-	require.ErrorIs(f, m.Rebuild(f.ctx, position, inSlices([]state.Entry{put("a", "wrong")})), want)
+	require.ErrorIs(f, m.Rebuild(f.ctx, position, "", inSlices([]state.Entry{put("a", "wrong")})), want)
 }

@@ -52,7 +52,7 @@ func attack16Lists(f *fixture) {
 			yield(nil, crash)
 		}
 	}
-	require.ErrorIs(f, m.Rebuild(f.ctx, 9, half), crash)
+	require.ErrorIs(f, m.Rebuild(f.ctx, 9, "", half), crash)
 	f.noLists(Lists...)
 	f.rebuild(m, 9, on("b", at(every, 5)), put("a", "on none"))
 	f.lists(map[string]string{every: "b=5"})
@@ -62,7 +62,7 @@ func attack16Lists(f *fixture) {
 		_ = yield([]state.Entry{on("a", at(every, 1), at(some, 2)), on("b", at(every, 1)), on("c", at(some, 1))}, nil) &&
 			yield([]state.Entry{on("a", at(some, 3)), {Key: "b"}, put("c", "later")}, nil)
 	}
-	require.NoError(f, m.Rebuild(f.ctx, 10, slices))
+	require.NoError(f, m.Rebuild(f.ctx, 10, "", slices))
 	f.lists(map[string]string{some: "c=1 a=3"})
 }
 
@@ -74,7 +74,7 @@ func attack16OtherLists(f *fixture) {
 	m := f.With(every, "new").Open(partition, 8)
 	require.False(f, f.claim(m).Exists)
 	crash := errors.New("crash")
-	require.ErrorIs(f, m.Rebuild(f.ctx, 8, func(yield func([]state.Entry, error) bool) { yield(nil, crash) }), crash)
+	require.ErrorIs(f, m.Rebuild(f.ctx, 8, "", func(yield func([]state.Entry, error) bool) { yield(nil, crash) }), crash)
 
 	last := f.With(few, every).Open(partition, 9)
 	require.False(f, f.claim(last).Exists)
@@ -109,7 +109,7 @@ func attack30Lists(f *fixture) {
 	owner := f.claimed(8)
 	c := state.Chunk{From: 7, To: 9, Entries: []state.Entry{on("a", at(some, 1)), on("b", at(every, 1))}}
 	require.ErrorIs(f, former.Apply(f.ctx, c), state.ErrFenced)
-	require.ErrorIs(f, former.Rebuild(f.ctx, 9, inSlices(c.Entries)), state.ErrFenced)
+	require.ErrorIs(f, former.Rebuild(f.ctx, 9, "", inSlices(c.Entries)), state.ErrFenced)
 	f.lists(map[string]string{every: "a=1"})
 	f.apply(owner, 7, 9, on("a", at(few, 1)))
 	require.ErrorIs(f, former.Apply(f.ctx, state.Chunk{From: 9, To: 10, Entries: c.Entries}), state.ErrFenced)
@@ -119,7 +119,7 @@ func attack30Lists(f *fixture) {
 	foreign.Identity = "cluster-2"
 	intruder := f.Store.Open(foreign, 100)
 	require.ErrorIs(f, intruder.Apply(f.ctx, state.Chunk{From: 9, To: 10, Entries: c.Entries}), state.ErrForeign)
-	require.ErrorIs(f, intruder.Rebuild(f.ctx, 9, inSlices(c.Entries)), state.ErrForeign)
+	require.ErrorIs(f, intruder.Rebuild(f.ctx, 9, "", inSlices(c.Entries)), state.ErrForeign)
 	_, _, err := f.Reader.Range(f.ctx, foreign, whole(every))
 	require.ErrorIs(f, err, state.ErrForeign)
 	f.lists(map[string]string{few: "a=1"})

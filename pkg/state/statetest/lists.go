@@ -196,7 +196,7 @@ func listsUnknown(f *fixture) {
 	f.noLists("another")
 	for _, listing := range []state.Listing{at("another", 1), at(every, state.MaxScore+1), at(every, -state.MaxScore-1)} {
 		plain(f.T, m.Apply(f.ctx, state.Chunk{From: 7, To: 8, Entries: []state.Entry{on("a", listing)}}))
-		plain(f.T, m.Rebuild(f.ctx, 8, inSlices([]state.Entry{on("a", listing)})))
+		plain(f.T, m.Rebuild(f.ctx, 8, "", inSlices([]state.Entry{on("a", listing)})))
 		f.rebuild(m, 7, on("a", at(every, 1)))
 	}
 	f.lists(map[string]string{every: "a=1"})

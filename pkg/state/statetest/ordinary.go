@@ -191,7 +191,7 @@ func buffers(f *fixture) {
 			yield(entries, nil)
 		}
 	}
-	require.NoError(f, m.Rebuild(f.ctx, 7, reuse))
+	require.NoError(f, m.Rebuild(f.ctx, 7, "", reuse))
 	f.holds(m, 7, map[string]string{"a": "rebuilt", "b": "another"})
 	entries[0].Key = "c"
 	f.apply(m, 7, 8, entries...)
@@ -235,7 +235,7 @@ func limited(f *fixture) {
 	f.holds(m, 7, map[string]string{"a": "1", "account-1": "-"})
 
 	whole := func(yield func([]state.Entry, error) bool) { yield(numbered(state.MaxChunk+1, "x"), nil) }
-	plain(f.T, m.Rebuild(f.ctx, 8, whole))
+	plain(f.T, m.Rebuild(f.ctx, 8, "", whole))
 }
 
 func endedContext(f *fixture) {
@@ -247,7 +247,7 @@ func endedContext(f *fixture) {
 	_, err = m.Load(ctx, 7, []string{"a"})
 	plain(f.T, err)
 	plain(f.T, m.Apply(ctx, state.Chunk{From: 7, To: 8}))
-	plain(f.T, m.Rebuild(ctx, 8, inSlices(nil)))
+	plain(f.T, m.Rebuild(ctx, 8, "", inSlices(nil)))
 	_, err = m.Due(ctx, 7, 0, 1, 1)
 	plain(f.T, err)
 	_, err = f.Reader.Get(ctx, partition, "a")

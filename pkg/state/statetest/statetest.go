@@ -68,9 +68,11 @@ func Run(t *testing.T, newHarness func(t *testing.T) Harness) {
 		{"Attack13Flush", attack13Flush},
 		{"Attack14OldSnapshot", attack14},
 		{"Attack14OldSnapshotOfLists", attack14Lists},
+		{"Attack14OldSnapshotOfAnotherDefinition", attack14Definition},
 		{"Attack16HalfARebuildIsInvisible", attack16Half},
 		{"Attack16RebuildErasesLists", attack16Lists},
 		{"Attack16OtherLists", attack16OtherLists},
+		{"Attack16RebuiltUnderAnotherDefinition", attack16Definition},
 		{"Attack16TwoRebuildEachOther", attack16Two},
 		{"Attack16RebuildRacesItself", attack16Same},
 		{"Attack17CommittedButNotMirrored", attack17},
@@ -122,7 +124,12 @@ func (f *fixture) claim(m state.Mirror) state.Status {
 
 func (f *fixture) rebuild(m state.Mirror, position int64, entries ...state.Entry) {
 	f.Helper()
-	require.NoError(f, m.Rebuild(f.ctx, position, inSlices(entries)))
+	f.rebuildUnder(m, position, "one", entries...)
+}
+
+func (f *fixture) rebuildUnder(m state.Mirror, position int64, definition string, entries ...state.Entry) {
+	f.Helper()
+	require.NoError(f, m.Rebuild(f.ctx, position, definition, inSlices(entries)))
 }
 
 func (f *fixture) apply(m state.Mirror, from, to int64, entries ...state.Entry) {

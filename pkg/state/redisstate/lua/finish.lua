@@ -1,5 +1,6 @@
 -- KEYS: meta, timers, every list, every bucket. ARGV: identity, buckets, token, generation, from, the changelog position,
--- how many sorted sets there are, the names of the lists. The last step of building: all of it is there, readers see it.
+-- how many sorted sets there are, the names of the lists, the definition that timers and lists are of. The last step of
+-- building: all of it is there, readers see it.
 if generation ~= ARGV[4] or buckets ~= ARGV[2] then
   return {'MISMATCH', 'it is not being built'}
 end
@@ -14,5 +15,5 @@ if what then
   return {'MISMATCH', what}
 end
 redis.call('HSET', KEYS[1], 'ready', '1', 'position', ARGV[6], 'erase', ARGV[2], 'lists', ARGV[8],
-  'updated', string.format('%.0f', now()))
+  'definition', ARGV[9], 'updated', string.format('%.0f', now()))
 return {'OK'}
