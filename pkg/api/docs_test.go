@@ -25,7 +25,7 @@ func TestThePageOfTheAPICanBeFollowed(t *testing.T) {
 	require.NoError(t, err)
 	p := &parts{t: t, text: string(text), older: []ChecklistVersion{{Hash: "bb", Text: "a: 2"}, {Hash: "aa", Text: "a: 1"}}}
 	leads := NewLeads()
-	leads.Begin(1, []int64{0})
+	leads.Begin(1, []int64{0}, []int64{0})
 	defer leads.Close()
 	h := New(Parts{Accounts: p, Metrics: p, Checklists: p, Status: p, Leads: leads}, Limits{Token: token, RequestsPerSecond: 1e6, Streams: 2}, quiet())
 	var answered, withToken atomic.Int32

@@ -22,6 +22,7 @@ type Leads struct {
 	mu    sync.Mutex
 	topic uint32        // identifies the topic's incarnation
 	next  []int64       // by partition, the offset after the last fact that was added; nil before Begin
+	ends  []int64       // by partition, where the topic ended at Begin: what lies before is past
 	kept  []int64       // by partition, the first offset from which on all facts are in the ring
 	ring  []lead        // the oldest first
 	first uint64        // number of the ring's first: they are numbered as they come
@@ -45,12 +46,12 @@ func NewLeads() *Leads {
 // Close ends all streams.
 func (l *Leads) Close() { l.closing.Do(func() { close(l.closed) }) }
 
-// Begin says from which offset of each partition on facts will be added, and which incarnation of the topic they are of. What was
-// added before is forgotten.
-func (l *Leads) Begin(topic uint32, offsets []int64) {
+// Begin says from which offset of each partition on facts will be added, where the partitions end by now, and which incarnation of the
+// topic they are of. What was added before is forgotten.
+func (l *Leads) Begin(topic uint32, from, ends []int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.topic, l.next, l.kept = topic, slices.Clone(offsets), slices.Clone(offsets)
+	l.topic, l.next, l.kept, l.ends = topic, slices.Clone(from), slices.Clone(from), slices.Clone(ends)
 	l.first += uint64(len(l.ring)) + 1 // so that those who follow notice
 	l.ring = nil
 	l.wake()
@@ -111,6 +112,9 @@ func (l *Leads) Follow(after string) (*Stream, error) {
 	s := &Stream{leads: l, topic: l.topic}
 	if after == "" {
 		s.seen, s.at = slices.Clone(l.next), l.first+uint64(len(l.ring))
+		for p, end := range l.ends { // what was before may not have been read yet
+			s.seen[p] = max(s.seen[p], end)
+		}
 		return s, nil
 	}
 	topic, seen, err := parsePosition(after)

@@ -66,7 +66,7 @@ func TestAClientSeesWhatComesFromThenOn(t *testing.T) {
 	l := NewLeads()
 	_, err := l.Follow("")
 	require.ErrorIs(t, err, ErrUnavailable)
-	l.Begin(1, []int64{0, 0})
+	l.Begin(1, []int64{0, 0}, []int64{0, 0})
 	l.Add(0, 0, fact(t, "before"))
 	s := follow(t, l, "")
 	nothing(t, s)
@@ -81,11 +81,34 @@ func TestAClientSeesWhatComesFromThenOn(t *testing.T) {
 	require.ErrorIs(t, err, ErrUnavailable)
 }
 
+// What an instance reads first is past: a client that has come without an id is told none of it, whenever that is read.
+func TestANewClientIsNotToldThePast(t *testing.T) {
+	l := NewLeads()
+	l.Begin(1, []int64{0, 0}, []int64{2, 0})
+	early := follow(t, l, "")
+	l.Add(0, 0, fact(t, "long-ago"))
+	later := follow(t, l, "")
+	l.Begin(1, []int64{0, 0}, []int64{2, 0}) // reading begins anew after a trouble
+	anew := follow(t, l, "")
+	l.Add(0, 0, fact(t, "long-ago"))
+	l.Add(0, 1, fact(t, "before"))
+	for _, s := range []*Stream{early, later, anew} {
+		nothing(t, s)
+	}
+	l.Add(1, 0, fact(t, "a"))
+	l.Add(0, 2, fact(t, "b"))
+	for _, s := range []*Stream{early, later, anew, follow(t, l, early.position())} {
+		got, _ := next(t, s, 2)
+		assert.Equal(t, []string{"a", "b"}, got)
+		nothing(t, s)
+	}
+}
+
 // Two instances read the partitions in other orders. A client that goes from one to the other misses nothing and sees nothing twice.
 func TestAClientGoesOnAtAnotherInstance(t *testing.T) {
 	one, other := NewLeads(), NewLeads()
 	for _, l := range []*Leads{one, other} {
-		l.Begin(1, []int64{0, 10})
+		l.Begin(1, []int64{0, 10}, []int64{0, 10})
 	}
 	s := follow(t, one, "")
 	one.Add(0, 0, fact(t, "a"))
@@ -113,7 +136,7 @@ func TestAClientGoesOnAtAnotherInstance(t *testing.T) {
 // What an instance has forgotten, or what nobody could read, is told as a gap, once.
 func TestGapsAreTold(t *testing.T) {
 	l := NewLeads()
-	l.Begin(1, []int64{5})
+	l.Begin(1, []int64{5}, []int64{5})
 	start := follow(t, l, "")
 	first := start.position()
 	for i := range Remembered + 2 {
@@ -141,7 +164,7 @@ func TestGapsAreTold(t *testing.T) {
 	got, _ = next(t, s, 2)
 	assert.Equal(t, []string{gap, "later"}, got)
 
-	l.Begin(3, []int64{0, 0})
+	l.Begin(3, []int64{0, 0}, []int64{0, 0})
 	l.Add(1, 0, fact(t, "anew"))
 	got, _ = next(t, s, 2)
 	assert.Equal(t, []string{gap, "anew"}, got)
@@ -150,7 +173,7 @@ func TestGapsAreTold(t *testing.T) {
 
 func TestIDsThatAreNoneAreRefused(t *testing.T) {
 	l := NewLeads()
-	l.Begin(1, []int64{0})
+	l.Begin(1, []int64{0}, []int64{0})
 	for _, id := range []string{"x", "?", "AAAAAYA", "AAAAAYCAgICAgICAgICA"} {
 		_, err := l.Follow(id)
 		require.ErrorIs(t, err, ErrQuery, id)
@@ -161,7 +184,7 @@ func TestIDsThatAreNoneAreRefused(t *testing.T) {
 func TestAClientWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := NewLeads()
-		l.Begin(1, []int64{0})
+		l.Begin(1, []int64{0}, []int64{0})
 		s := follow(t, l, "")
 		ctx, stop := context.WithCancel(t.Context())
 		came := make(chan *Event)
@@ -187,7 +210,7 @@ func TestAClientWaits(t *testing.T) {
 
 func TestEventsAreStreamed(t *testing.T) {
 	l := NewLeads()
-	l.Begin(1, []int64{0})
+	l.Begin(1, []int64{0}, []int64{0})
 	s := serveParts(t, Parts{Leads: l}, plenty)
 	open := func(headers ...string) (*bufio.Scanner, func()) {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+"/v1/pqls/events", nil)
@@ -249,7 +272,7 @@ func TestEventsAreStreamed(t *testing.T) {
 func TestAStreamOutlastsTheServersTimeouts(t *testing.T) {
 	l := NewLeads()
 	defer l.Close()
-	l.Begin(1, []int64{0})
+	l.Begin(1, []int64{0}, []int64{0})
 	server := httptest.NewUnstartedServer(New(Parts{Leads: l}, plenty, quiet()))
 	server.Config.ReadTimeout, server.Config.WriteTimeout = 50*time.Millisecond, 50*time.Millisecond
 	server.Start()

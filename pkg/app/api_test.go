@@ -13,6 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/pqlstream/pqlstream/pkg/account"
+	"github.com/pqlstream/pqlstream/pkg/codec"
 	"github.com/pqlstream/pqlstream/pkg/config"
 	"github.com/pqlstream/pqlstream/pkg/kafka"
 )
@@ -128,6 +130,43 @@ func TestTheAPIAnswersForEveryAccount(t *testing.T) {
 	for lines.Scan() { // the stream ends
 	}
 	require.NoError(t, lines.Err())
+}
+
+// Who follows is told that there may be more than they have seen, and sees what comes in the partitions that were added.
+func TestTheAPIFollowsPartitionsThatAreAdded(t *testing.T) {
+	w := newWorld(t).up()
+	c := w.settings()
+	c.Stages = nil
+	p, served := served(t, c)
+	p.awaitReady()
+	stream, err := http.Get(served + "/v1/pqls/events")
+	require.NoError(t, err)
+	for stream.StatusCode == http.StatusServiceUnavailable { // the topic has not been looked up yet
+		stream.Body.Close()
+		stream, err = http.Get(served + "/v1/pqls/events")
+		require.NoError(t, err)
+	}
+	defer stream.Body.Close()
+	topic := c.TopicNames().Events
+	_, err = w.admin().CreatePartitions(t.Context(), 1, topic)
+	require.NoError(t, err)
+	lines := bufio.NewScanner(stream.Body)
+	for lines.Scan() && lines.Text() != "event: gap" {
+	}
+	require.Equal(t, "event: gap", lines.Text())
+
+	encoder, err := codec.NewFactEncoder(codec.JSON, 0)
+	require.NoError(t, err)
+	fact := account.Fact{ID: "1", Type: account.Qualified, AccountID: "acme", Cause: account.ByEvent}
+	record := &kgo.Record{Topic: topic, Partition: partitions, Value: encoder.AppendFact(nil, &fact, codec.Detection{})}
+	writer, err := kgo.NewClient(kgo.SeedBrokers(w.brokers()...), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	require.NoError(t, err)
+	defer writer.Close()
+	require.NoError(t, writer.ProduceSync(t.Context(), record).FirstErr())
+	for lines.Scan() && !strings.HasPrefix(lines.Text(), "data: {\"") {
+	}
+	require.Contains(t, lines.Text(), `"account_id":"acme"`)
+	p.stop()
 }
 
 // Every definition that has decided is told of once, however often processes start.
