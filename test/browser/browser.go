@@ -36,6 +36,7 @@ type Look struct {
 	Height int64
 }
 
+// What pages are looked at with.
 var (
 	Desktop = Look{Width: 1360, Height: 900}
 	Phone   = Look{Width: 390, Height: 844}
@@ -179,6 +180,7 @@ func (p *Tab) Expect(text string) {
 	p.complaints = others
 }
 
+// Do does steps of chromedp.
 func (p *Tab) Do(steps ...chromedp.Action[chromedp.Void]) {
 	p.t.Helper()
 	require.NoError(p.t, chromedp.Do(p.ctx, steps...))
@@ -227,16 +229,19 @@ func (p *Tab) GoTo(view, heading string) {
 	p.Shown(heading)
 }
 
+// Text is that of the first element that fits.
 func (p *Tab) Text(selector string) string {
 	p.t.Helper()
 	return Eval[string](p, fmt.Sprintf("document.querySelector(%s)?.textContent ?? 'there is none'", Quoted(selector)))
 }
 
+// Texts are those of all elements that fit.
 func (p *Tab) Texts(selector string) []string {
 	p.t.Helper()
 	return Eval[[]string](p, fmt.Sprintf("[...document.querySelectorAll(%s)].map((e) => e.textContent)", Quoted(selector)))
 }
 
+// Click clicks on the first element that fits.
 func (p *Tab) Click(selector string) {
 	p.t.Helper()
 	p.Do(chromedp.Click(chromedp.CSS(selector)))

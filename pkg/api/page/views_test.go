@@ -116,6 +116,12 @@ func TestPQLsAreFilteredAndPaged(t *testing.T) {
 	p.Until("document.querySelectorAll('#pqls .card').length === 0")
 	assert.Contains(t, p.Text("main .note"), "No account fits")
 	assert.Contains(t, p.Text("#pager-total"), "chosen from", "a total that filters are not counted out of must not pass for theirs")
+
+	p.GoTo("#/?since=7d&playbook=nobody", "PQLs")
+	p.Click("main .note button")
+	p.Until("location.hash.includes('since=all')")
+	p.Shown("PQLs")
+	assert.Empty(t, p.Texts("main .note button"), "there is nothing wider to look at")
 }
 
 func TestANewPQLAppearsWithoutReload(t *testing.T) {

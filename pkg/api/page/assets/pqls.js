@@ -38,9 +38,16 @@ export async function pqls(context) {
     { class: 'cards', id: 'pqls', 'aria-label': 'PQLs' },
     list.items.map((row) => card(row)),
   );
+  const since = params.get('since');
+  const wider = since ? 'all' : '7d';
   const none = note(
-    params.get('since') ? 'No account fits.' : 'Nobody has qualified yet today. ',
-    el('button', { type: 'button', class: 'link', click: () => change({ since: '7d' }) }, 'Look at the last 7 days'),
+    since ? 'No account fits. ' : 'Nobody has qualified yet today. ',
+    since !== 'all' &&
+      el(
+        'button',
+        { type: 'button', class: 'link', click: () => change({ since: wider }) },
+        wider === 'all' ? 'Look at all there are' : 'Look at the last 7 days',
+      ),
   );
   none.hidden = list.items.length > 0;
   const recent = el('ol', { class: 'feed', id: 'feed' });
