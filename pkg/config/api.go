@@ -30,10 +30,10 @@ func (a *API) validate(p *Problems, at string) {
 	if a.Address == "" {
 		return
 	}
-	p.address(at+".address", a.Address)
+	p.address(at+".address", a.Address, at+".token")
 	if a.Token == "" && a.TokenFile == "" && !loopback(a.Address) {
-		p.add(at+".address", "%q can be reached from other machines, and there is no token: name a file that holds one with %s.token_file, "+
-			"or set PQLSTREAM_API_TOKEN; or bind to this machine only, such as 127.0.0.1:7480; or leave the API out with an empty address", a.Address, at)
+		p.add(at+".address", "%s can be reached from other machines, and there is no token: name a file that holds one with %s.token_file, "+
+			"or set PQLSTREAM_API_TOKEN; or bind to this machine only, such as 127.0.0.1:7480; or leave the API out with an empty address", shown(a.Address), at)
 	}
 }
 

@@ -344,3 +344,31 @@ steps: [{id: one, kind: event, event: one}]
 		{"input.identity.erase_user.event", `"one" is an event that rules.yaml listens to: events that ask for something are no usage, and count for no step`},
 	}, c.CheckWith(list))
 }
+
+// What is wrong is logged, and read by many. A password that has come to be in an address is not.
+func TestMessagesHoldNoPasswords(t *testing.T) {
+	for text, says := range map[string]string{
+		"redis: {addresses: ['redis://:s3cret@redis:6379']}":          "redis.addresses[0]: it is not host:port alone; for a password use redis.password",
+		"redis: {addresses: ['s3cret@redis:6379']}":                   "for a password use redis.password",
+		"kafka: {brokers: ['me:s3cret@kafka:9092']}":                  "kafka.brokers[0]: it is not host:port alone; for a password use kafka.sasl.password",
+		"http: {address: 's3cret@:80'}":                               "http.address: it is not host:port",
+		"api: {address: 's3cret@localhost:80'}":                       "api.address: it is not host:port",
+		"api: {address: 'me?s3cret:80'}":                              "api.address: it can be reached from other machines",
+		"registry: {url: 'user:s3cret@registry:8081'}":                "registry.url: it is not an http or https address",
+		"registry: {url: 'https://user:s3cret@registry:8081'}":        "registry.url: it holds a user name; use username and password",
+		"registry: {url: 'htp://registry?key=s3cret'}":                "registry.url: it is not an http or https address",
+		"tracing: {endpoint: 'http://collector:4318?key=s3cret'}":     "tracing.endpoint: traces and headers would be sent to it without encryption",
+		"tracing: {endpoint: 'user:s3cret@collector:4318'}":           "tracing.endpoint: it is not",
+		"tracing: {endpoint: 'https://c:4318', headers: 'x: s3cret'}": "tracing.headers: the header number 1",
+		"api: {token: [s3cret]}":                                      "api.token: it is a list, not a string",
+		"api: {token: {s3cret: 1}}":                                   "api.token: it is a mapping, not a string",
+		"kafka: {sasl: {password: {s3cret: 1}}}":                      "kafka.sasl.password: it is a mapping",
+		"api: {token: s3cret}":                                        "api.token: the token has 6 bytes",
+		"api: {token: *s3cret}":                                       "unknown anchor (a value) referenced",
+		"redis: {password: !!float \"a`s3cret\"}":                     "cannot decode",
+	} {
+		_, err := load(t, text+"\n", nil)
+		require.ErrorContains(t, err, says)
+		assert.NotContains(t, err.Error(), "s3cret", text)
+	}
+}

@@ -11,7 +11,7 @@ type HTTP struct {
 
 func (h *HTTP) validate(p *Problems, at string) {
 	if h.Address != "" {
-		p.address(at+".address", h.Address)
+		p.address(at+".address", h.Address, "")
 	}
 	if h.Profiling && h.Address == "" {
 		p.add(at+".profiling", "it needs an address")

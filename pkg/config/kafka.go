@@ -70,7 +70,7 @@ func (k *Kafka) validate(p *Problems, at string) {
 		p.add(at+".brokers", "none given")
 	}
 	for i, b := range k.Brokers {
-		p.address(index(at+".brokers", i), b)
+		p.address(index(at+".brokers", i), b, at+".sasl.password")
 	}
 	k.TLS.validate(p, at+".tls")
 	k.SASL.validate(p, at+".sasl")

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -30,7 +31,7 @@ func Load(path string, overrides map[string]string) (*Config, error) {
 			return nil, fmt.Errorf("reading the settings: %w", err)
 		}
 		if err := v.ReadConfig(bytes.NewReader(file)); err != nil {
-			return nil, fmt.Errorf("reading the settings in %s: %w", path, err)
+			return nil, unreadable(path, err)
 		}
 		problems = checkKeys(file)
 	}
@@ -44,6 +45,14 @@ func Load(path string, overrides map[string]string) (*Config, error) {
 		return nil, problems.in(path)
 	}
 	return c, nil
+}
+
+// quoted is what the reader of YAML quotes of values.
+var quoted = regexp.MustCompile("(anchor )'[^']*'|`.*`")
+
+// unreadable says why a file can't be read. It quotes no value of the file: that may be a secret.
+func unreadable(path string, err error) error {
+	return fmt.Errorf("reading the settings in %s: %s", path, quoted.ReplaceAllString(err.Error(), "$1(a value)"))
 }
 
 // in names the file that the problems were found in.

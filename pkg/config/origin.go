@@ -54,7 +54,7 @@ func parseFile(path string) (*yaml.Node, error) {
 	}
 	var doc yaml.Node
 	if err := yaml.Unmarshal(text, &doc); err != nil {
-		return nil, fmt.Errorf("reading the settings in %s: %w", path, err)
+		return nil, unreadable(path, err)
 	}
 	if len(doc.Content) == 0 {
 		return nil, nil

@@ -61,18 +61,30 @@ func between[T ordered](p *Problems, path string, value, least, most T) {
 	}
 }
 
-func (p *Problems) address(path, address string) {
+// address checks a host:port. password is the setting for what some write into addresses; empty: there is none.
+func (p *Problems) address(path, address, password string) {
 	host, port, err := net.SplitHostPort(address)
-	if err != nil {
-		p.add(path, "%q is not host:port", address)
-		return
+	switch {
+	case mayHoldSecret(address) && password != "":
+		p.add(path, "it is not host:port alone; for a password use %s", password)
+	case err != nil || mayHoldSecret(address) || strings.ContainsAny(host, "/ "):
+		p.add(path, "%s is not host:port", shown(address))
+	default:
+		if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
+			p.add(path, "%q: the port is not between 0 and 65535", address)
+		}
 	}
-	if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
-		p.add(path, "%q: the port is not between 0 and 65535", address)
+}
+
+// mayHoldSecret says whether an address has a part before its host or a query: there passwords and keys are written.
+func mayHoldSecret(address string) bool { return strings.ContainsAny(address, "@?#") }
+
+// shown is an address as messages have it, which end up in logs.
+func shown(address string) string {
+	if mayHoldSecret(address) {
+		return "it"
 	}
-	if strings.ContainsAny(host, "/ ") {
-		p.add(path, "%q is not host:port", address)
-	}
+	return strconv.Quote(address)
 }
 
 // maxTopicName is in bytes.

@@ -28,7 +28,7 @@ func (r *Redis) validate(p *Problems, at string, needed bool) {
 		p.add(at+".addresses", "%d given, but cluster is off", len(r.Addresses))
 	}
 	for i, a := range r.Addresses {
-		p.address(index(at+".addresses", i), a)
+		p.address(index(at+".addresses", i), a, at+".password")
 	}
 	if r.Cluster && r.Database != 0 {
 		p.add(at+".database", "a cluster has only database 0")

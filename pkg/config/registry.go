@@ -34,7 +34,7 @@ func (c *Config) validateRegistry(p *Problems) {
 	}
 	u, err := url.Parse(r.URL)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
-		p.add("registry.url", "%q is not an http or https address", r.URL)
+		p.add("registry.url", "%s is not an http or https address", shown(r.URL))
 	} else if u.User != nil {
 		p.add("registry.url", "it holds a user name; use username and password")
 	}

@@ -39,7 +39,7 @@ func (t *Tracing) validate(p *Problems, at string) {
 	case u.User != nil:
 		p.add(at+".endpoint", "it holds a user name; use headers")
 	case u.Scheme == "http" && !t.Insecure:
-		p.add(at+".endpoint", "%q: traces and headers would be sent without encryption; if they may, set %s.insecure", t.Endpoint, at)
+		p.add(at+".endpoint", "traces and headers would be sent to %s without encryption; if they may, set %s.insecure", shown(t.Endpoint), at)
 	}
 }
 
