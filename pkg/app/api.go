@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -30,6 +29,7 @@ type apiService struct {
 	definition atomic.Pointer[definition] // nil before it has been read
 	unread     atomic.Pointer[error]      // why it can't be read; nil: nothing is known to be wrong
 	client     atomic.Pointer[kgo.Client] // nil before Kafka was reached
+	versions   *keptVersions
 }
 
 // newAPIService returns nil where the API is not served.
@@ -37,7 +37,7 @@ func newAPIService(a *App) *apiService {
 	if a.c.API.Address == "" {
 		return nil
 	}
-	s := &apiService{app: a, leads: api.NewLeads()}
+	s := &apiService{app: a, leads: api.NewLeads(), versions: newKeptVersions()}
 	if a.c.Checklist != "" && len(a.c.Redis.Addresses) > 0 {
 		s.accounts = newAPIAccounts(a.c)
 	}
@@ -108,29 +108,4 @@ func (s *apiService) close() {
 	if s.accounts != nil {
 		s.accounts.close()
 	}
-}
-
-// Current implements api.Checklists.
-func (s *apiService) Current() (string, *checklist.Checklist, error) {
-	d := s.definition.Load()
-	if err := s.unread.Load(); err != nil {
-		return "", nil, fmt.Errorf("%w: this process has no checklist: %w", api.ErrUnavailable, *err)
-	}
-	if d == nil {
-		return "", nil, fmt.Errorf("%w: the process is starting", api.ErrUnavailable)
-	}
-	return d.text, d.rules, nil
-}
-
-// Versions implements api.Checklists.
-func (s *apiService) Versions(ctx context.Context) ([]api.ChecklistVersion, error) {
-	client := s.client.Load()
-	if client == nil {
-		return nil, fmt.Errorf("%w: the process waits for Kafka", api.ErrUnavailable)
-	}
-	all, err := readChecklists(ctx, client, s.app.c.TopicNames().Checklists)
-	if err != nil && outOfReach(err) {
-		err = fmt.Errorf("%w: Kafka does not answer: %w", api.ErrUnavailable, err)
-	}
-	return all, err
 }
