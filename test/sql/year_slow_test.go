@@ -9,6 +9,9 @@ import (
 	"github.com/pqlstream/pqlstream/pkg/rollup"
 )
 
+// forEver is longer than any of these accounts live: what is corrected, however late, is in the rows.
+const forEver = 3 * 365 * 24 * time.Hour
+
 // A year of 50,000 accounts: a leap year, with both changes of clocks.
 func TestYear(t *testing.T) {
 	p := &proof{
