@@ -189,7 +189,7 @@ bench-start: kafka ## from the start of the process to the first record
 bench-rates: kafka ## what an event costs at 1,000 to 100,000 events/s
 	$(call measure,Rates)
 bench-metrics: kafka ## what metrics add to what an event costs
-	$(call measure,Metrics)
+	$(call measure,Metrics|MetricsLive)
 bench-profile: kafka ## a CPU profile and its flame graph, docs/performance.svg
 	$(call measure,Profile)
 	go tool pprof -traces $(OUT)/cpu.pprof 2> /dev/null | go run ./test/bench/flame > docs/performance.svg

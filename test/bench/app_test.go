@@ -42,6 +42,7 @@ type appOptions struct {
 	cache     int            // accounts; the program's default
 	history   bool           // no clock says what time it is
 	metrics   bool           // make metrics, too
+	hours     bool           // of windows of an hour as well
 }
 
 const settings = `stages: %[11]s
@@ -55,7 +56,7 @@ output: {format: avro, lifecycle: %[7]t, current: %[7]t}
 http: {address: %[8]s, profiling: %[10]t}
 api: {address: ""}
 log: {level: %[9]s}
-metrics: {enabled: %[12]t}
+metrics: {enabled: %[12]t, units: [%[13]s]}
 `
 
 // startApp runs pqlstream and returns once it is ready.
@@ -96,12 +97,15 @@ func (s *setup) configure(o *appOptions, address string) (file string) {
 	rules, err := filepath.Abs(checklistFile)
 	require.NoError(s.tb, err)
 	file = filepath.Join(s.tb.TempDir(), "pqlstream.yaml")
-	stages := "[activation]"
+	stages, units := "[activation]", config.Default().Metrics.Units
 	if o.metrics {
 		stages = "[activation, measure, rollup]"
 	}
+	if o.hours {
+		units = append([]string{"hour"}, units...)
+	}
 	text := fmt.Sprintf(settings, o.prefix, rules, s.kafka.Bootstrap(), o.store.Addr(), s.schemas, input, o.all || allOutputs(),
-		address, either(o.logLevel, "warn"), o.profiling, stages, o.metrics)
+		address, either(o.logLevel, "warn"), o.profiling, stages, o.metrics, strings.Join(units, ", "))
 	text += fmt.Sprintf("runtime: {cache_accounts: %d, replay: %t}\n", either(o.cache, config.Default().Runtime.CacheAccounts), o.history)
 	require.NoError(s.tb, os.WriteFile(file, []byte(text), 0o600))
 	return file

@@ -34,7 +34,8 @@
 //   - make bench-accounts: ACCOUNT_COUNTS (100000,1000000,5000000), EVENTS (4,000,000) for each. The cache has room for
 //     200,000.
 //   - make bench-processes: PROCESSES (1,2,4), EVENTS (4,000,000), ACCOUNTS (100,000).
-//   - make bench-metrics: EVENTS (2,000,000), ACCOUNTS (100,000). No clock says what time it is, or rows would be stated up to today.
+//   - make bench-metrics: EVENTS (2,000,000), ACCOUNTS (100,000), and those of live. No clock says what time it is, or rows would be stated up to
+//     today.
 //   - make bench-rebuild: REBUILD_ACCOUNTS (2,000,000).
 //   - make bench-start: STARTS (10), START_ACCOUNTS (100,000).
 //   - make bench-profile: EVENTS (8,000,000), ACCOUNTS (400,000), PROFILE_SECONDS (8), the first of which are profiled.

@@ -18,7 +18,7 @@ func BenchmarkMetrics(b *testing.B) {
 	s := newSetup(b)
 	t := newTable("metrics", "bench-metrics")
 	t.Title = fmt.Sprintf("Catching up with %s events of %s accounts on %d partitions, by one process with all stages: medians of %d rounds, in one run; %s. "+
-		"Metrics are the defaults: four units in one zone, all accounts and by tier.",
+		"Metrics are the defaults: days, weeks and months in one zone, all accounts and by tier; in the last row of hours, too.",
 		count(events), count(accounts), partitions, env(b, "RUNS", 3), outputs())
 	t.Of = "metrics"
 	t.Columns = slices.Concat([]results.Column{{Key: results.Rate, Name: "events/s", Spread: true}}, costColumns("event"), writtenColumns, []results.Column{
@@ -27,16 +27,33 @@ func BenchmarkMetrics(b *testing.B) {
 		{Key: "ratio", Name: "CPU, times that without", Decimals: 2, Spread: true}})
 	for round := range env(b, "RUNS", 3) {
 		without := 0.0
-		for _, name := range []string{"off", "on"} {
-			c := contender{name: name, start: func(name string) *peer {
-				return &s.startApp(appOptions{prefix: name, history: true, metrics: name[:2] == "on"}).peer
-			}}
-			row := s.catchUp(c, fmt.Sprintf("%s-%d", name, round), job.Stream(uint64(seed), events, accounts), events)
+		for _, name := range []string{"off", "on", "on-with-hours"} {
+			row := s.catchUp(s.withMetrics(name), fmt.Sprintf("%s-%d", name, round), job.Stream(uint64(seed), events, accounts), events)
 			if name == "off" {
 				without = row[1]
 			}
 			t.Add(name, append(row, row[1]/without)...)
 			fmt.Printf("round %d: metrics %s: %.2f us of CPU an event\n", round+1, name, row[1])
+		}
+	}
+	publish(b, t)
+}
+
+// withMetrics is the program without metrics or with them.
+func (s *setup) withMetrics(name string) contender {
+	return contender{name: name, start: func(prefix string) *peer {
+		return &s.startApp(appOptions{prefix: prefix, history: true, metrics: name != "off", hours: name == "on-with-hours"}).peer
+	}}
+}
+
+// BenchmarkMetricsLive measures the same while events come in at a fixed rate.
+func BenchmarkMetricsLive(b *testing.B) {
+	rate, runs := env(b, "RATE", 20_000), env(b, "LIVE_RUNS", 2)
+	s := newSetup(b)
+	t := liveTable(b, "metrics-live", "bench-metrics", "metrics", fmt.Sprintf("Live at %s events/s, medians of %d rounds", count(rate), runs))
+	for round := range runs {
+		for _, name := range []string{"off", "on"} {
+			t.Add(name, s.live(s.withMetrics(name), fmt.Sprintf("%s-live%d", name, round), rate)...)
 		}
 	}
 	publish(b, t)

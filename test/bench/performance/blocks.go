@@ -12,18 +12,19 @@ import (
 
 // blocks write the parts of the page, by name. One whose results are not there returns fs.ErrNotExist.
 var blocks = map[string]func(w io.Writer, folder string) error{
-	"catch-up":  table("catch-up"),
-	"live":      table("live"),
-	"rates":     table("rates"),
-	"accounts":  table("accounts"),
-	"processes": table("processes"),
-	"metrics":   table("metrics"),
-	"rebuild":   table("rebuild"),
-	"start":     table("start"),
-	"aims":      aims,
-	"trace":     text("start-trace.txt"),
-	"profile":   profile,
-	"cost":      costs,
+	"catch-up":     table("catch-up"),
+	"live":         table("live"),
+	"rates":        table("rates"),
+	"accounts":     table("accounts"),
+	"processes":    table("processes"),
+	"metrics":      table("metrics"),
+	"metrics-live": table("metrics-live"),
+	"rebuild":      table("rebuild"),
+	"start":        table("start"),
+	"aims":         aims,
+	"trace":        text("start-trace.txt"),
+	"profile":      profile,
+	"cost":         costs,
 }
 
 // table is a benchmark's result with how it came about.
