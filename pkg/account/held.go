@@ -22,8 +22,8 @@ type Held struct {
 // What is held at most: records, their bytes, and what the rest of such a state may take. An account that has more to wait for goes
 // on without waiting.
 const (
-	maxHeld      = 500
-	maxHeldBytes = 256 << 10
+	maxHeld      = 4000
+	maxHeldBytes = 512 << 10
 	heldBeside   = 256 << 10
 )
 

@@ -66,7 +66,7 @@ func TestARejectTakesNothingBackThatHasWaited(t *testing.T) {
 	for name, absorb := range map[string]struct {
 		state string
 		lane  int32
-	}{"of no source": {"rubbish", -1}, "too large to be held": {strings.Repeat("rubbish", 40_000), 0}} {
+	}{"of no source": {"rubbish", -1}, "too large to be held": {strings.Repeat("rubbish", 80_000), 0}} {
 		w := newWaiting(t)
 		w.pql()
 		w.event(0, 100, "three")

@@ -235,9 +235,9 @@ func TestTooMuchToHoldIsTakenIn(t *testing.T) {
 	w := newWaiting(t)
 	w.pql()
 	long := usage.Property{Key: "note", Value: usage.StringValue(strings.Repeat("x", 10_000))}
-	for i := range int64(60) {
+	for i := range int64(80) {
 		w.bring(recordOf(t, w.offset, usage.Event{ID: strconv.FormatInt(i, 10), AccountID: "acme", Name: "one", OccurredAt: hours(100 + i), Properties: []usage.Property{long}}), 0, 100+i)
-		require.LessOrEqual(t, w.state.Size(), 300_000)
+		require.LessOrEqual(t, w.state.Size(), 650_000)
 	}
 	w.tell(80)
 	assert.Empty(t, w.hears())
