@@ -51,17 +51,9 @@ filled again it says "not ready", and ends with 5.`,
 }
 
 func (f *explainFlags) explain(cmd *cobra.Command, id string) error {
-	c, err := f.load()
-	if err != nil {
-		return err
-	}
-	log, err := telemetry.NewLogger(c.Log, cmd.ErrOrStderr())
-	if err != nil {
-		return err
-	}
 	ctx, cancel := context.WithTimeout(cmd.Context(), f.timeout)
 	defer cancel()
-	accounts, err := app.OpenAccounts(ctx, c, log)
+	accounts, err := f.openAccounts(ctx, cmd)
 	if err != nil {
 		return err
 	}
@@ -74,4 +66,17 @@ func (f *explainFlags) explain(cmd *cobra.Command, id string) error {
 		_, err := io.WriteString(w, v.Describe())
 		return err
 	})
+}
+
+// openAccounts connects to the states of the accounts of a deployment. Close the result.
+func (s *settings) openAccounts(ctx context.Context, cmd *cobra.Command) (*app.Accounts, error) {
+	c, err := s.load()
+	if err != nil {
+		return nil, err
+	}
+	log, err := telemetry.NewLogger(c.Log, cmd.ErrOrStderr())
+	if err != nil {
+		return nil, err
+	}
+	return app.OpenAccounts(ctx, c, log)
 }

@@ -15,7 +15,6 @@ import (
 	"github.com/pqlstream/pqlstream/pkg/checklist"
 	"github.com/pqlstream/pqlstream/pkg/config"
 	"github.com/pqlstream/pqlstream/pkg/inspect"
-	"github.com/pqlstream/pqlstream/pkg/telemetry"
 )
 
 // listFlags are the flags of `pqlstream accounts list` and `pqlstream pqls list`.
@@ -92,17 +91,9 @@ func (f *listFlags) run(cmd *cobra.Command) (err error) {
 		return misused("--limit %d: it is a number of rows, or 0 for all", f.limit)
 	}
 	f.query.At = now.UnixMilli()
-	c, err := f.load()
-	if err != nil {
-		return err
-	}
-	log, err := telemetry.NewLogger(c.Log, cmd.ErrOrStderr())
-	if err != nil {
-		return err
-	}
 	ctx, cancel := context.WithTimeout(cmd.Context(), f.timeout)
 	defer cancel()
-	accounts, err := app.OpenAccounts(ctx, c, log)
+	accounts, err := f.openAccounts(ctx, cmd)
 	if err != nil {
 		return err
 	}
