@@ -20,7 +20,7 @@ func TestAccountsAndPQLsAreListed(t *testing.T) {
 	servers, err := embedded.Start(embedded.Options{})
 	require.NoError(t, err)
 	defer servers.Close()
-	_, err = simulateOn(t, servers, "--create-topic", "--partitions", "2", "--accounts", "30", "--days", "60")
+	_, err = simulateOn(t, servers, "--create-topic", "--partitions", "2", "--accounts", "300", "--days", "60")
 	require.NoError(t, err)
 	flags := flagsFor(t, servers.Brokers(), servers.RedisAddr())
 	run := func(args ...string) result { return pqlstream(t, append(args, flags...)...) }
@@ -66,8 +66,11 @@ func TestAccountsAndPQLsAreListed(t *testing.T) {
 	r := run("pqls", "list", "--limit", "2")
 	assert.Regexp(t, `^ACCOUNT +TIER +RATE +NEEDED +STANDING +QUALIFIED +CHANGED +CHAMPION +NEXT\nacct-\d+ .* PQL `, r.stdout)
 	assert.Contains(t, r.stdout, fmt.Sprintf("\n2 of %d; for more: --cursor ", pqls.Total))
-	r = run("pqls", "list", "--since", "1h")
-	assert.Equal(t, "none\n", r.stdout, "sample data is of the past: %s", r.stderr)
+	recent := list("pqls", "list", "--since", "30d")
+	assert.NotEmpty(t, recent.Items, "sample data ends now")
+	assert.Less(t, recent.Total, pqls.Total)
+	r = run("pqls", "list", "--until", "90d")
+	assert.Equal(t, "none\n", r.stdout, "nor does it begin earlier than that: %s", r.stderr)
 	assert.Equal(t, run("explain", "acct-00001", "-o", "json").stdout, run("accounts", "show", "acct-00001", "-o", "json").stdout, "they are one")
 
 	r = run("pqls", "list", "--tier", "huge")

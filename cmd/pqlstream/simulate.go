@@ -37,6 +37,7 @@ type simulateFlags struct {
 	epoch       string
 	events      int
 	rate        float64
+	live        float64
 	format      string
 	registry    string
 	output      output
@@ -56,9 +57,13 @@ func newSimulateCommand() *cobra.Command {
 		Long: `Put usage events onto a topic, keyed by account.
 
 The data is that of a believable SaaS product (--data sample), for which config/checklists/demo.yaml is written, or a
-random stream that exercises every rule (--data random). The same seed and sizes give the same events. Event times start
-at the epoch, whatever the rate; records are stamped with the time that they are sent at.`,
+random stream that exercises every rule (--data random), from June 2025 on.
+
+The sample data ends now. With --epoch it lies where it is told to, and the same seed and sizes give the same events. With --live
+the product is used on after that, until the command is stopped: the same accounts and new ones, each event happening when it is
+sent. On a topic that holds events already it is used on at once. Records are stamped with the time that they are sent at.`,
 		Example: `  pqlstream simulate --brokers localhost:9092 --topic usage --create-topic
+  pqlstream simulate --config pqlstream.yaml --accounts 2000 --days 180 --live 50
   pqlstream simulate --config pqlstream.yaml --data random --events 500000 --accounts 20000 --rate 20000 --format json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -75,9 +80,10 @@ at the epoch, whatever the rate; records are stamped with the time that they are
 	flags.Uint64Var(&f.seed, "seed", 1, "seed of the data")
 	flags.IntVar(&f.accounts, "accounts", 300, "number of accounts")
 	flags.IntVar(&f.days, "days", 60, "days that the sample data spans")
-	flags.StringVar(&f.epoch, "epoch", simulate.DefaultEpoch.Format(time.DateOnly), "day that the sample data begins on")
+	flags.StringVar(&f.epoch, "epoch", "", "`day` that the sample data begins on, such as 2025-06-02 (default: --days ago, so that it ends now)")
 	flags.IntVar(&f.events, "events", 0, "stop after so many events; 0: when the sample data ends (random: 100000)")
 	flags.Float64Var(&f.rate, "rate", 0, "events a second; 0: as fast as possible")
+	flags.Float64Var(&f.live, "live", 0, "events a second that happen now, once the sample data has ended; 0: none")
 	flags.StringVar(&f.format, "format", string(codec.Avro), "avro (with a schema id) or json")
 	flags.StringVar(&f.registry, "registry", "", "URL of the schema registry to register the schema with; "+
 		"empty: Avro is written with pqlstream's own fixed schema id")
@@ -89,7 +95,7 @@ at the epoch, whatever the rate; records are stamped with the time that they are
 
 func (f *simulateFlags) run(cmd *cobra.Command) error {
 	ctx := cmd.Context()
-	events, err := f.source()
+	data, err := f.source(time.Now())
 	if err != nil {
 		return err
 	}
@@ -109,15 +115,17 @@ func (f *simulateFlags) run(cmd *cobra.Command) error {
 	if err := f.prepareTopic(ctx, client); err != nil {
 		return err
 	}
+	if data.live != nil {
+		if data.past, err = f.missing(ctx, client, data.past); err != nil {
+			return err
+		}
+	}
 	begun, sending := time.Now(), progressOn(cmd.ErrOrStderr(), "events sent")
 	made := 0
-	n, err := simulate.Run(ctx, client, events, simulate.Load{
-		Topic: f.topic, Rate: f.rate, Events: f.events,
-		Append: func(to []byte, e *usage.Event) []byte {
-			made++
-			sending.at(made, f.events)
-			return encoder.AppendUsage(to, e)
-		},
+	n, err := f.send(ctx, client, data, func(to []byte, e *usage.Event) []byte {
+		made++
+		sending.at(made, f.events)
+		return encoder.AppendUsage(to, e)
 	})
 	sending.end()
 	if n == 0 {
@@ -128,6 +136,45 @@ func (f *simulateFlags) run(cmd *cobra.Command) error {
 		_, err := fmt.Fprintf(w, "%d events on %s in %v (%.0f a second)\n", n, f.topic, took.Round(time.Millisecond), float64(n)/took.Seconds())
 		return err
 	}))
+}
+
+// source is what goes onto the topic: what has happened, and what happens now.
+type source struct{ past, live iter.Seq[*usage.Event] }
+
+// send puts the past onto the topic, and then what happens now, and returns how many events that were. Whoever stops what is live is told of no
+// error: it has no other end.
+func (f *simulateFlags) send(ctx context.Context, client *kgo.Client, from source, append func([]byte, *usage.Event) []byte) (int, error) {
+	load := simulate.Load{Topic: f.topic, Rate: f.rate, Events: f.events, Append: append}
+	n, err := simulate.Run(ctx, client, from.past, load)
+	if err != nil || from.live == nil || f.events != 0 && n == f.events {
+		return n, err
+	}
+	load.Rate, load.Live = f.live, true
+	load.Events = max(f.events-n, 0)
+	more, err := simulate.Run(ctx, client, from.live, load)
+	if ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
+		err = nil
+	}
+	return n + more, err
+}
+
+// missing returns what has happened, unless the topic holds events: then it was told before, and would come late now.
+func (f *simulateFlags) missing(ctx context.Context, client *kgo.Client, past iter.Seq[*usage.Event]) (iter.Seq[*usage.Event], error) {
+	admin := kadm.NewClient(client)
+	starts, err := admin.ListStartOffsets(ctx, f.topic)
+	if err == nil {
+		err = starts.Error()
+	}
+	ends, errEnds := admin.ListEndOffsets(ctx, f.topic)
+	if err = errors.Join(err, errEnds, ends.Error()); err != nil {
+		return nil, fmt.Errorf("looking at what topic %s holds: %w", f.topic, err)
+	}
+	ends.Each(func(end kadm.ListedOffset) {
+		if start, ok := starts.Lookup(end.Topic, end.Partition); ok && start.Offset < end.Offset {
+			past = func(func(*usage.Event) bool) {}
+		}
+	})
+	return past, nil
 }
 
 // sent is what simulate tells programs.
@@ -157,36 +204,49 @@ func (f *simulateFlags) cluster() (config.Kafka, error) {
 }
 
 // source returns the events that the flags ask for.
-func (f *simulateFlags) source() (iter.Seq[*usage.Event], error) {
-	if f.accounts < 1 || f.events < 0 || f.days < 1 || f.rate < 0 {
-		return nil, misused("--accounts and --days must be 1 or more, --events and --rate 0 or more")
+func (f *simulateFlags) source(now time.Time) (source, error) {
+	if f.accounts < 1 || f.events < 0 || f.days < 1 || f.rate < 0 || f.live < 0 {
+		return source{}, misused("--accounts and --days must be 1 or more, --events, --rate and --live 0 or more")
 	}
 	switch f.data {
 	case sampleData:
-		return f.sample()
+		return f.sample(now)
 	case randomData:
+		if f.live > 0 {
+			return source{}, misused("--live: only sample data goes on")
+		}
 		if f.events == 0 {
 			f.events = 100_000
 		}
-		return simulate.Random(f.seed, f.events, f.accounts), nil
+		return source{past: simulate.Random(f.seed, f.events, f.accounts)}, nil
 	}
-	return nil, misused("--data %s: it is %s or %s", f.data, sampleData, randomData)
+	return source{}, misused("--data %s: it is %s or %s", f.data, sampleData, randomData)
 }
 
-func (f *simulateFlags) sample() (iter.Seq[*usage.Event], error) {
-	epoch, err := time.Parse(time.DateOnly, f.epoch)
+func (f *simulateFlags) sample(now time.Time) (source, error) {
+	o := simulate.Options{Seed: f.seed, Accounts: f.accounts, Days: f.days, End: now}
+	if f.epoch != "" {
+		if f.live > 0 {
+			return source{}, misused("--live goes on from now, and --epoch has the data end before: give one of them")
+		}
+		var err error
+		if o.Epoch, err = time.Parse(time.DateOnly, f.epoch); err != nil {
+			return source{}, misused("--epoch %s: it is a day such as 2025-06-02", f.epoch)
+		}
+		if o.End = o.Epoch.AddDate(0, 0, f.days); o.End.After(now) {
+			return source{}, misused("the data would end on %s, and events from the future become dead letters: "+
+				"choose an earlier --epoch or fewer --days", o.End.Format(time.DateOnly))
+		}
+	}
+	s, err := simulate.New(o)
 	if err != nil {
-		return nil, misused("--epoch %s: it is a day such as %s", f.epoch, simulate.DefaultEpoch.Format(time.DateOnly))
+		return source{}, fmt.Errorf("making sample data: %w", err)
 	}
-	if end := epoch.AddDate(0, 0, f.days); end.After(time.Now()) {
-		return nil, misused("the data would end on %s, and events from the future become dead letters: "+
-			"choose an earlier --epoch or fewer --days", end.Format(time.DateOnly))
+	made := source{past: s.Events()}
+	if f.live > 0 {
+		made.live = s.After()
 	}
-	s, err := simulate.New(simulate.Options{Seed: f.seed, Accounts: f.accounts, Days: f.days, Epoch: epoch})
-	if err != nil {
-		return nil, fmt.Errorf("making sample data: %w", err)
-	}
-	return s.Events(), nil
+	return made, nil
 }
 
 // encoder returns the encoder of the format. With a registry, the schema is there afterwards.

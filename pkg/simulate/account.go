@@ -66,11 +66,7 @@ func newAccount(o Options, number int) *account {
 
 // signUpTime draws a moment in office hours.
 func (a *account) signUpTime(o Options) int64 {
-	span := float64(o.Days)
-	if a.rng.Float64() < 0.8 && !o.Steady {
-		span *= 2.0 / 3
-	}
-	day := o.Epoch.UnixMilli() + int64(a.rng.Float64()*span)*dayMs
+	day := o.Epoch.UnixMilli() + int64(a.rng.Float64()*float64(o.Days))*dayMs
 	if a.rng.Float64() > weekday[weekdayOf(day)] {
 		day += 2 * dayMs // few sign up at a weekend
 	}

@@ -26,6 +26,9 @@ type Load struct {
 	// this stamp: on a topic with a retention, records of the past are gone soon. Otherwise it is when the record is
 	// sent.
 	ArrivalTime bool
+
+	// Live has each event happen, and arrive, when it is sent, whatever its times say.
+	Live bool
 }
 
 // Run puts events onto a topic, in their order and keyed by account, and returns how many were acknowledged. It ends
@@ -50,6 +53,10 @@ func Run(ctx context.Context, client *kgo.Client, events iter.Seq[*usage.Event],
 	for e := range events {
 		if pace.wait(ctx) != nil {
 			break
+		}
+		if o.Live {
+			e.OccurredAt = time.Now().UnixMilli()
+			e.ReceivedAt = e.OccurredAt
 		}
 		client.Produce(ctx, o.record(e), promise)
 		if sent++; sent == o.Events {

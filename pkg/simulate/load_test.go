@@ -2,6 +2,7 @@ package simulate_test
 
 import (
 	"context"
+	"encoding/json"
 	"iter"
 	"testing"
 	"time"
@@ -88,6 +89,24 @@ func TestRunStopsAfterTheEventsAskedFor(t *testing.T) {
 	require.Equal(t, 10, n)
 	for _, r := range poll(t, c, 10) {
 		require.True(t, r.Timestamp.After(before), "stamped when sent")
+	}
+}
+
+func TestLiveEventsHappenWhenTheyAreSent(t *testing.T) {
+	c := broker(t, 1)
+	o := load(t, codec.JSON)
+	o.Live = true
+	before := time.Now().UnixMilli()
+	_, err := simulate.Run(t.Context(), c, simulate.Random(1, 10, 5), o)
+	require.NoError(t, err)
+	after := time.Now().UnixMilli()
+	for _, r := range poll(t, c, 10) {
+		var e struct {
+			OccurredAt int64 `json:"occurred_at"`
+		}
+		require.NoError(t, json.Unmarshal(r.Value, &e))
+		require.GreaterOrEqual(t, e.OccurredAt, before)
+		require.LessOrEqual(t, e.OccurredAt, after)
 	}
 }
 

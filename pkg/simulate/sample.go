@@ -19,7 +19,7 @@ import (
 // that pqlstream allows by default, so that no event is late.
 const Disorder = 4 * time.Minute
 
-// DefaultEpoch is when the sample data begins unless told otherwise: a Monday.
+// DefaultEpoch is when the sample data begins unless it is told when it begins or ends: a Monday.
 var DefaultEpoch = time.Date(2025, time.June, 2, 0, 0, 0, 0, time.UTC)
 
 const (
@@ -34,8 +34,8 @@ type Options struct {
 	Seed     uint64
 	Accounts int       // that sign up; default 300
 	Days     int       // how many days the data spans; default 60
-	Epoch    time.Time // when it begins, cut to the UTC day; default DefaultEpoch
-	Steady   bool      // as many sign up towards the end as at the beginning; otherwise four of five in the first two thirds
+	Epoch    time.Time // when it begins, cut to the UTC day; default so many days before End, DefaultEpoch without one
+	End      time.Time // when it ends; default so many days after Epoch
 }
 
 // Sample is the usage of a reporting and collaboration product over some weeks. Companies of three sizes sign up
@@ -52,10 +52,17 @@ type Sample struct {
 func New(o Options) (*Sample, error) {
 	o.Accounts = cmp.Or(o.Accounts, 300)
 	o.Days = cmp.Or(o.Days, 60)
-	if o.Epoch.IsZero() {
+	switch {
+	case !o.Epoch.IsZero():
+	case o.End.IsZero():
 		o.Epoch = DefaultEpoch
+	default:
+		o.Epoch = o.End.AddDate(0, 0, -o.Days)
 	}
 	o.Epoch = o.Epoch.UTC().Truncate(24 * time.Hour)
+	if o.End.IsZero() {
+		o.End = o.Epoch.AddDate(0, 0, o.Days)
+	}
 	var errs []error
 	if o.Accounts < 0 {
 		errs = append(errs, fmt.Errorf("accounts: %d is negative", o.Accounts))
@@ -74,13 +81,31 @@ func (s *Sample) Options() Options { return s.options }
 
 // Events yields the events in the order of their arrival (ReceivedAt), which is nearly that of event time. Each is the
 // receiver's own. It can be called any number of times and yields the same each time.
-func (s *Sample) Events() iter.Seq[*usage.Event] { return s.days(s.options.Days) }
+func (s *Sample) Events() iter.Seq[*usage.Event] {
+	return func(yield func(*usage.Event) bool) {
+		end := s.options.End.UnixMilli()
+		for e := range s.endless() {
+			if e.ReceivedAt >= end || !yield(e) {
+				return
+			}
+		}
+	}
+}
 
-// Endless yields Events, and after them those of the days that follow, for as long as it is asked: the accounts go on, and
-// others sign up, as many a day as before.
-func (s *Sample) Endless() iter.Seq[*usage.Event] { return s.days(math.MaxInt) }
+// After yields what follows Events, for as long as it is asked: the accounts go on, and others sign up, as many a day as
+// before.
+func (s *Sample) After() iter.Seq[*usage.Event] {
+	return func(yield func(*usage.Event) bool) {
+		end := s.options.End.UnixMilli()
+		for e := range s.endless() {
+			if e.ReceivedAt >= end && !yield(e) {
+				return
+			}
+		}
+	}
+}
 
-func (s *Sample) days(n int) iter.Seq[*usage.Event] {
+func (s *Sample) endless() iter.Seq[*usage.Event] {
 	return func(yield func(*usage.Event) bool) {
 		o := s.options
 		accounts := make([]*account, o.Accounts)
@@ -88,7 +113,7 @@ func (s *Sample) days(n int) iter.Seq[*usage.Event] {
 			accounts[i] = newAccount(o, i)
 		}
 		var waiting []*usage.Event
-		for day := range n {
+		for day := range math.MaxInt {
 			begin := o.Epoch.UnixMilli() + int64(day)*dayMs
 			accounts = appendNewcomers(accounts, o, day)
 			for _, a := range accounts {

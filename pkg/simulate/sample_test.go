@@ -73,17 +73,37 @@ func TestANewEpochShiftsTheSample(t *testing.T) {
 	}
 }
 
-func TestTheEndlessSampleGoesOnWhereTheSpanEnds(t *testing.T) {
-	s := sample(t, simulate.Options{Accounts: 30, Days: 20})
-	end := s.Options().Epoch.AddDate(0, 0, 20).UnixMilli()
-	next, stop := iter.Pull(s.Endless())
+func TestASampleEndsWhereItIsToldTo(t *testing.T) {
+	end := time.Date(2026, time.March, 2, 15, 30, 0, 0, time.UTC)
+	s := sample(t, simulate.Options{Accounts: 30, Days: 20, End: end})
+	require.Equal(t, time.Date(2026, time.February, 10, 0, 0, 0, 0, time.UTC), s.Options().Epoch)
+	longer := sample(t, simulate.Options{Accounts: 30, Days: 20, Epoch: s.Options().Epoch, End: end.Add(time.Hour)})
+	next, stop := iter.Pull(longer.Events())
 	defer stop()
-	known := map[string]bool{}
+	last := int64(0)
 	for e := range s.Events() {
 		got, _ := next()
-		require.Equal(t, e, got)
+		require.Equal(t, got, e, "a later end changes nothing of what was before")
+		last = e.ReceivedAt
+	}
+	require.Less(t, last, end.UnixMilli())
+	require.Greater(t, last, end.Add(-time.Hour).UnixMilli(), "on a Monday afternoon somebody works")
+	more, ok := next()
+	require.True(t, ok)
+	require.GreaterOrEqual(t, more.ReceivedAt, end.UnixMilli())
+}
+
+func TestTheSampleGoesOnWhereItEnds(t *testing.T) {
+	s := sample(t, simulate.Options{Accounts: 30, Days: 20})
+	end := s.Options().Epoch.AddDate(0, 0, 20).UnixMilli()
+	require.Equal(t, end, s.Options().End.UnixMilli())
+	known := map[string]bool{}
+	for e := range s.Events() {
+		require.Less(t, e.ReceivedAt, end)
 		known[e.AccountID] = true
 	}
+	next, stop := iter.Pull(s.After())
+	defer stop()
 	newcomers, goingOn := map[string]bool{}, map[string]bool{}
 	for e, _ := next(); e.ReceivedAt < end+20*86_400_000; e, _ = next() {
 		require.GreaterOrEqual(t, e.ReceivedAt, end)
@@ -218,7 +238,7 @@ func TestAllKindsOfEventsOccur(t *testing.T) {
 	seen := map[string]bool{}
 	duplicates, n := 0, 0
 	var weekend float64
-	for e := range sample(t, simulate.Options{}).Events() {
+	for e := range sample(t, simulate.Options{Days: 120}).Events() {
 		kinds[e.Name]++
 		if seen[e.ID] {
 			duplicates++

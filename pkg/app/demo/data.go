@@ -25,8 +25,7 @@ const liveRate = 150
 // data is the sample: its history, and what follows.
 type data struct {
 	sample *simulate.Sample
-	until  int64 // when the history ends, ms since the Unix epoch
-	past   bool  // it ends at a time of its own, not now
+	past   bool // it ends at a time of its own, not now
 
 	events  int                 // of the history
 	arrived [partitions][]int64 // when each event of the history did, ms since the Unix epoch, by its offset
@@ -36,42 +35,38 @@ type data struct {
 
 func newData(o *Options, now time.Time) (*data, error) {
 	d := &data{past: !o.Epoch.IsZero()}
-	options := simulate.Options{Seed: o.Seed, Accounts: o.Accounts, Days: o.Days, Epoch: o.Epoch, Steady: true}
-	sample, err := simulate.New(options)
-	if err != nil {
-		return nil, err
-	}
-	days := sample.Options().Days
-	if days > maxDays {
-		return nil, fmt.Errorf("days: %d are more than %d", days, maxDays)
+	options := simulate.Options{Seed: o.Seed, Accounts: o.Accounts, Days: o.Days, Epoch: o.Epoch}
+	if !d.past {
+		options.End = now
 	}
 	if o.Epoch.After(now) {
 		return nil, fmt.Errorf("epoch: %s has not come yet", o.Epoch.Format(time.DateOnly))
 	}
-	if d.past {
-		d.sample, d.until = sample, sample.Options().Epoch.AddDate(0, 0, days).UnixMilli()
-		return d, nil
+	var err error
+	if d.sample, err = simulate.New(options); err != nil {
+		return nil, err
 	}
-	options.Epoch, d.until = now.AddDate(0, 0, -days), now.UnixMilli()
-	d.sample, err = simulate.New(options)
-	return d, err
+	if days := d.sample.Options().Days; days > maxDays {
+		return nil, fmt.Errorf("days: %d are more than %d", days, maxDays)
+	}
+	return d, nil
 }
+
+// until is when the history ends, ms since the Unix epoch.
+func (d *data) until() int64 { return d.sample.Options().End.UnixMilli() }
 
 // publish puts the history onto the source topic, except for what a demo before has put there.
 func (d *data) publish(ctx context.Context, client *kgo.Client) error {
 	if err := d.prepareTopic(ctx, client); err != nil {
 		return err
 	}
-	return d.send(ctx, client, d.history(), 0)
+	return d.send(ctx, client, d.history(), simulate.Load{})
 }
 
 // history yields the events of the history that are not on the topic yet, and takes note of all.
 func (d *data) history() iter.Seq[*usage.Event] {
 	return func(yield func(*usage.Event) bool) {
-		for e := range d.sample.Endless() {
-			if e.ReceivedAt >= d.until {
-				break
-			}
+		for e := range d.sample.Events() {
 			p := partitionOf(e)
 			d.arrived[p] = append(d.arrived[p], e.ReceivedAt)
 			d.events++
@@ -85,44 +80,35 @@ func (d *data) history() iter.Seq[*usage.Event] {
 	}
 }
 
-// goOn puts what follows the history onto the topic, as if it happened now, until the context ends.
+// goOn puts what follows the history onto the topic, until the context ends: as if it happened now; in the past, when it would have.
 func (d *data) goOn(ctx context.Context, client *kgo.Client) error {
-	err := d.send(ctx, client, d.live(), liveRate)
+	err := d.send(ctx, client, d.live(), simulate.Load{Rate: liveRate, Live: !d.past})
 	if ctx.Err() != nil {
 		return nil
 	}
 	return err
 }
 
-// live yields what follows the history and is not on the topic yet. It happens when it is asked for; in the past, when it would have.
+// live yields what follows the history and is not on the topic yet.
 func (d *data) live() iter.Seq[*usage.Event] {
 	return func(yield func(*usage.Event) bool) {
-		for e := range d.sample.Endless() {
-			if e.ReceivedAt < d.until {
-				continue
-			}
+		for e := range d.sample.After() {
 			p := partitionOf(e)
 			d.next[p]++
-			if d.next[p] <= d.there[p] {
-				continue
-			}
-			if !d.past {
-				e.OccurredAt = time.Now().UnixMilli()
-				e.ReceivedAt = e.OccurredAt
-			}
-			if !yield(e) {
+			if d.next[p] > d.there[p] && !yield(e) {
 				return
 			}
 		}
 	}
 }
 
-func (d *data) send(ctx context.Context, client *kgo.Client, events iter.Seq[*usage.Event], rate float64) error {
+func (d *data) send(ctx context.Context, client *kgo.Client, events iter.Seq[*usage.Event], o simulate.Load) error {
 	encoder, err := codec.NewEventEncoder(codec.Avro, schemas.UsageEvent.LocalID)
 	if err != nil {
 		return err
 	}
-	_, err = simulate.Run(ctx, client, events, simulate.Load{Topic: topic, Rate: rate, Append: encoder.AppendUsage})
+	o.Topic, o.Append = topic, encoder.AppendUsage
+	_, err = simulate.Run(ctx, client, events, o)
 	return err
 }
 

@@ -143,7 +143,7 @@ func (d *demo) accountsOf(ctx context.Context, ids []string) ([]account.View, er
 	defer accounts.Close()
 	views := make([]account.View, len(ids))
 	for i, id := range ids {
-		if views[i], err = accounts.Get(ctx, id, d.data.until); err != nil {
+		if views[i], err = accounts.Get(ctx, id, d.data.until()); err != nil {
 			return nil, err
 		}
 	}

@@ -31,7 +31,7 @@ func openDir(dir string, d *data) (kafka string, err error) {
 		return "", fmt.Errorf("making the folder of the demo: %w", err)
 	}
 	o := d.sample.Options()
-	want := sizes{o.Seed, o.Accounts, o.Days, o.Epoch.Format(time.DateOnly), d.until}
+	want := sizes{o.Seed, o.Accounts, o.Days, o.Epoch.Format(time.DateOnly), d.until()}
 	path := filepath.Join(dir, "demo.json")
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -56,7 +56,7 @@ func openDir(dir string, d *data) (kafka string, err error) {
 		return "", fmt.Errorf("%s keeps the demo of seed %d with %d accounts over %d days from %s on: ask for the same, or for another folder",
 			dir, has.Seed, has.Accounts, has.Days, has.Epoch)
 	}
-	o.Epoch, d.until = epoch, has.Until
+	o.Epoch, o.End = epoch, time.UnixMilli(has.Until)
 	d.sample, err = simulate.New(o)
 	return filepath.Join(dir, "kafka"), err
 }
