@@ -4,8 +4,8 @@ import "time"
 
 // Runtime says how the stages work.
 type Runtime struct {
-	// How long an output waits for others before they are committed together. More saves transactions, less makes
-	// PQLs known sooner.
+	// How long a PQL waits for others before they are committed together; what is told of steps and activity waits for the next of these
+	// commits that concerns its account, or for checkpoint_interval. More saves transactions, less makes PQLs known sooner.
 	EmissionInterval time.Duration `mapstructure:"emission_interval"`
 	// How often everything is committed. More writes hot accounts less often, less makes a restart repeat less.
 	CheckpointInterval time.Duration `mapstructure:"checkpoint_interval"`

@@ -280,7 +280,7 @@ func (a *activation) take(t *stream.Turn, r *kgo.Record, changed bool, facts []a
 	}
 }
 
-// publish emits one fact. Of several that one event led to, only the last says where the account stands now. Facts of
+// publish emits one fact; somebody waits for it if it is for those who act on leads. Of several that one event led to, only the last says where the account stands now. Facts of
 // accounts that are held out are on Lifecycle only, and among those that metrics read.
 func (a *activation) publish(t *stream.Turn, r *kgo.Record, f *account.Fact, last bool) {
 	if a.facts != nil {
@@ -297,7 +297,7 @@ func (a *activation) publish(t *stream.Turn, r *kgo.Record, f *account.Fact, las
 		if topic == "" {
 			return
 		}
-		t.Emit(stream.Output{Topic: topic, Partition: t.Partition, Key: key, Value: value, Headers: headers})
+		t.Emit(stream.Output{Topic: topic, Partition: t.Partition, Key: key, Value: value, Headers: headers, Lazy: topic != a.Events})
 	}
 	emit(a.Lifecycle, value)
 	if f.HoldOut {

@@ -48,6 +48,7 @@ func TestWhichFactsGoWhere(t *testing.T) {
 		for _, o := range outputs {
 			require.Equal(t, "acme", string(o.Key))
 			require.EqualValues(t, 2, o.Partition, "outputs lie beside their input")
+			require.Equal(t, o.Topic != "events", o.Lazy, "what is for those who act on leads is not kept waiting")
 		}
 	}
 }

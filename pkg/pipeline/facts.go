@@ -27,7 +27,7 @@ type factTeller struct {
 func (f *factTeller) tell(t *stream.Turn, fact *account.Fact) {
 	f.fact.Read(fact, f.properties)
 	t.Emit(stream.Output{
-		Topic: f.Topic.Name, Partition: t.Partition, Key: []byte(fact.AccountID), Value: f.fact.AppendBinary(nil),
+		Topic: f.Topic.Name, Partition: t.Partition, Key: []byte(fact.AccountID), Value: f.fact.AppendBinary(nil), Lazy: true,
 	})
 }
 

@@ -56,6 +56,7 @@ func TestMetricsAreToldEveryFact(t *testing.T) {
 	require.Len(t, outputs, 1, "a sign-up is for no other topic")
 	assert.Equal(t, "acme", string(outputs[0].Key))
 	assert.EqualValues(t, 2, outputs[0].Partition, "that of the account's events")
+	assert.True(t, outputs[0].Lazy, "a minute's windows don't wait for a millisecond")
 	at := func(minute int64) int64 { return epoch + minute*60_000 }
 	signedUp := rollup.Fact{
 		Type: "signed_up", OccurredAt: at(1), SignedUpAt: at(1), Tier: "all", Segments: []string{"big"}, Checklist: 3,

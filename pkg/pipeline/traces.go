@@ -86,6 +86,7 @@ type traced struct {
 	place  string          // what is done where, for ids
 	slots  []*sample       // by slot, up to the last that was sampled; nil: the record is not sampled
 	sent   []*tracing.Span // what has been emitted since the last commit, to be told when it is published
+	lazy   []*tracing.Span // the same, of what may wait for a checkpoint
 }
 
 // sample is a sampled record on its way through the stage.

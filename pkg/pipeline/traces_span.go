@@ -156,7 +156,11 @@ func (p *traced) publish(o *stream.Output, parent tracing.Context, theirs bool, 
 		}
 	}
 	o.Headers = headers
-	if len(p.sent) < maxSent {
+	switch {
+	case len(p.sent)+len(p.lazy) >= maxSent:
+	case o.Lazy:
+		p.lazy = append(p.lazy, span)
+	default:
 		p.sent = append(p.sent, span)
 	}
 	return span
@@ -171,13 +175,16 @@ func traceParent(headers []kgo.RecordHeader) []byte {
 	return nil
 }
 
-// Cut implements stream.Witness.
-func (p *traced) Cut() func(stream.Outcome) {
-	if len(p.sent) == 0 {
-		return nil
-	}
+// Cut implements stream.Witness. What is lazy is told of with the next checkpoint, though some of it is published before.
+func (p *traced) Cut(checkpoint bool) func(stream.Outcome) {
 	sent := p.sent
 	p.sent = nil
+	if checkpoint {
+		sent, p.lazy = append(sent, p.lazy...), nil
+	}
+	if len(sent) == 0 {
+		return nil
+	}
 	return func(o stream.Outcome) { p.committed(sent, &o) }
 }
 

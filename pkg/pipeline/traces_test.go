@@ -26,6 +26,16 @@ type spans []*tracing.Span
 
 func (s *spans) Add(span *tracing.Span) { *s = append(*s, span) }
 
+// publishes returns the names of those that tell of an output.
+func (s spans) publishes() (names []string) {
+	for _, span := range s {
+		if strings.HasPrefix(span.Name, "publish ") {
+			names = append(names, span.Name)
+		}
+	}
+	return names
+}
+
 // named returns the only span of a name.
 func (s spans) named(t *testing.T, name string) *tracing.Span {
 	t.Helper()
@@ -91,7 +101,7 @@ func (s *script) Fold(i int, t *stream.Turn) error {
 func (s *script) emit(what string, r *kgo.Record, t *stream.Turn) {
 	for word := range strings.FieldsSeq(what) {
 		topic, held, holds := strings.Cut(word, "=")
-		o := stream.Output{Topic: topic, Partition: 3, Headers: append(trace(r), kgo.RecordHeader{Key: "type", Value: []byte("qualified")})}
+		o := stream.Output{Topic: topic, Partition: 3, Lazy: topic == "lazy", Headers: append(trace(r), kgo.RecordHeader{Key: "type", Value: []byte("qualified")})}
 		if holds {
 			o.Headers = []kgo.RecordHeader{{Key: headerTraceParent, Value: []byte(held)}}
 		}
@@ -144,7 +154,7 @@ func processorOf(traces *Traces) stream.Processor {
 }
 
 func settle(p stream.Processor, err error) bool {
-	told := p.(stream.Witness).Cut()
+	told := p.(stream.Witness).Cut(true)
 	if told == nil {
 		return false
 	}
@@ -204,6 +214,20 @@ func TestTheTraceOfARecordGoesOn(t *testing.T) {
 			assert.Equal(t, their.Trace, span.Context.Trace)
 		}
 	}
+}
+
+// What is lazy may still wait when an emission is over.
+func TestWhatIsLazyIsToldOfWithTheNextCheckpoint(t *testing.T) {
+	traces, s := traced1(1, true)
+	p := processorOf(traces)
+	_, err := run(t, p, scripted("out lazy"))
+	require.NoError(t, err)
+	p.(stream.Witness).Cut(false)(stream.Outcome{})
+	assert.NotNil(t, s.named(t, "publish out"))
+	assert.Equal(t, []string{"publish out"}, s.publishes())
+	p.(stream.Witness).Cut(true)(stream.Outcome{Checkpoint: true})
+	assert.Equal(t, []string{"publish out", "publish lazy"}, s.publishes())
+	assert.Nil(t, p.(stream.Witness).Cut(true))
 }
 
 // A record is folded again after a crash: what comes of it is the same to the byte.
@@ -423,7 +447,7 @@ func TestRecordsThatAreNotSampledTakeNoMemory(t *testing.T) {
 					panic("nothing fails")
 				}
 			}
-			if p.(stream.Witness).Cut() != nil {
+			if p.(stream.Witness).Cut(true) != nil {
 				panic("nothing is published")
 			}
 		}

@@ -22,6 +22,8 @@ func TestCrashModelNoticesBrokenRules(t *testing.T) {
 		emissionWithNewerWatermark: "emission with the newer watermark",
 		clockWithoutCheckpoint:     "the clock's time is not in the checkpoint",
 		emissionWithoutState:       "emission without the state",
+		lazyOutputLeftBehind:       "lazy outputs left behind by their state",
+		lazyOutputBesideItsState:   "lazy outputs beside their state",
 		unownedOutputWithoutOffset: "unowned output without the offset",
 		replayIgnoresApplied:       "applied is ignored",
 		unconfirmedTakenForAborted: "unconfirmed taken for aborted",

@@ -25,6 +25,8 @@ const (
 	emissionWithNewerWatermark        // an emission's commit record holds the watermark of now
 	clockWithoutCheckpoint            // what the clock led to is emitted without the time that it was
 	emissionWithoutState              // an emission holds the outputs, not the states that made them
+	lazyOutputLeftBehind              // an emission holds the states, not all outputs that they made
+	lazyOutputBesideItsState          // an emission holds all outputs, not all states that made them
 	unownedOutputWithoutOffset        // output that no entity owns is committed as an emission
 	replayIgnoresApplied              // what is folded again is not skipped where the state has it already
 	unconfirmedTakenForAborted        // after a commit of unknown outcome the cache is rolled back and used
@@ -349,10 +351,10 @@ func (m *model) idle() {
 func (m *model) commit(full bool) {
 	t := m.task.table
 	if m.broken == unownedOutputWithoutOffset {
-		t.unowned = false
+		t.disown()
 	}
 	if m.broken == tombstoneInEmission && !m.task.urgent && !slices.ContainsFunc(t.outputs, unownedOutput) {
-		t.unowned = false
+		t.disown()
 	}
 	if m.broken == gatheredBesideEmissions && !full && !t.unowned {
 		t.flusher = nil
@@ -370,6 +372,12 @@ func (m *model) commit(full bool) {
 	if emission && m.broken == emissionWithoutState {
 		p.entries, p.owners = nil, nil
 	}
+	if emission && m.broken == lazyOutputLeftBehind {
+		p.outputs = slices.DeleteFunc(p.outputs, func(o Output) bool { return o.Lazy })
+	}
+	if emission && m.broken == lazyOutputBesideItsState {
+		p.outputs = append(p.outputs, t.publish(true)...)
+	}
 	outcome := m.random.IntN(8)
 	if outcome != 0 {
 		m.append(p)
@@ -381,6 +389,16 @@ func (m *model) commit(full bool) {
 		m.rollBack(p, before)
 	default:
 		m.takeOver()
+	}
+}
+
+// disown has the next commit be an emission, whatever it holds.
+func (t *table) disown() {
+	t.unowned = false
+	for i, e := range t.makers {
+		if e == nil {
+			t.makers[i] = &entity{eager: true}
+		}
 	}
 }
 
@@ -413,16 +431,22 @@ func (m *model) append(p *part) {
 // rollBack does what seems natural after an abort: what was taken out is put back.
 func (m *model) rollBack(p *part, before checkpoint) {
 	t := m.task.table
-	t.outputs, t.saved = append(p.outputs, t.outputs...), before
+	later := t.outputs
+	t.outputs, t.makers, t.output, t.eagerOutputs, t.saved = nil, nil, 0, 0, before
+	var maker *entity
+	if t.unowned = len(p.owners) == 0; !t.unowned {
+		maker = p.owners[0]
+	}
+	t.add(maker, append(p.outputs, later...)...)
 	for _, e := range p.owners {
 		e.unmirrored--
 		if !e.dirty {
 			e.dirty = true
 			t.dirty = append(t.dirty, e)
 		}
-		if !e.emitted {
-			e.emitted = true
-			t.emitted = append(t.emitted, e)
+		if !e.eager {
+			e.eager = true
+			t.eager = append(t.eager, e)
 		}
 	}
 }

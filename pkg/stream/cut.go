@@ -21,9 +21,9 @@ type cut struct {
 	witness    func(Outcome) // nil: nobody asks what becomes of it
 }
 
-// wants says what a commit would be for: outputs to publish soon, or progress to record.
+// wants says what a commit would be for: outputs that somebody waits for, or progress to record.
 func (t *table) wants() (emission, progress bool) {
-	return len(t.outputs) > 0, t.now != t.saved || len(t.dirty) > 0 || len(t.outputs) > 0 || t.hasToTell(t.tellable())
+	return t.eagerOutputs > 0, t.now != t.saved || len(t.dirty) > 0 || len(t.outputs) > 0 || t.hasToTell(t.tellable())
 }
 
 // whole says whether what has been folded and fired may be seen as it is.
@@ -31,19 +31,19 @@ func (t *table) whole() bool {
 	return t.rounds == nil || t.rounds.Whole() && (t.timed == nil || t.fired >= t.watermark(t.now.eventTime))
 }
 
-// cut takes out what is to be committed. An emission holds the outputs and the states of the entities that made them,
-// and repeats the checkpoint that is saved already, watermark included: after a crash the records since are folded
-// again, and must see what they saw. A checkpoint holds every dirty entity and moves on.
+// cut takes out what is to be committed. An emission holds the states of the entities that made outputs which somebody waits for,
+// and all outputs of these, and repeats the checkpoint that is saved already, watermark included: after a crash the records since
+// are folded again, and must see what they saw. A checkpoint holds every dirty entity and every output, and moves on.
 func (t *table) cut(full bool) (*cut, error) {
 	full = full || t.unowned || t.flusher != nil
-	list := t.emitted
+	list := t.eager
 	if full {
 		t.flush()
 		t.tell() // behind what it is about
 		list = t.dirty
 		t.saved = t.now
 	}
-	c := &cut{outputs: t.outputs, checkpoint: t.saved, full: full, since: t.since, entries: make([]state.Entry, 0, len(list)), owners: make([]*entity, 0, len(list))}
+	c := &cut{outputs: t.publish(full), checkpoint: t.saved, full: full, since: t.since, entries: make([]state.Entry, 0, len(list)), owners: make([]*entity, 0, len(list))}
 	if err := t.encode(c, list); err != nil {
 		return nil, err
 	}
@@ -52,14 +52,38 @@ func (t *table) cut(full bool) (*cut, error) {
 	} else {
 		t.dirty = stillDirty(t.dirty)
 	}
-	t.emitted, t.outputs, t.unowned, t.written, t.output, t.since = t.emitted[:0], nil, false, 0, 0, time.Time{}
+	t.eager, t.eagerOutputs, t.unowned, t.written, t.since = t.eager[:0], 0, false, 0, time.Time{}
 	for _, e := range t.dirty {
 		t.written += e.size
 	}
 	if w, ok := t.proc.(Witness); ok {
-		c.witness = w.Cut()
+		c.witness = w.Cut(full)
 	}
 	return c, nil
+}
+
+// publish takes out the outputs of a cut: all of a checkpoint; of an emission all that its entities have made, in their order, since what
+// their states say has been told would not be told again.
+func (t *table) publish(full bool) []Output {
+	if full || t.eagerOutputs == len(t.outputs) {
+		all := t.outputs
+		t.outputs, t.makers, t.output = nil, t.makers[:0], 0
+		return all
+	}
+	var published []Output
+	n := 0
+	for i, e := range t.makers {
+		if e.eager {
+			published = append(published, t.outputs[i])
+			t.output -= t.outputs[i].size()
+			continue
+		}
+		t.outputs[n], t.makers[n] = t.outputs[i], e
+		n++
+	}
+	clear(t.outputs[n:])
+	t.outputs, t.makers = t.outputs[:n], t.makers[:n]
+	return published
 }
 
 // encode puts entities into a cut: their states, or tombstones.
@@ -84,7 +108,7 @@ func (t *table) encode(c *cut, list []*entity) (err error) {
 		t.relist(e, &entry)
 		c.entries = append(c.entries, entry)
 		c.owners = append(c.owners, e)
-		e.dirty, e.emitted = false, false
+		e.dirty, e.eager = false, false
 		e.unmirrored++
 	}
 	return nil
@@ -95,7 +119,7 @@ func (t *table) flush() {
 	if t.flusher == nil {
 		return
 	}
-	t.flusher.Flush(t.watermark(t.now.eventTime), func(o Output) { t.add(o) })
+	t.flusher.Flush(t.watermark(t.now.eventTime), func(o Output) { t.add(nil, o) })
 	for _, e := range t.dirty {
 		if e.state != nil {
 			t.measure(e)

@@ -47,13 +47,13 @@ func (t *task) foldSlots(records []*kgo.Record) error {
 	defer t.mu.Unlock()
 	late, parked := t.table.late, t.table.parked
 	for i, r := range records {
-		s, before := &t.slots[i], len(t.table.outputs)
+		s, before := &t.slots[i], t.table.eagerOutputs
 		if err := t.table.fold(i, r, s.route, s.reject, s.entity); err != nil {
 			// No commit may take the table as it is now: it has passed the record by.
 			t.failure = fmt.Errorf("%w: folding offset %d: %w", errProcessing, r.Offset, err)
 			return t.failure
 		}
-		if len(t.table.outputs) > before && (t.table.since.IsZero() || r.Timestamp.Before(t.table.since)) {
+		if t.table.eagerOutputs > before && (t.table.since.IsZero() || r.Timestamp.Before(t.table.since)) {
 			t.table.since = r.Timestamp
 		}
 	}

@@ -109,6 +109,7 @@ type Output struct {
 	Value     []byte // nil is a tombstone
 	Headers   []kgo.RecordHeader
 	Timestamp int64 // ms since the Unix epoch; 0: the time of publishing
+	Lazy      bool  // nobody waits for it: it is published with the next output of its entity that is not lazy, with the next checkpoint at the latest
 }
 
 // Turn is one call of Fold or Fire: what it sees and what it does. It is valid during the call only.

@@ -18,7 +18,7 @@ type Stats struct {
 	Rebuilds    atomic.Int64 // mirrors filled anew
 	Commits     Durations    // of confirmed commits
 	// From a record's timestamp to the confirmed commit of what it led to: of each partition's part of a commit with outputs, the
-	// longest. What time leads to, or a Flusher publishes, has no record.
+	// longest. Lazy outputs don't count. What time leads to, or a Flusher publishes, has no record.
 	Published Durations
 }
 

@@ -22,7 +22,7 @@ type entity struct {
 	unmirrored int32  // cuts that hold it and have not reached the mirror
 	dirty      bool
 	loading    bool // its state has been asked for
-	emitted    bool // made an output since the last cut
+	eager      bool // has made an output since the last cut that somebody waits for
 	used       bool // since the evicting hand came by
 }
 
@@ -56,14 +56,16 @@ type table struct {
 	size     int     // bytes that the states take, estimated
 	evicted  *keySet // what is neither here nor among these does not exist; nil: it may
 
-	dirty   []*entity
-	emitted []*entity
-	outputs []Output
-	unowned bool      // an output that no entity owns is among them, or that of one that is gone, or time has moved without a record: only a checkpoint can follow
-	written int       // bytes that the dirty states take, as estimated
-	output  int       // bytes that the outputs take
-	since   time.Time // the earliest timestamp of a record that led to them; zero: none did
-	encoded int       // bytes that an encoded state takes, about the most of late
+	dirty        []*entity
+	eager        []*entity
+	outputs      []Output
+	makers       []*entity // of the outputs; nil: no entity owns it
+	eagerOutputs int       // how many of them are not lazy
+	unowned      bool      // an output that no entity owns is among them, or that of one that is gone, or time has moved without a record: only a checkpoint can follow
+	written      int       // bytes that the dirty states take, as estimated
+	output       int       // bytes that the outputs take
+	since        time.Time // the earliest timestamp of a record that led to them; zero: none did
+	encoded      int       // bytes that an encoded state takes, about the most of late
 
 	index []state.Listing // places that the cut being made tells
 
@@ -220,7 +222,7 @@ func (t *table) run(r *kgo.Record, e *entity, call func(*Turn) error) error {
 		return err
 	}
 	if e == nil {
-		t.add(turn.outputs...)
+		t.add(nil, turn.outputs...)
 		t.unowned = t.unowned || len(turn.outputs) > 0
 		return nil
 	}
@@ -246,15 +248,13 @@ func (t *table) take(r *kgo.Record, e *entity, backup []byte) error {
 		t.dirty = append(t.dirty, e)
 		t.written += e.size
 	}
-	if len(turn.outputs) > 0 {
-		t.add(turn.outputs...)
-		if !e.emitted {
-			e.emitted = true
-			t.emitted = append(t.emitted, e)
-		}
+	before := t.eagerOutputs
+	if t.add(e, turn.outputs...); t.eagerOutputs > before && !e.eager {
+		e.eager = true
+		t.eager = append(t.eager, e)
 	}
 	// An emission would leave the records since the checkpoint to be folded again, into nothing.
-	t.unowned = t.unowned || turn.deleted && e.emitted
+	t.unowned = t.unowned || turn.deleted && e.eager
 	return nil
 }
 
@@ -298,19 +298,25 @@ func (t *table) park(r *kgo.Record, reject *Reject) error {
 	if err != nil {
 		return fmt.Errorf("making a dead letter of %s-%d@%d: %w", r.Topic, r.Partition, r.Offset, err)
 	}
-	t.add(o)
+	t.add(nil, o)
 	t.unowned = true
 	t.parked++
 	return nil
 }
 
-// add notes what the next commit is to publish.
-func (t *table) add(outputs ...Output) {
+// add notes what a commit is to publish. The maker is nil where no entity owns it.
+func (t *table) add(maker *entity, outputs ...Output) {
 	t.outputs = append(t.outputs, outputs...)
 	for i := range outputs {
-		t.output += len(outputs[i].Key) + len(outputs[i].Value)
+		t.makers = append(t.makers, maker)
+		t.output += outputs[i].size()
+		if !outputs[i].Lazy {
+			t.eagerOutputs++
+		}
 	}
 }
+
+func (o *Output) size() int { return len(o.Key) + len(o.Value) }
 
 // bounds are how many states or outputs there may be for the next commit, and how many bytes they may take.
 type bounds struct{ records, bytes int }

@@ -187,7 +187,7 @@ func (t *table) tell() {
 	if w := t.tellable(); t.hasToTell(w) {
 		marks := t.teller.Tell(w)
 		t.toldLast, t.toldAt, t.toldIn = w, t.now.next, len(marks)
-		t.add(marks...)
+		t.add(nil, marks...)
 	}
 }
 

@@ -5,10 +5,10 @@ import "time"
 // Witness is a Processor that is told when what it has emitted was published, or that it may not have been.
 type Witness interface {
 	Processor
-	// Cut is called when a commit takes out what has been emitted since the last one, between two calls of Fold. What it returns
-	// is called when the commit is over; nil: this one need not be told. That call comes from another goroutine, and holds all commits
-	// of the process up.
-	Cut() func(Outcome)
+	// Cut is called when a commit takes out what has been emitted since the last one, between two calls of Fold. One that is no checkpoint
+	// may leave lazy outputs for a later one. What it returns is called when the commit is over; nil: this one need not be told. That call
+	// comes from another goroutine, and holds all commits of the process up.
+	Cut(checkpoint bool) func(Outcome)
 }
 
 // Outcome is what became of a commit.

@@ -32,7 +32,7 @@ func (w *witness) Fold(i int, t *Turn) error {
 	return err
 }
 
-func (w *witness) Cut() func(Outcome) {
+func (w *witness) Cut(bool) func(Outcome) {
 	n := w.emitted
 	if n == 0 {
 		return nil
