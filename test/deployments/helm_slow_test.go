@@ -4,6 +4,7 @@ package deployments
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -257,6 +258,35 @@ func TestPodsAreMadeAnewWhenTheirSettingsChange(t *testing.T) {
 func TestPodsAreMembersUnderTheirNames(t *testing.T) {
 	text, _ := rendered(t, "--values", "testdata/helm/plain.yaml")
 	require.Regexp(t, `name: PQLSTREAM_KAFKA_INSTANCE_ID\s+valueFrom: \{fieldRef: \{fieldPath: metadata.name\}\}`, text)
+}
+
+// A network policy lets the pods reach all that their settings name.
+func TestPodsMayReachWhatTheirSettingsName(t *testing.T) {
+	for _, file := range values(t) {
+		_, objects := rendered(t, "--values", file, "--set", "networkPolicy.enabled=true")
+		name := objects[slices.IndexFunc(objects, func(o object) bool { return o.kind() == "StatefulSet" })].name()
+		open := map[string]bool{}
+		for _, rule := range only(t, objects, "NetworkPolicy", name).at("spec", "egress").([]any) {
+			for _, port := range rule.(map[string]any)["ports"].([]any) {
+				open[fmt.Sprint(port.(map[string]any)["port"])] = true
+			}
+		}
+		named := regexp.MustCompile(`[\w.-]+:\d+`).FindAllString(only(t, objects, "ConfigMap", name).at("data", "pqlstream.yaml").(string), -1)
+		reached := 0
+		for _, address := range named {
+			if host, port, _ := strings.Cut(address, ":"); host != "0.0.0.0" {
+				require.True(t, open[port], "%s: %s can't be reached", file, address)
+				reached++
+			}
+		}
+		require.GreaterOrEqual(t, reached, 3, file)
+	}
+	_, objects := rendered(t, "--values", "testdata/helm/everything.yaml")
+	var ports []any
+	for _, port := range only(t, objects, "NetworkPolicy", "leads-pqlstream").at("spec", "egress").([]any)[1].(map[string]any)["ports"].([]any) {
+		ports = append(ports, port.(map[string]any)["port"])
+	}
+	require.Equal(t, []any{9093, 6379, 8081, 443, 9094}, ports, "each once; https without a port is 443")
 }
 
 // Values that can't be meant are refused, in words.

@@ -71,3 +71,22 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end }}
 {{- end }}
 {{- end }}
+
+{{/* The ports that the settings have the process connect to, and those that are given beside them, with commas between. */}}
+{{- define "pqlstream.egressPorts" -}}
+{{- $settings := .Values.settings }}
+{{- $ports := list }}
+{{- range concat (dig "kafka" "brokers" (list) $settings) (dig "redis" "addresses" (list) $settings) }}
+{{- $ports = append $ports (regexFind "[0-9]+$" .) }}
+{{- end }}
+{{- range list (dig "registry" "url" "" $settings) (dig "tracing" "endpoint" "" $settings) }}
+{{- if . }}
+{{- $url := urlParse . }}
+{{- $ports = append $ports (regexFind ":[0-9]+$" $url.host | trimPrefix ":" | default (eq $url.scheme "http" | ternary "80" "443")) }}
+{{- end }}
+{{- end }}
+{{- range .Values.networkPolicy.extraPorts }}
+{{- $ports = append $ports (int . | toString) }}
+{{- end }}
+{{- $ports | uniq | join "," }}
+{{- end }}
