@@ -143,8 +143,8 @@ type source struct{ past, live iter.Seq[*usage.Event] }
 
 // send puts the past onto the topic, and then what happens now, and returns how many events that were. Whoever stops what is live is told of no
 // error: it has no other end.
-func (f *simulateFlags) send(ctx context.Context, client *kgo.Client, from source, append func([]byte, *usage.Event) []byte) (int, error) {
-	load := simulate.Load{Topic: f.topic, Rate: f.rate, Events: f.events, Append: append}
+func (f *simulateFlags) send(ctx context.Context, client *kgo.Client, from source, encode func([]byte, *usage.Event) []byte) (int, error) {
+	load := simulate.Load{Topic: f.topic, Rate: f.rate, Events: f.events, Append: encode}
 	n, err := simulate.Run(ctx, client, from.past, load)
 	if err != nil || from.live == nil || f.events != 0 && n == f.events {
 		return n, err
