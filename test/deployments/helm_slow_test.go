@@ -81,10 +81,10 @@ func TestHelmLintsTheChart(t *testing.T) {
 func TestKubernetesTakesWhatTheChartMakes(t *testing.T) {
 	schemas, own := tool(t, "schemas"), customSchemas(t)
 	for _, file := range values(t) {
-		text, _ := rendered(t, "--values", file)
 		manifest := filepath.Join(t.TempDir(), filepath.Base(file))
-		require.NoError(t, os.WriteFile(manifest, []byte(text), 0o600))
 		for _, version := range []string{"1.25.0", "1.31.0", "1.37.0"} {
+			text, _ := rendered(t, "--values", file, "--kube-version", version)
+			require.NoError(t, os.WriteFile(manifest, []byte(text), 0o600))
 			run(t, tool(t, "bin/kubeconform-*"), "-strict", "-kubernetes-version", version,
 				"-schema-location", schemas+"/{{ .NormalizedKubernetesVersion }}/{{ .ResourceKind }}{{ .KindSuffix }}.json",
 				"-schema-location", own+"/{{ .ResourceKind }}-{{ .ResourceAPIVersion }}.json", manifest)
@@ -234,7 +234,7 @@ func TestThePodsGetGoodSettings(t *testing.T) {
 			write("checklist/checklist.yaml", read(t, "config/checklists/demo.yaml"))
 		}
 		for _, secret := range regexp.MustCompile(`/secrets/([\w-]+)`).FindAllStringSubmatch(settings, -1) {
-			write("secrets/"+secret[1], "a-secret-of-some-length")
+			write("secrets/"+secret[1], "key=a-secret-of-some-length")
 		}
 		out := run(t, program, "config", "check", "--config", write("pqlstream.yaml", settings))
 		require.Contains(t, out, "the settings are valid", file)
@@ -252,6 +252,32 @@ func TestPodsAreMadeAnewWhenTheirSettingsChange(t *testing.T) {
 	require.Equal(t, plain, sum("--set", "replicas=5"))
 	require.NotEqual(t, plain, sum("--set", "settings.log.level=debug"))
 	require.NotEqual(t, plain, sum("--set", "checklist=other"))
+}
+
+// Pods are spread over nodes and zones, unless the values say how.
+func TestPodsAreSpread(t *testing.T) {
+	for file, want := range map[string][]string{
+		"testdata/helm/plain.yaml": {"kubernetes.io/hostname", "topology.kubernetes.io/zone"}, "testdata/helm/everything.yaml": {"topology.kubernetes.io/zone"},
+	} {
+		_, objects := rendered(t, "--values", file)
+		template := object(only(t, objects, "StatefulSet", "leads-pqlstream").at("spec", "template").(map[string]any))
+		var got []string
+		for _, c := range template.at("spec", "topologySpreadConstraints").([]any) {
+			constraint := object(c.(map[string]any))
+			got = append(got, constraint["topologyKey"].(string))
+			require.Equal(t, "ScheduleAnyway", constraint["whenUnsatisfiable"])
+			require.Subset(t, template.at("metadata", "labels"), constraint.at("labelSelector", "matchLabels"))
+		}
+		require.Equal(t, want, got)
+	}
+}
+
+// What nodes are drained by knows of pods that are not ready where Kubernetes has it, from 1.27 on.
+func TestDrainingANodeDoesNotWaitForPodsThatAreNotReady(t *testing.T) {
+	for version, want := range map[string]any{"1.25.0": nil, "1.26.9": nil, "1.27.0": "AlwaysAllow", "1.31.4-gke.1": "AlwaysAllow"} {
+		_, objects := rendered(t, "--values", "testdata/helm/plain.yaml", "--kube-version", version)
+		require.Equal(t, want, only(t, objects, "PodDisruptionBudget", "leads-pqlstream").at("spec", "unhealthyPodEvictionPolicy"), version)
+	}
 }
 
 // Membership is static: each pod is a member under its name.
@@ -292,13 +318,16 @@ func TestPodsMayReachWhatTheirSettingsName(t *testing.T) {
 // Values that can't be meant are refused, in words.
 func TestWrongValuesAreRefused(t *testing.T) {
 	for set, want := range map[string]string{
-		"replica=3":                  "additional properties 'replica' not allowed",
-		"settings.redis.password=x":  "/settings/redis/password",
-		"settings.stages={activate}": "/settings/stages/0",
-		"checklist=":                 "the stage activation needs a checklist",
-		"api.enabled=true":           "api.enabled needs secrets.apiToken.secret",
-		"metrics.port=80":            "/metrics/port",
-		"autoscaling.kind=both":      "/autoscaling/kind",
+		"replica=3":                                      "additional properties 'replica' not allowed",
+		"settings.redis.password=x":                      "/settings/redis/password",
+		"settings.stages={activate}":                     "/settings/stages/0",
+		"settings.tracing.headers=x":                     "/settings/tracing/headers",
+		"checklist=":                                     "the stage activation needs a checklist",
+		"api.enabled=true":                               "api.enabled needs secrets.apiToken.secret",
+		"metrics.port=80":                                "/metrics/port",
+		"autoscaling.kind=both":                          "/autoscaling/kind",
+		"terminationGracePeriodSeconds=10":               "pods would be killed while they stop, which may take 10s",
+		"settings.runtime.shutdown_timeout=1m30s":        "terminationGracePeriodSeconds is 30: pods would be killed while they stop, which may take 1m30s",
 		"autoscaling.enabled=true,autoscaling.kind=keda": "autoscaling.kind keda needs autoscaling.keda.serverAddress",
 	} {
 		out, err := command(t, tool(t, "bin/helm-*"), "template", "leads", chart, "--kube-version", "1.31.0", "--values", "testdata/helm/plain.yaml", "--set", set)

@@ -57,12 +57,15 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- if .Values.secrets.registryPassword.secret }}
 {{- $_ := set $own "registry" (dict "password_file" "/etc/pqlstream/secrets/registry-password") }}
 {{- end }}
+{{- if .Values.secrets.tracingHeaders.secret }}
+{{- $_ := set $own "tracing" (dict "headers_file" "/etc/pqlstream/secrets/tracing-headers") }}
+{{- end }}
 {{- mustMergeOverwrite (deepCopy .Values.settings) $own | toYaml }}
 {{- end }}
 
 {{/* The files of the secrets, as sources of a projected volume. */}}
 {{- define "pqlstream.secretSources" -}}
-{{- range $value, $path := dict "kafkaPassword" "kafka-password" "redisPassword" "redis-password" "registryPassword" "registry-password" "apiToken" "api-token" }}
+{{- range $value, $path := dict "kafkaPassword" "kafka-password" "redisPassword" "redis-password" "registryPassword" "registry-password" "apiToken" "api-token" "tracingHeaders" "tracing-headers" }}
 {{- $s := get $.Values.secrets $value }}
 {{- if $s.secret }}
 - secret:
@@ -89,4 +92,27 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- $ports = append $ports (int . | toString) }}
 {{- end }}
 {{- $ports | uniq | join "," }}
+{{- end }}
+
+{{/* How long a stop may take that ends before the pod is killed, in seconds. What is no duration is left to pqlstream, which refuses it in words. */}}
+{{- define "pqlstream.gracePeriod" -}}
+{{- $stop := dig "runtime" "shutdown_timeout" "10s" .Values.settings }}
+{{- $from := toDate "2006-01-02" "2000-01-01" }}
+{{- $takes := sub ($from | dateModify $stop | unixEpoch) ($from | unixEpoch) }}
+{{- if ge (int64 $takes) (int64 .Values.terminationGracePeriodSeconds) }}
+{{- fail (printf "terminationGracePeriodSeconds is %v: pods would be killed while they stop, which may take %v (settings.runtime.shutdown_timeout)" .Values.terminationGracePeriodSeconds $stop) }}
+{{- end }}
+{{- .Values.terminationGracePeriodSeconds }}
+{{- end }}
+
+{{/* Over which nodes and zones pods are spread where the values say nothing. */}}
+{{- define "pqlstream.spread" -}}
+{{- range list "kubernetes.io/hostname" "topology.kubernetes.io/zone" }}
+- maxSkew: 1
+  topologyKey: {{ . }}
+  whenUnsatisfiable: ScheduleAnyway
+  labelSelector:
+    matchLabels:
+      {{- include "pqlstream.selector" $ | nindent 6 }}
+{{- end }}
 {{- end }}
