@@ -15,13 +15,13 @@ import (
 // compose is what the tests look at of docker-compose.yml; cmd/pqlstream tests that the settings and commands in it are the program's.
 type compose struct {
 	Services map[string]struct {
-		Image       string            `yaml:"image"`
-		Build       map[string]string `yaml:"build"`
-		Command     []string          `yaml:"command"`
-		Environment map[string]string `yaml:"environment"`
-		Ports       []string          `yaml:"ports"`
-		Volumes     []string          `yaml:"volumes"`
-		DependsOn   yaml.Node         `yaml:"depends_on"`
+		Image       string                       `yaml:"image"`
+		Build       *struct{ Dockerfile string } `yaml:"build"`
+		Command     []string                     `yaml:"command"`
+		Environment map[string]string            `yaml:"environment"`
+		Ports       []string                     `yaml:"ports"`
+		Volumes     []string                     `yaml:"volumes"`
+		DependsOn   yaml.Node                    `yaml:"depends_on"`
 	} `yaml:"services"`
 	Volumes map[string]any `yaml:"volumes"`
 }
@@ -52,7 +52,7 @@ func TestWhatComposeNamesIsThere(t *testing.T) {
 			}
 		}
 		if s.Build != nil {
-			require.FileExists(t, filepath.Join(root, s.Build["dockerfile"]))
+			require.FileExists(t, filepath.Join(root, s.Build.Dockerfile))
 		}
 	}
 	require.Contains(t, c.Services["redis"].Command, "noeviction")
