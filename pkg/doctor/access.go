@@ -8,7 +8,9 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 
+	"github.com/pqlstream/pqlstream/pkg/config"
 	"github.com/pqlstream/pqlstream/pkg/kafka"
+	"github.com/pqlstream/pqlstream/pkg/stream"
 )
 
 // access asks what we may do with topics and groups. For the transactional ids of processes, which are random, Kafka can't be asked.
@@ -40,13 +42,24 @@ func (f *findings) access(ctx context.Context, s *Subject, admin *kadm.Client, p
 	switch {
 	case len(*f) > before:
 	case told:
-		f.ok(check, "we may do with topics and groups what the stages do; transactional ids ("+s.Config.Prefix+".*) can't be asked about")
+		f.ok(check, "we may do with topics and groups what the processes do; transactional ids can't be asked about: we need write and describe on those that begin with "+
+			strings.Join(transactionalIDs(s.Config), ", "))
 	default:
 		f.skip(check, "the brokers don't tell")
 	}
 }
 
-// needs are the operations that the stages of the deployment do on each topic.
+// transactionalIDs are what the ids of the stages' processes begin with, in the order of the stages.
+func transactionalIDs(c *config.Config) (prefixes []string) {
+	for _, r := range kafka.Readings(c) {
+		if prefix := stream.TransactionalIDPrefix(r.Group, string(r.Stage)); !slices.Contains(prefixes, prefix) {
+			prefixes = append(prefixes, prefix)
+		}
+	}
+	return prefixes
+}
+
+// needs are the operations that the processes of the deployment do on each topic.
 func needs(s *Subject, plan *kafka.Plan) map[string][]kadm.ACLOperation {
 	need := map[string][]kadm.ACLOperation{}
 	add := func(topic string, op kadm.ACLOperation) {
@@ -61,6 +74,14 @@ func needs(s *Subject, plan *kafka.Plan) map[string][]kadm.ACLOperation {
 		add(spec.Name, kadm.OpWrite)
 		if spec.Configs["delete.retention.ms"] != "" { // a changelog
 			add(spec.Name, kadm.OpRead)
+		}
+	}
+	names := s.Config.TopicNames()
+	add(names.Checklists, kadm.OpRead) // whether the checklist is among them already
+	if s.Config.API.Address != "" {
+		add(names.Events, kadm.OpRead)
+		if s.Config.Metrics.Enabled {
+			add(names.Metrics, kadm.OpRead)
 		}
 	}
 	return need

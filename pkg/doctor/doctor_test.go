@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -193,7 +194,8 @@ func TestAccessIsDenied(t *testing.T) {
 	s.Config.Kafka.SASL = config.SASL{Mechanism: config.Plain, Username: "admin", Password: "x"}
 	s.Kafka = clientOf(t, s.Config.Kafka)
 	create(t, s)
-	one(t, s, "kafka.access", OK)
+	ok := one(t, s, "kafka.access", OK)
+	assert.Contains(t, ok.Detail, "begin with pql.activation-activation-")
 
 	s.Config.Kafka.SASL.Username = "leads"
 	s.Kafka = clientOf(t, s.Config.Kafka)
@@ -207,6 +209,36 @@ func TestAccessIsDenied(t *testing.T) {
 	}
 	assert.Contains(t, denied, Finding{"kafka.access", Failure, "topic pql.activation.changelog: we may not write",
 		"kafka-acls.sh --bootstrap-server HOST:PORT --add --allow-principal User:US --operation write --topic pql.activation.changelog"})
+}
+
+// What processes read beside the input: the checklists, and with the API what it tells of.
+func TestAccessToWhatTheAPIReads(t *testing.T) {
+	s := patient(t)
+	plan, err := kafka.NewTopics(s.Kafka, s.Config.Kafka).Plan(t.Context(), s.Config)
+	require.NoError(t, err)
+	read := func() (topics []string) {
+		for topic, ops := range needs(s, plan) {
+			if slices.Contains(ops, kadm.OpRead) {
+				topics = append(topics, topic)
+			}
+		}
+		return topics
+	}
+	s.Config.API.Address = ""
+	stages := []string{"usage", "pql.activation.changelog", "pql.checklists"}
+	assert.ElementsMatch(t, stages, read())
+	s.Config.API.Address = "127.0.0.1:7480"
+	assert.ElementsMatch(t, append(stages, "pql.events"), read())
+	s.Config.Metrics.Enabled = true
+	assert.ElementsMatch(t, append(stages, "pql.events", "pql.metrics", "pql.facts", "pql.rollup"), read()) // the plan is the one without metrics
+	assert.Equal(t, []kadm.ACLOperation{kadm.OpWrite, kadm.OpRead}, needs(s, plan)["pql.checklists"])
+}
+
+func TestTransactionalIDs(t *testing.T) {
+	c := config.Default()
+	c.Input.Sources = []config.Source{{Topic: "a"}, {Topic: "b"}}
+	c.Groups.Activation = "leads"
+	assert.Equal(t, []string{"pql.ingest-ingest-", "leads-activation-"}, transactionalIDs(c))
 }
 
 func TestClocks(t *testing.T) {

@@ -78,9 +78,13 @@ func New(ctx context.Context, o Options) (*Runtime, error) {
 		r.plain.Close()
 		return nil, err
 	}
-	r.producer = producer{txnID: fmt.Sprintf("%s-%s-%s", o.Group, o.Stage, strings.ToLower(rand.Text())), build: r.buildProducer}
+	r.producer = producer{txnID: TransactionalIDPrefix(o.Group, o.Stage) + strings.ToLower(rand.Text()), build: r.buildProducer}
 	return r, nil
 }
+
+// TransactionalIDPrefix is what the transactional ids of a stage begin with, which Kafka's access lists have to let it use. The rest
+// is another one in each process.
+func TransactionalIDPrefix(group, stage string) string { return group + "-" + stage + "-" }
 
 // describe learns the topics' ids and refuses an input and a changelog that do not fit each other.
 func (r *Runtime) describe(ctx context.Context) error {
