@@ -4,12 +4,13 @@ import "cmp"
 
 // Gauges is where a Runtime stands.
 type Gauges struct {
-	Partitions    int   // owned: assigned and taken over
-	Waiting       int   // assigned, and not owned yet or held up
-	Lag           int64 // records known to lie in the owned partitions that have not been folded
-	MirrorBacklog int   // commits that have not reached the store
-	Cached        int   // states in memory
-	ClockWrong    bool  // this process's clock and the broker's differ by a minute or more
+	Partitions    int     // owned: assigned and taken over
+	Waiting       int     // assigned, and not owned yet or held up
+	Lag           int64   // records known to lie in the owned partitions that have not been folded
+	MirrorBacklog int     // commits that have not reached the store
+	MirrorFill    float64 // how full the backlog is, 0 to 1, of the partition where it is fullest; a full one folds nothing
+	Cached        int     // states in memory
+	ClockWrong    bool    // this process's clock and the broker's differ by a minute or more
 	Times         []Time
 	Tasks         []Standing // of all assigned partitions, in no order
 }
@@ -63,6 +64,7 @@ func (t *task) gauge(g *Gauges) {
 	g.Tasks = append(g.Tasks, now)
 	if t.mirror != nil {
 		g.MirrorBacklog += t.mirror.backlog()
+		g.MirrorFill = max(g.MirrorFill, t.mirror.fill(unmirroredCommits, t.r.share().unmirrored))
 	}
 }
 

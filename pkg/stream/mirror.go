@@ -62,12 +62,16 @@ func (w *mirrorWriter) backlog() int {
 	return len(w.queue)
 }
 
-// full says whether the backlog is as large as it may be. Its bytes are copies of the states, apart from the cache.
-func (w *mirrorWriter) full(commits, bytes int) bool {
+// fill is how full the backlog is, from 0 to 1, of the commits and bytes that it may have. Its bytes are copies of the states, apart
+// from the cache.
+func (w *mirrorWriter) fill(commits, bytes int) float64 {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return len(w.queue) >= commits || w.bytes >= bytes
+	return min(max(float64(len(w.queue))/float64(commits), float64(w.bytes)/float64(bytes)), 1)
 }
+
+// full says whether the backlog is as large as it may be.
+func (w *mirrorWriter) full(commits, bytes int) bool { return w.fill(commits, bytes) >= 1 }
 
 // run works until the context ends or the mirror turns out not to be the owner's any more.
 func (w *mirrorWriter) run(ctx context.Context) error {

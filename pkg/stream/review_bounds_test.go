@@ -49,9 +49,13 @@ func TestMirrorBacklogIsBoundedInBytes(t *testing.T) {
 	t.Parallel()
 	w := newMirrorWriter(nil, 0, nil, nil)
 	require.False(t, w.full(2, 1000))
+	require.Zero(t, w.fill(2, 1000))
 	w.add(mirrorJob{to: 1, entries: []state.Entry{{Key: "a", Value: make([]byte, 999)}}})
 	require.True(t, w.full(2, 1000))
 	require.False(t, w.full(2, 1001))
+	require.InDelta(t, 0.5, w.fill(2, 4000), 0, "by commits")
+	require.InDelta(t, 0.5, w.fill(64, 2000), 0, "by bytes")
+	require.InDelta(t, 1, w.fill(64, 500), 0, "it is not more than full")
 	w.add(mirrorJob{to: 2})
 	require.True(t, w.full(2, 1001))
 }

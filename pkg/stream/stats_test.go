@@ -47,3 +47,24 @@ func TestGaugesSayThatTheClockIsWrong(t *testing.T) {
 	r.clockWrong.Store(true)
 	require.True(t, r.Gauges().ClockWrong)
 }
+
+func TestGaugesSayHowFullTheMirrorsBacklogIs(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 2)
+	p := w.start(w.options())
+	w.send(0, "a=1")
+	w.send(1, "b=1")
+	w.awaitCommitted()
+	w.await("the mirrors to have it", func() bool { return p.Gauges().MirrorBacklog == 0 })
+	require.Zero(t, p.Gauges().MirrorFill)
+	w.store.Fail(errStoreDown)
+	w.send(0, "a=2")
+	w.send(1, "b=2")
+	w.await("a commit of both to wait for the store", func() bool { return p.Gauges().MirrorBacklog >= 2 })
+	fill := p.Gauges().MirrorFill
+	require.GreaterOrEqual(t, fill, 1./unmirroredCommits)
+	require.Less(t, fill, 0.5, "partitions do not add up")
+	w.store.Fail(nil)
+	w.await("the mirrors to have all", func() bool { return p.Gauges().MirrorFill == 0 })
+	require.NoError(t, p.stop())
+}
