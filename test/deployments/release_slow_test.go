@@ -23,7 +23,7 @@ func build(t *testing.T) []byte {
 	}
 	program := filepath.Join(dir, "pqlstream")
 	t.Setenv("CGO_ENABLED", "0")
-	run(t, "go", "-C", dir, "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w -X main.version=v1.2.3", "-o", program, "./cmd/pqlstream")
+	run(t, "go", "-C", dir, "build", "-trimpath", "-buildvcs=false", "-gcflags=all=-dwarf=false", "-ldflags", "-s -w -X main.version=v1.2.3", "-o", program, "./cmd/pqlstream")
 	require.Contains(t, run(t, program, "version"), "v1.2.3")
 	built, err := os.ReadFile(program)
 	require.NoError(t, err)
