@@ -105,7 +105,7 @@ func badJSON() []bad {
 		{"account_id_too_long", value(`"occurred_at":1750000000000,"account_id":"` + strings.Repeat("a", 257) + `"`)},
 		{usage.CodeTimestampInFuture, value(`"occurred_at":"2099-01-01T00:00:00Z","account_id":"acme"`)},
 		{usage.CodeTimestampOutOfRange, value(`"occurred_at":-5,"account_id":"acme"`)},
-		{usage.CodePropertyWrongType, value(`"occurred_at":1750000000000,"account_id":"acme","properties":{"plan":{"b":1}}`)},
+		{usage.CodePropertyWrongType, value(`"occurred_at":1750000000000,"account_id":"acme","properties":["plan"]`)},
 	}
 }
 

@@ -30,6 +30,9 @@ func (f field) isText() bool {
 	return f == fieldEventID || f == fieldAccountID || f == fieldUserID || f == fieldEvent || f == fieldSource
 }
 
+// isID says whether a field tells things apart, which may be numbered.
+func (f field) isID() bool { return f == fieldEventID || f == fieldAccountID || f == fieldUserID }
+
 // target is where a source value goes.
 type target struct {
 	field  field

@@ -35,7 +35,7 @@ func TestDecodeForgetsTheRecordBefore(t *testing.T) {
 	d := jsonDecoder(t, map[string]string{"properties.plan": "plan"})
 	var e usage.Event
 	full := `{"event_id":"e","account_id":"a","user_id":"u","event":"n","occurred_at":1,"quantity":2,"source":"s","properties":{"k":1},"plan":"x"}`
-	for _, then := range []string{`{}`, `{"account_id":5}`, `{"properties":{"x":[]}}`} {
+	for _, then := range []string{`{}`, `{"account_id":5.5}`, `{"properties":[{"x":1}]}`} {
 		require.NoError(t, d.Decode(t.Context(), []byte(full), &e))
 		require.Len(t, e.Properties, 2)
 		e.ReceivedAt = 7

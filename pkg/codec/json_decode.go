@@ -134,7 +134,9 @@ func (r *jsonReader) convert(t target, kind byte) (usage.Value, error) {
 		r.skip()
 		return usage.Value{}, nil
 	case t.field == fieldSingle:
-		return r.property(r.sink.plan.singles[t.single], kind)
+		return r.property(kind), nil
+	case t.field.isID() && isNumber(kind):
+		return r.id(t, kind)
 	case t.field == fieldQuantity && isNumber(kind):
 		token, _ := r.number()
 		return jsonDouble(token), nil
@@ -144,6 +146,15 @@ func (r *jsonReader) convert(t target, kind byte) (usage.Value, error) {
 	return usage.Value{}, r.wrongType(t, kind)
 }
 
+// id makes a whole number the text that it is written as: many products number their accounts and users.
+func (r *jsonReader) id(t target, kind byte) (usage.Value, error) {
+	token, whole := r.number()
+	if !whole {
+		return usage.Value{}, r.wrongType(t, kind)
+	}
+	return usage.StringValue(token), nil
+}
+
 // moment reads ms since the Unix epoch or an RFC 3339 string, rounding down.
 func (r *jsonReader) moment(t target, kind byte) (usage.Value, error) {
 	name := r.sink.plan.name(t)
@@ -151,7 +162,7 @@ func (r *jsonReader) moment(t target, kind byte) (usage.Value, error) {
 	case kind == '"':
 		at, err := time.Parse(time.RFC3339, r.text())
 		if err != nil {
-			return usage.Value{}, &usage.Error{Code: usage.WrongType(name), Field: name, Err: errors.New("is a string, but not an RFC 3339 time")}
+			return usage.Value{}, &usage.Error{Code: usage.WrongType(name), Field: name, Err: errors.New("is a string, but not an RFC 3339 time with a zone, such as 2026-01-31T09:00:00Z")}
 		}
 		return usage.LongValue(at.UnixMilli()), nil
 	case isNumber(kind):
@@ -189,31 +200,29 @@ func (r *jsonReader) properties(kind byte) error {
 			r.skip()
 			continue
 		}
-		v, err := r.property(key, r.peek())
-		if err != nil {
-			return err
-		}
-		if err := r.sink.property(key, v); err != nil {
+		if err := r.sink.property(key, r.property(r.peek())); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (r *jsonReader) property(key string, kind byte) (usage.Value, error) {
+// property reads a property's value. An object or an array is kept as its JSON text: that an event lists what was bought must
+// not make it one that can't be counted.
+func (r *jsonReader) property(kind byte) usage.Value {
 	switch {
 	case kind == '"':
-		return usage.StringValue(r.text()), nil
+		return usage.StringValue(r.text())
 	case isNumber(kind):
-		return jsonNumber(r.number()), nil
+		return jsonNumber(r.number())
 	case kind == 't' || kind == 'f':
 		r.skip()
-		return usage.BoolValue(kind == 't'), nil
+		return usage.BoolValue(kind == 't')
 	case kind == 'n':
 		r.skip()
-		return usage.Value{}, nil
+		return usage.Value{}
 	}
-	return usage.Value{}, &usage.Error{Code: usage.CodePropertyWrongType, Field: usage.PropertyField(key), Err: wrongJSON(kind)}
+	return usage.StringValue(r.raw())
 }
 
 func (r *jsonReader) wrongType(t target, kind byte) *usage.Error {

@@ -108,6 +108,17 @@ func (s *jsonScanner) number() (token string, whole bool) {
 	return unsafe.String(&s.b[start], s.pos-start), whole
 }
 
+// raw passes over a value and returns it as it is written; it aliases the document.
+func (s *jsonScanner) raw() string {
+	s.peek()
+	start := s.pos
+	s.skip()
+	if s.failed {
+		return ""
+	}
+	return unsafe.String(&s.b[start], s.pos-start)
+}
+
 // skip passes over a value.
 func (s *jsonScanner) skip() {
 	switch c := s.peek(); c {

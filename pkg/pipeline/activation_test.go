@@ -234,7 +234,7 @@ func TestBadRecordsAreRejectedWithTheirReason(t *testing.T) {
 		"no time":             {[]byte(`{"account_id":"acme","event":"one"}`), usage.CodeTimestampMissing},
 		"the future":          {[]byte(`{"account_id":"acme","event":"one","occurred_at":4070908800000}`), usage.CodeTimestampInFuture},
 		"a wrong type":        {[]byte(`{"account_id":["acme"],"event":"one","occurred_at":1750000000000}`), "account_id_wrong_type"},
-		"a property's":        {[]byte(`{"account_id":"acme","event":"signed_up","occurred_at":1750000000000,"properties":{"a":1,"is_test":[1]}}`), usage.CodePropertyWrongType},
+		"a property's":        {[]byte(`{"account_id":"acme","event":"signed_up","occurred_at":1750000000000,"properties":[1]}`), usage.CodePropertyWrongType},
 		"no UTF-8":            {[]byte("{\"account_id\":\"acme\",\"event\":\"page_viewed\",\"occurred_at\":1750000000000,\"properties\":{\"a\":\"\xff\"}}"), usage.CodeUndecodable},
 		"cut short, unheard":  {[]byte(`{"account_id":"acme","event":"page_viewed","occurred_at":1750000000000,"properties":{"a":1}`), usage.CodeUndecodable},
 		"unheard, no account": {[]byte(`{"event":"page_viewed","occurred_at":1750000000000}`), usage.CodeAccountIDMissing},

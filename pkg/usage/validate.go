@@ -18,6 +18,15 @@ const (
 // maxTime is the last millisecond of the year 9999, the last that RFC 3339 can write.
 var maxTime = time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli() - 1
 
+// Times from 2001 to 2286 in seconds would be days of 1970 in milliseconds, when nobody used a product.
+const (
+	firstSeconds = 1_000_000_000
+	endOfSeconds = 10_000_000_000
+)
+
+// mostFromNow is the largest number of milliseconds that a time.Duration holds.
+const mostFromNow = math.MaxInt64 / int64(time.Millisecond)
+
 // Validate says whether an event is one that can be counted: an account, a name, a moment, and nothing too large. now
 // and futureTolerance are milliseconds, now since the Unix epoch; an event that claims to have happened later than now
 // and the tolerance is refused, so that one wrong clock can't move everybody's time. An *Error says what is wrong
@@ -128,9 +137,11 @@ func validateTime(at, now, futureTolerance int64) error {
 		return &Error{CodeTimestampMissing, FieldOccurredAt, errMissing}
 	case at < 0 || at > maxTime:
 		return &Error{CodeTimestampOutOfRange, FieldOccurredAt, fmt.Errorf("%d ms is not between 1970 and 9999", at)}
+	case at >= firstSeconds && at < endOfSeconds:
+		return &Error{CodeTimestampOutOfRange, FieldOccurredAt, fmt.Errorf("%d is a time in seconds: it has to be in milliseconds", at)}
 	case at-futureTolerance > now:
-		return &Error{CodeTimestampInFuture, FieldOccurredAt,
-			fmt.Errorf("%s is %d ms from now", time.UnixMilli(at).UTC().Format(time.RFC3339), at-now)}
+		return &Error{CodeTimestampInFuture, FieldOccurredAt, fmt.Errorf("%s is %s from now", time.UnixMilli(at).UTC().Format(time.RFC3339),
+			time.Duration(min(at-now, mostFromNow)*int64(time.Millisecond)).Round(time.Second))}
 	}
 	return nil
 }

@@ -90,6 +90,28 @@ func TestValidateRejects(t *testing.T) {
 	}
 }
 
+// Seconds would be taken for milliseconds: some day of January to April 1970.
+func TestATimeInSecondsIsNoTime(t *testing.T) {
+	const now = 1_800_000_000_000
+	for _, at := range []int64{1_000_000_000, 1_795_377_600, 9_999_999_999} {
+		e := Event{AccountID: "a", Name: "n", OccurredAt: at}
+		var reject *Error
+		require.ErrorAs(t, Validate(&e, now, 0), &reject)
+		require.Equal(t, CodeTimestampOutOfRange, reject.Code)
+		require.ErrorContains(t, reject, "it has to be in milliseconds")
+	}
+	for _, at := range []int64{999_999_999, 10_000_000_000} {
+		require.NoError(t, Validate(&Event{AccountID: "a", Name: "n", OccurredAt: at}, now, 0))
+	}
+}
+
+func TestAFutureTimeSaysHowFarOff(t *testing.T) {
+	year := Event{AccountID: "a", Name: "n", OccurredAt: 1_800_003_600_000}
+	require.EqualError(t, Validate(&year, 1_800_000_000_000, 0), "occurred_at: 2027-01-15T09:00:00Z is 1h0m0s from now")
+	year.OccurredAt = maxTime
+	require.ErrorContains(t, Validate(&year, 0, 0), "9999-12-31T23:59:59Z is 2562047h47m16", "as far as can be said")
+}
+
 func TestValidUTF8IsThatOfTheStandardLibrary(t *testing.T) {
 	parts := []string{"", "a", "abc", "abcdefg", "abcdefgh", "é", "日", "😀", "\xff", "\xc3", "\xed\xa0\x80", "\x80"}
 	for _, a := range parts {
