@@ -36,6 +36,9 @@ func TestWhatDeploymentsRunIsTaken(t *testing.T) {
 	command := regexp.MustCompile(`(?m)^CMD (\[.*\])$`).FindSubmatch(dockerfile)
 	require.NotNil(t, command)
 	requireTaken(t, listOf(t, command[1]))
+	health := regexp.MustCompile(`(?m)^HEALTHCHECK .* CMD (\[.*\])$`).FindSubmatch(dockerfile)
+	require.NotNil(t, health)
+	requireTaken(t, listOf(t, health[1])[1:])
 
 	chart, err := os.ReadFile("../../deployments/helm/pqlstream/templates/statefulset.yaml")
 	require.NoError(t, err)

@@ -37,8 +37,8 @@ var exitMeanings = []string{
 	exitMisused:   "The command line is wrong: an unknown command or flag, a value that can't be.",
 	exitRefused:   "Settings, a checklist or a scenario file are not valid, or Kafka's topics or servers are not fit to be relied on. Trying again does not help.",
 	exitNotFound:  "There is no such account, or there are no metrics that were asked for.",
-	exitNotReady:  "It can't be told yet: the mirror in Redis is being filled. Try again in a moment.",
-	exitUnreached: "Kafka, Redis or the schema registry was not reached in time. Trying again may help.",
+	exitNotReady:  "It can't be told yet: the mirror in Redis is being filled, or the process that `ready` asked waits for something. Try again in a moment.",
+	exitUnreached: "Kafka, Redis or the schema registry was not reached in time, or the process that `ready` asked. Trying again may help.",
 	exitUnseen:    "It was asked for, will be done, and was not seen done in time.",
 }
 
@@ -53,7 +53,7 @@ func exitCode(err error) int {
 		return exitRefused
 	case errors.Is(err, inspect.ErrNoAccount), errors.Is(err, app.ErrNoMetrics), errors.Is(err, report.ErrNothing):
 		return exitNotFound
-	case errors.Is(err, inspect.ErrNotReady):
+	case errors.Is(err, inspect.ErrNotReady), errors.Is(err, errWaiting):
 		return exitNotReady
 	case is[*app.NotDone](err):
 		return exitUnseen

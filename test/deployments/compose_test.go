@@ -94,6 +94,11 @@ func TestServicesOfComposeFindOneAnother(t *testing.T) {
 // The image runs as nobody in particular, and copies what is there.
 func TestTheDockerfileIsInOrder(t *testing.T) {
 	text := read(t, "deployments/Dockerfile")
+	_, image, found := strings.Cut(text, "\nFROM gcr.io/")
+	require.True(t, found)
+	_, released, found := strings.Cut(read(t, "deployments/release.Dockerfile"), "\nFROM gcr.io/")
+	require.True(t, found)
+	require.Equal(t, image, strings.Replace(released, "ARG TARGETPLATFORM\nCOPY $TARGETPLATFORM/pqlstream", "COPY --from=build /pqlstream", 1), "the image of a release is the same")
 	require.Regexp(t, `(?m)^USER nonroot`, text)
 	for _, line := range regexp.MustCompile(`(?m)^COPY ([^-\n].*) \S+$`).FindAllStringSubmatch(text, -1) {
 		for _, source := range strings.Fields(line[1]) {
