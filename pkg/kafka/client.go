@@ -28,7 +28,7 @@ func Options(c config.Kafka, log *slog.Logger, extra ...kgo.Opt) ([]kgo.Opt, err
 	opts := []kgo.Opt{
 		kgo.SeedBrokers(c.Brokers...),
 		kgo.ClientID(c.ClientID),
-		kgo.WithLogger(logger{log}),
+		kgo.WithLogger(&logger{log: log}),
 		kgo.FetchMaxWait(c.FetchMaxWait),
 		// Commits to topics that were just created wait for fresh metadata: with the client's default, seconds.
 		kgo.MetadataMinAge(20 * time.Millisecond),
@@ -106,17 +106,4 @@ func Reach(ctx context.Context, client *kgo.Client, c config.Kafka) error {
 		return fmt.Errorf("reaching Kafka at %s: %w", strings.Join(c.Brokers, ", "), err)
 	}
 	return nil
-}
-
-// logger passes what the client has to say, warnings and errors, to the process's log.
-type logger struct{ log *slog.Logger }
-
-func (logger) Level() kgo.LogLevel { return kgo.LogLevelWarn }
-
-func (l logger) Log(level kgo.LogLevel, msg string, keyvals ...any) {
-	to := slog.LevelWarn
-	if level == kgo.LogLevelError {
-		to = slog.LevelError
-	}
-	l.log.Log(context.Background(), to, msg, append([]any{"component", "kafka-client"}, keyvals...)...)
 }
