@@ -57,6 +57,7 @@ func TestTheThemeIsTheSystemsUntilAnotherIsChosen(t *testing.T) {
 }
 
 func TestAPhoneNeedsNoScrollingSideways(t *testing.T) {
+	const tall = 150 // pixels: some five lines
 	f := newFake(t, 600)
 	f.rows[2].AccountID, f.rows[2].Segments, f.rows[2].Champion = evil, []string{evil}, evil
 	p := open(t, f.URL, "", browser.Phone)
@@ -66,6 +67,8 @@ func TestAPhoneNeedsNoScrollingSideways(t *testing.T) {
 		for _, v := range views(f) {
 			p.GoTo(v.address, v.heading)
 			assert.LessOrEqual(t, browser.Eval[int64](p, "document.documentElement.scrollWidth"), width, "%s at %d", v.address, width)
+			tallest := browser.Eval[float64](p, "Math.max(0, ...[...document.querySelectorAll('tbody tr')].map((r) => r.getBoundingClientRect().height))")
+			assert.Less(t, tallest, float64(tall), "a row of %s at %d: its words are broken into letters", v.address, width)
 		}
 	}
 }

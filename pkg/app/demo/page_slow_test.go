@@ -131,7 +131,7 @@ func TestThePageOfTheDemoShowsWhatItsAPISays(t *testing.T) {
 		list := asked[inspect.Page](c, l, fmt.Sprint("pqls?since=", since))
 		require.NotEmpty(c, list.Items)
 		assert.Equal(c, ids(list.Items), p.Texts("#pqls .card h2"))
-		assert.Equal(c, fmt.Sprintf("Page 1 of %d PQLs", list.Total), p.Text("#pager-total"))
+		assert.Equal(c, fmt.Sprintf("Page 1 · %d PQLs", list.Total), p.Text("#pager-total"))
 		assert.Equal(c, list.Items[0].Playbook.Action, p.Text("#pqls .card:first-child .next .action"))
 	})
 	id := asked[inspect.Page](t, l, "pqls?sort=qualified_at").Items[3].AccountID

@@ -149,9 +149,9 @@ function done(a) {
         { head: 'Step', key: true, cell: (s) => el('span', { class: 'check-done' }, words(s.id)) },
         { head: 'Weight', number: true, cell: (s) => count(s.weight) },
         { head: 'When', cell: (s) => time(s.done_at) },
-        { head: 'By', cell: (s) => el('span', { class: 'id' }, s.user_id || '–') },
+        { head: 'By', class: 'name', cell: (s) => s.user_id || '–' },
         { head: 'Counted', number: true, cell: (s) => count(s.count) },
-        { head: 'Evidence', cell: evidence },
+        { head: 'Evidence', class: 'name', cell: evidence },
       ],
     }),
   );

@@ -43,6 +43,8 @@ export async function funnel({ params, signal, change }) {
 
 // stepsOf adds the windows up: sign-ups first, then the steps by how many have done them, then those that qualified.
 function stepsOf(rows) {
+  const of = signUps(rows, rows.windows),
+    ofBefore = signUps(rows, rows.before);
   const steps = rows
     .details('funnel')
     .map((id) => {
@@ -52,33 +54,30 @@ function stepsOf(rows) {
         id,
         name: words(id),
         n: sum(now, 'numerator'),
-        of: sum(now, 'denominator'),
+        of,
         before: sum(past, 'numerator'),
-        ofBefore: sum(past, 'denominator'),
+        ofBefore,
         mean: mean(now),
       };
     })
     .sort((a, b) => b.n - a.n);
   if (steps.length === 0) return [];
-  const most = (field) => Math.max(...steps.map((s) => s[field]));
-  const signedUp = {
-    id: '',
-    name: 'signed up',
-    n: most('of'),
-    of: most('of'),
-    before: most('ofBefore'),
-    ofBefore: most('ofBefore'),
-    mean: null,
-  };
+  const signedUp = { id: '', name: 'signed up', n: of, of, before: ofBefore, ofBefore, mean: null };
   const days = rows.details('pql_rate').at(-1);
-  const all = [signedUp, ...steps, ...(days ? [qualified(rows, days)] : [])];
+  const all = [signedUp, ...steps, ...(days ? [qualified(rows, days, of, ofBefore)] : [])];
   all.forEach((s, i) => {
     s.above = i > 0 ? all[i - 1].n : null;
   });
   return all;
 }
 
-function qualified(rows, days) {
+// signUps adds up who signed up in windows. A step has no row of a window in which nobody has done it.
+function signUps(rows, windows) {
+  const all = ['funnel', 'pql_rate'].flatMap((metric) => rows.details(metric).map((detail) => rows.of(metric, detail, undefined, windows)));
+  return windows.reduce((total, _, i) => total + Math.max(0, ...all.map((of) => of[i]?.denominator ?? 0)), 0);
+}
+
+function qualified(rows, days, of, ofBefore) {
   const now = rows.of('pql_rate', days),
     past = rows.of('pql_rate', days, undefined, rows.before);
   return {
@@ -86,9 +85,9 @@ function qualified(rows, days) {
     name: `PQL within ${days}`,
     last: true,
     n: sum(now, 'numerator'),
-    of: sum(now, 'denominator'),
+    of,
     before: sum(past, 'numerator'),
-    ofBefore: sum(past, 'denominator'),
+    ofBefore,
     mean: null,
   };
 }

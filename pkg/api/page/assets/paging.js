@@ -20,7 +20,7 @@ export function pager({ list, noun, params, page, change, inexact = false }) {
       'span',
       { class: 'muted', id: 'pager-total' },
       `Page ${count(number)}`,
-      inexact ? `, chosen from ${count(page.total)} ${noun}` : ` of ${count(page.total)} ${noun}`,
+      inexact ? `, chosen from ${count(page.total)} ${noun}` : ` · ${count(page.total)} ${noun}`,
     ),
     el(
       'span',
