@@ -138,13 +138,15 @@ $(BUILD)/connect/plugins: Makefile
 # What test/deployments holds the chart, the alerts and the other files of deployments against; promtool besides (Debian: apt-get install prometheus).
 HELM        := $(BUILD)/bin/helm-v3.22.0
 KUBECONFORM := $(BUILD)/bin/kubeconform-v0.8.0
+GORELEASER  := $(BUILD)/bin/goreleaser-v2.16.0
 .PHONY: deployment-tools
-deployment-tools: $(HELM) $(KUBECONFORM) $(BUILD)/schemas ## helm, kubeconform and the schemas of what they check, for test-slow
+deployment-tools: $(HELM) $(KUBECONFORM) $(GORELEASER) $(BUILD)/schemas ## helm, kubeconform with schemas, and goreleaser, for test-slow
 $(HELM): MODULE := helm.sh/helm/v3/cmd/helm
 $(KUBECONFORM): MODULE := github.com/yannh/kubeconform/cmd/kubeconform
-$(HELM) $(KUBECONFORM):
+$(GORELEASER): MODULE := github.com/goreleaser/goreleaser/v2
+$(HELM) $(KUBECONFORM) $(GORELEASER):
 	GOBIN=$(CURDIR)/$(BUILD)/bin go install $(MODULE)@$(lastword $(subst -, ,$@))
-	mv $(BUILD)/bin/$(notdir $(MODULE)) $@
+	mv $(firstword $(subst -, ,$@)) $@
 
 # The schemas of Kubernetes come as a Python package, others lie in their Go modules. $(call module,MODULE@VERSION): its folder.
 module = $$(go mod download -json $(1) | sed -n 's/.*"Dir": "\(.*\)",/\1/p')
@@ -157,7 +159,6 @@ $(BUILD)/schemas: Makefile
 	sed -i 's#"/api/_definitions.json\##"_definitions.json\##; s#^  "$$id":#  "x-id":#' $@.part/v*/*.json # as files that lie beside one another
 	cp "$(call module,github.com/kedacore/keda/v2@v2.21.0)/config/crd/bases/keda.sh_scaledobjects.yaml" $@.part
 	cp "$(call module,github.com/prometheus-operator/prometheus-operator@v0.85.0)/example/prometheus-operator-crd/"*_{servicemonitors,prometheusrules}.yaml $@.part
-	cp "$(call module,github.com/goreleaser/goreleaser/v2@v2.14.3)/www/docs/static/schema.json" $@.part/goreleaser.json
 	cp "$(call module,github.com/compose-spec/compose-go/v2@v2.16.2)/schema/compose-spec.json" $@.part/compose.json
 	rm -r $@.part/wheel && chmod -R u+w $@.part && mv $@.part $@ && touch $@
 
