@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -9,6 +10,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/pqlstream/pqlstream/pkg/account"
 )
 
 func TestConfigShow(t *testing.T) {
@@ -78,4 +81,27 @@ func TestTables(t *testing.T) {
 	table.paint = true
 	assert.Equal(t, "\x1b[90mNAME\x1b[0m    \x1b[90mLAG\x1b[0m\nä        10\n\x1b[31mlonger\x1b[0m    7\n", table.String())
 	assert.Empty(t, newTable(nil).String())
+}
+
+// Whoever sends events names accounts: no text gets through to the terminal as a command, or breaks or pads rows.
+func TestTablesShowAnybodysTexts(t *testing.T) {
+	table := newTable(nil, "ACCOUNT", "TIER", "NEXT")
+	for _, id := range []string{"x\x1b[31mRED\x1b]0;pwn\x07", "a\nb", "\u202eabc", "\xff", "\u009b31m", "tab\t"} {
+		table.add(plain(id), cell{text: id, colour: red}, plain(id))
+	}
+	lines := strings.Split(strings.TrimSuffix(table.String(), "\n"), "\n")
+	assert.Len(t, lines, 7)
+	for _, line := range lines {
+		assert.Equal(t, line, account.Shown(line), "nothing is left that would have to be quoted")
+	}
+	assert.Contains(t, lines[1], `"x\x1b[31mRED\x1b]0;pwn\a"`)
+
+	long := strings.Repeat("x", 256)
+	table = newTable(nil, "ACCOUNT", "TIER", "NEXT")
+	table.add(plain(long), plain("large"), plain("call"))
+	assert.Contains(t, table.String(), long, "what is no terminal is for programs")
+	table.room = 80
+	assert.Equal(t, fmt.Sprintf("%-65s  TIER   NEXT\n%s…  large  call\n", "ACCOUNT", long[:64]), table.String())
+	table.room = 20
+	assert.Equal(t, fmt.Sprintf("%-24s  TIER   NEXT\n%s…  large  call\n", "ACCOUNT", long[:23]), table.String())
 }

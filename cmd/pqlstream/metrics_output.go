@@ -9,8 +9,6 @@ import (
 	"io"
 	"os"
 
-	"golang.org/x/term"
-
 	"github.com/pqlstream/pqlstream/pkg/report"
 	"github.com/pqlstream/pqlstream/pkg/rollup"
 )
@@ -96,7 +94,7 @@ func styleOf(w io.Writer, env func(string) string) report.Style {
 		return style
 	}
 	style.Colour = allowsColour(env)
-	if width, _, err := term.GetSize(int(file.Fd())); err == nil && width > 0 {
+	if width := columnsOf(file); width > 0 {
 		style.Width = width
 	}
 	return style

@@ -17,6 +17,19 @@ func terminal(stream any) *os.File {
 // isTerminal says whether somebody can answer, or looks on.
 func isTerminal(stream any) bool { return terminal(stream) != nil }
 
+// columnsOf is how wide a terminal is, 0 when the stream is none or does not say.
+func columnsOf(stream any) int {
+	file := terminal(stream)
+	if file == nil {
+		return 0
+	}
+	columns, _, err := term.GetSize(int(file.Fd()))
+	if err != nil {
+		return 0
+	}
+	return columns
+}
+
 // paint colours text where that helps: on terminals of people who have not asked for none. See no-color.org.
 type paint bool
 

@@ -54,7 +54,7 @@ type description struct{ strings.Builder }
 func (d *description) line(format string, args ...any) {
 	for i := range args {
 		if text, is := args[i].(string); is {
-			args[i] = shown(text)
+			args[i] = Shown(text)
 		}
 	}
 	fmt.Fprintf(d, format+"\n", args...)
@@ -76,7 +76,7 @@ func (d *description) table(rows [][]string) {
 	widths := make([]int, len(rows[0]))
 	for _, row := range rows {
 		for i := range row {
-			row[i] = shown(row[i])
+			row[i] = Shown(row[i])
 			widths[i] = max(widths[i], utf8.RuneCountInString(row[i]))
 		}
 	}
@@ -106,7 +106,7 @@ func (e *Evidence) by() string {
 	if e.Position.Topic == "" && e.EventID == "" && e.UserID == "" {
 		text = "as time passed"
 	} else {
-		text = "by " + cmp.Or(shown(e.UserID), "nobody in particular") + prefixed(", event ", shown(e.EventID))
+		text = "by " + cmp.Or(Shown(e.UserID), "nobody in particular") + prefixed(", event ", Shown(e.EventID))
 		text += fmt.Sprintf(" (%s-%d at %d)", e.Position.Topic, e.Position.Partition, e.Position.Offset)
 	}
 	if e.Count != 1 {
@@ -129,7 +129,7 @@ func (d *description) playbook(v *View) {
 		return
 	}
 	d.line("\nWhat to do: playbook %s%s%s%s", p.Name, prefixed(", which refines ", v.Refines),
-		prefixed(", queue ", p.Queue), prefixed(", owner ", shown(p.Owner)))
+		prefixed(", queue ", p.Queue), prefixed(", owner ", Shown(p.Owner)))
 	for action := range strings.Lines(p.Action) {
 		d.line("  %s", strings.TrimSpace(action))
 	}
@@ -146,7 +146,7 @@ func (d *description) users(v *View) {
 		return
 	}
 	d.line("\nUsers: %d active this week, %d activated (%s by a rate of their own)%s",
-		v.ActiveUsers7d, v.Activated, Percent(v.Threshold), prefixed(", champion ", shown(v.Champion)))
+		v.ActiveUsers7d, v.Activated, Percent(v.Threshold), prefixed(", champion ", Shown(v.Champion)))
 	switch {
 	case v.LoneUser:
 		d.line("  Careful: one user alone carries this account of tier %s.", v.Tier)
@@ -172,7 +172,7 @@ func (u *UserActivity) standing(champion string) string {
 		parts = append(parts, "activated")
 	}
 	if u.Role != "" {
-		parts = append(parts, "role "+shown(u.Role))
+		parts = append(parts, "role "+Shown(u.Role))
 	}
 	return strings.Join(parts, ", ")
 }
@@ -220,8 +220,8 @@ func counted(n int64, what string) string {
 	return strconv.FormatInt(n, 10) + " " + what
 }
 
-// shown is text from outside, quoted where it would do something to a terminal.
-func shown(s string) string {
+// Shown is text from outside as people read it, on one line: quoted where it would do something to a terminal.
+func Shown(s string) string {
 	if !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) {
 		return strconv.Quote(s)
 	}

@@ -10,7 +10,7 @@ import (
 
 // verdict says in one sentence whether the account is a PQL, with the arithmetic.
 func (v *View) verdict() string {
-	text := "Account " + shown(v.AccountID) + " " + v.is() + ": " + v.arithmetic() + v.although() + "."
+	text := "Account " + Shown(v.AccountID) + " " + v.is() + ": " + v.arithmetic() + v.although() + "."
 	if v.HoldOut {
 		text += " It belongs to the control group, which nobody deals with."
 	}
@@ -138,7 +138,7 @@ func known(v usage.Value) string {
 	if v.Kind() == usage.Null {
 		return "unknown"
 	}
-	return shown(v.String())
+	return Shown(v.String())
 }
 
 // weight is a weight for people: what sums of fractions lose in their last digits doesn't show.

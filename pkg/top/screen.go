@@ -7,6 +7,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/pqlstream/pqlstream/pkg/account"
 	"github.com/pqlstream/pqlstream/pkg/kafka"
 )
 
@@ -18,7 +19,7 @@ func Screen(before, now *Sample, columns, lines int, paint func(code, text strin
 	s.stages(now.stages(before))
 	s.redis(&now.Redis)
 	for _, m := range now.Missing {
-		s.line(s.paint(yellow, "! "+m))
+		s.line(s.paint(yellow, "! "+account.Shown(m)))
 	}
 	left := lines - len(s.lines)
 	if lines == 0 {
@@ -85,7 +86,7 @@ func (s *screen) stages(stages []stageSum) {
 		if st.Unconfirmed > 0 {
 			redone = s.paint(yellow, redone)
 		}
-		s.line(fmt.Sprintf("%-11s %9d %s %s %10s %9s %9d %8s %8s %s", st.Name, st.Owned, waiting, lag, short(int64(st.rate)), inMillis(st.commit),
+		s.line(fmt.Sprintf("%-11s %9d %s %s %10s %9s %9d %8s %8s %s", account.Shown(st.Name), st.Owned, waiting, lag, short(int64(st.rate)), inMillis(st.commit),
 			st.MirrorBacklog, short(int64(st.Cached)), short(int64(st.DeadLetters)), redone))
 	}
 }
@@ -123,7 +124,7 @@ func (s *screen) partitions(lags []kafka.Lag, room int) {
 		if l.Committed >= 0 {
 			committed = fmt.Sprint(l.Committed)
 		}
-		s.line(fmt.Sprintf("%-11s %-32s %9d %12s %12d %8s", l.Stage, cut(l.Topic, 32), l.Partition, committed, l.End, short(l.Records)))
+		s.line(fmt.Sprintf("%-11s %-32s %9d %12s %12d %8s", account.Shown(string(l.Stage)), cut(account.Shown(l.Topic), 32), l.Partition, committed, l.End, short(l.Records)))
 	}
 }
 
@@ -141,7 +142,7 @@ func (s *screen) pqls(now *Sample, n int) {
 		if r.Playbook != nil {
 			next = r.Playbook.Name
 		}
-		s.line(fmt.Sprintf("%-24s %-10s %4.0f %%  %-16s  %s", cut(r.AccountID, 24), cut(r.Tier, 10), 100*r.Rate, at, next))
+		s.line(fmt.Sprintf("%-24s %-10s %4.0f %%  %-16s  %s", cut(account.Shown(r.AccountID), 24), cut(account.Shown(r.Tier), 10), 100*r.Rate, at, account.Shown(next)))
 	}
 }
 

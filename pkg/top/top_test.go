@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/pqlstream/pqlstream/pkg/account"
 	"github.com/pqlstream/pqlstream/pkg/config"
 	"github.com/pqlstream/pqlstream/pkg/inspect"
 	"github.com/pqlstream/pqlstream/pkg/kafka"
@@ -68,6 +69,23 @@ func TestScreens(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, string(want), screen+"\n", name)
 	}
+}
+
+// Whoever sends events names accounts: no text of a sample gets through to the terminal as a command.
+func TestTextsAreNoCommands(t *testing.T) {
+	const hostile = "x\x1b[31mRED\x1b]0;pwn\x07\n\u202e\u009b31m"
+	id := hostile
+	now := &Sample{
+		Lags:      []kafka.Lag{{Reading: kafka.Reading{Stage: config.Stage(id), Topic: id}}},
+		Processes: []Process{{URL: id, Stages: []Stage{{Name: id}}}},
+		PQLs:      []inspect.Row{{AccountID: id, Tier: id, Playbook: &inspect.Playbook{Name: id}}},
+		Missing:   []string{id},
+	}
+	screen := Screen(nil, now, 1000, 0, plain)
+	for line := range strings.SplitSeq(screen, "\n") {
+		assert.Equal(t, line, account.Shown(line))
+	}
+	assert.Equal(t, 7, strings.Count(screen, `x\x1b`), screen)
 }
 
 // Rates come from processes that both samples have, and that have not begun anew.
