@@ -64,6 +64,6 @@ func TestThePageOfTheAPICanBeFollowed(t *testing.T) {
 	assert.EqualValues(t, calls, answered.Load())
 	assert.EqualValues(t, 1, withToken.Load())
 	for _, r := range (&server{}).routes() {
-		assert.Contains(t, string(page), strings.ReplaceAll(r.path, "{id}", "acme"), "it is not told of")
+		assert.Contains(t, string(page), strings.ReplaceAll(r.path, "{id}", "acct-00042"), "it is not told of")
 	}
 }
