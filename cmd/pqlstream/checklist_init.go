@@ -22,7 +22,7 @@ func newChecklistInit() *cobra.Command {
 		Short: "Start a commented checklist, by a few questions or flags",
 		Long: `Writes a checklist with comments that say what is what, from the preset that fits the product. When flags that it
 needs are missing, it asks for what they leave open, on a terminal.`,
-		Example: "  pqlstream checklist init\n  pqlstream checklist init --self-served 8 --signup account_created --converted subscription_started \\\n" +
+		Example: "  pqlstream checklist init\n  pqlstream checklist init --out leads.yaml --self-served 8 --signup account_created --converted subscription_started \\\n" +
 			"    --step project_created --step invite_accepted --step report_run",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if err := cobra.NoArgs(cmd, args); err != nil {

@@ -27,7 +27,7 @@ and opens in the browser. Elsewhere it ends.
 
 The data ends now. With --epoch it lies where it is told to, and the same seed and sizes give the same output.`,
 		Example: `  pqlstream demo
-  pqlstream demo --accounts 1000 --days 365 --seed 7 --epoch 2025-06-02 --no-browser`,
+  pqlstream demo --accounts 1000 --days 90 --seed 7 --epoch 2025-06-02 --no-browser`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.Accounts < 1 || o.Days < 1 {

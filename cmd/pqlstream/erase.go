@@ -35,8 +35,8 @@ it can run anywhere. docs/identity.md says what is removed and what is not.
 
 It exits with 0 when all is done, and with 7 when it was asked for but not seen done within --timeout: it will be done all
 the same, as soon as the processes that run those stages get there. Asking again does no harm.`,
-		Example: `  pqlstream erase account acct-00042 --config pqlstream.yaml
-  pqlstream erase user user-7 -c pqlstream.yaml --yes -o json`,
+		Example: `  pqlstream erase account acct-00017 --config pqlstream.yaml
+  pqlstream erase user acct-00021-u01 -c pqlstream.yaml --yes -o json`,
 		Args: cobra.NoArgs,
 		RunE: showHelp,
 	}
@@ -54,8 +54,8 @@ func newEraseAccount(f *eraseFlags) *cobra.Command {
 	return &cobra.Command{
 		Use:   "account ID",
 		Short: "Forget everything about an account, and about those that were merged with it",
-		Example: `  pqlstream erase account acct-00042 --config pqlstream.yaml
-  pqlstream erase account acct-00042 -c pqlstream.yaml --yes --timeout 5m -o json`,
+		Example: `  pqlstream erase account acct-00017 --config pqlstream.yaml
+  pqlstream erase account acct-00017 -c pqlstream.yaml --yes --timeout 5m -o json`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return f.erase(cmd, func(ctx context.Context, e *app.Eraser) (*app.Erasure, error) { return e.FindAccount(ctx, args[0]) })
@@ -71,8 +71,8 @@ func newEraseUser(f *eraseFlags) *cobra.Command {
 the stage that finds the accounts of users, where it is in use. Of a step done, and of a count that does not tell users apart,
 what the user did stays, and nothing says whose it was. An account that only counts so does not know the user: name it with
 --account if its facts are to say that they are partly erased.`,
-		Example: `  pqlstream erase user user-7 --config pqlstream.yaml
-  pqlstream erase user user-7 --account acct-00042 -c pqlstream.yaml --yes`,
+		Example: `  pqlstream erase user acct-00021-u01 --config pqlstream.yaml
+  pqlstream erase user acct-00021-u01 --account acct-00021 -c pqlstream.yaml --yes`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return f.erase(cmd, func(ctx context.Context, e *app.Eraser) (*app.Erasure, error) {

@@ -59,7 +59,7 @@ func newAccountsList() *cobra.Command {
 	cmd := newList(inspect.All, "that have changed")
 	cmd.Short = "List accounts, by when their newest transition happened"
 	cmd.Long = "Lists accounts from the mirror in Redis, the newest transition first."
-	cmd.Example = "  pqlstream accounts list --config pqlstream.yaml --limit 20\n  pqlstream accounts list -c pqlstream.yaml --segment enterprise --since 36h -o json"
+	cmd.Example = "  pqlstream accounts list --config pqlstream.yaml --limit 20\n  pqlstream accounts list -c pqlstream.yaml --playbook manual-outreach --since 36h -o json"
 	return cmd
 }
 

@@ -71,7 +71,7 @@ func writeCommand(page *strings.Builder, cmd *cobra.Command) {
 	if cmd.Long != "" {
 		fmt.Fprintf(page, "\n%s\n", cmd.Long)
 	}
-	fmt.Fprintf(page, "\n    %s\n\nFor example:\n\n", cmd.UseLine())
+	fmt.Fprintf(page, "\n<!-- not run: the form of the command -->\n\n    %s\n\nFor example:\n\n", cmd.UseLine())
 	for line := range strings.SplitSeq(cmd.Example, "\n") {
 		fmt.Fprintf(page, "    %s\n", strings.TrimPrefix(line, "  "))
 	}

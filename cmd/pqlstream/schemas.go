@@ -31,7 +31,7 @@ func newSchemasExport() *cobra.Command {
 registry gives them others. A consumer without a registry reads the topics with them, and so does pqlstream itself: the
 folder can be the setting registry.directory.`,
 		Example: `  pqlstream schemas export schemas/
-  pqlstream schemas export /etc/pqlstream/schemas -o json`,
+  pqlstream schemas export schemas/ -o json`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := codec.ExportSchemas(args[0]); err != nil {

@@ -64,7 +64,7 @@ the product is used on after that, until the command is stopped: the same accoun
 sent. On a topic that holds events already it is used on at once. Records are stamped with the time that they are sent at.`,
 		Example: `  pqlstream simulate --brokers localhost:9092 --topic usage --create-topic
   pqlstream simulate --config pqlstream.yaml --accounts 2000 --days 180 --live 50
-  pqlstream simulate --config pqlstream.yaml --data random --events 500000 --accounts 20000 --rate 20000 --format json`,
+  pqlstream simulate --config pqlstream.yaml --topic load --create-topic --data random --events 500000 --accounts 20000 --rate 20000 --format json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return f.run(cmd)
