@@ -19,7 +19,6 @@ const root = "../.."
 var made = map[string]string{
 	"docs/performance.md":       "what was measured",
 	"docs/metrics-reference.md": "what is exported",
-	"docs/cli.md":               "the commands' examples",
 }
 
 // block is a block of code in a page.
