@@ -169,7 +169,7 @@ type Parts struct {
 	Checklists Checklists
 	Status     Status
 	Leads      *Leads
-	Page       http.Handler // serves all that is not under /v1; nil: nothing is there
+	Page       http.Handler // serves all that is not under /v1, and refuses with Refuse; nil: nothing is there
 }
 
 // Limits bound what clients may ask for.
@@ -186,7 +186,8 @@ func New(parts Parts, limits Limits, log *slog.Logger) http.Handler {
 	for _, r := range s.routes() {
 		mux.Handle(r.path, r)
 	}
-	mux.Handle("/v1/", answer(notFound))
+	mux.HandleFunc("/v1", missing)
+	mux.HandleFunc("/v1/", missing)
 	mux.Handle("/", s.page())
 	return newGuard(mux, limits)
 }

@@ -311,6 +311,7 @@ func TestWrongRequestsAreRefused(t *testing.T) {
 		"/v1/metrics?closed=yes":                       `closed: "yes" is neither true nor false`,
 		"/v1/metrics?closed=":                          "closed",
 		"/v1/metrics?metric=":                          "metric is empty",
+		"/v1/metrics?metric=pqls&metric=nope":          `metric: "nope" is none; there are pqls, pql_rate, `,
 		"/v1/metrics?" + strings.Repeat("zone=a&", 33): "zone is given 33 times",
 		"/v1/checklist/diff?from=aa":                   `to: "" is not the hash of a checklist`,
 		"/v1/checklist/diff?from=XY&to=aa":             `from: "XY"`,

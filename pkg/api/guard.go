@@ -46,12 +46,32 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		writeProblem(w, *p)
 		return
 	}
+	if unclean(r.URL.EscapedPath()) {
+		writeProblem(w, notFound.because("there is nothing at %s: no segment of a path is empty, . or ..; "+
+			"where one of these is the name of an account, write %%2E or %%2E%%2E", r.URL.Path))
+		return
+	}
 	g.next.ServeHTTP(w, r)
+}
+
+// unclean says whether a path has segments that clients and proxies take out, each in their own way. It is no path of anything: to lead on
+// from it, as the router would, answers what was not asked for.
+func unclean(path string) bool {
+	segments := strings.Split(path, "/")
+	if segments[0] != "" || len(segments) == 1 {
+		return true // it is not from the root
+	}
+	for i, s := range segments[1:] {
+		if s == "." || s == ".." || s == "" && i < len(segments)-2 {
+			return true
+		}
+	}
+	return false
 }
 
 // check returns why a request is not answered, nil if it is.
 func (g *guard) check(r *http.Request) *problem {
-	data := strings.HasPrefix(r.URL.Path, "/v1/") // what is beside is the page: the same files for everybody
+	data := strings.HasPrefix(r.URL.Path+"/", "/v1/") // what is beside is the page: the same files for everybody
 	p := g.refuse(r, data)
 	if p == nil && !data {
 		return nil

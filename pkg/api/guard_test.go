@@ -3,6 +3,7 @@ package api
 import (
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -130,6 +131,38 @@ func TestOnlyReadingIsServed(t *testing.T) {
 		status, detail := s.problem(path)
 		assert.Equal(t, http.StatusNotFound, status)
 		assert.Contains(t, detail, path)
+	}
+}
+
+// A path that others would tidy up leads nowhere: what it was meant to name is not what it would lead to.
+func TestNoPathLeadsToAnother(t *testing.T) {
+	page := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
+	h := New(Parts{Accounts: &parts{t: t}, Status: &parts{t: t}, Page: page}, plenty, quiet())
+	ask := func(method, path string) *httptest.ResponseRecorder {
+		r := httptest.NewRequest(method, "http://localhost/", nil)
+		r.Host = "localhost"
+		var err error
+		r.URL, err = url.ParseRequestURI(path)
+		require.NoError(t, err)
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		return w
+	}
+	for _, path := range []string{"/v1", "/v1/", "/v1//pqls", "//v1/status", "//", "/v1/accounts/.", "/v1/accounts/..", "/v1/accounts/../history", "/v1/./status",
+		"/v1/status/", "/assets/../v1/status", "/.", "*"} {
+		for _, method := range []string{http.MethodGet, http.MethodConnect, http.MethodOptions} {
+			if path == "*" && method == http.MethodGet {
+				continue // servers refuse it before
+			}
+			w := ask(method, path)
+			assert.Equal(t, http.StatusNotFound, w.Code, "%s %s", method, path)
+			assert.Equal(t, "application/problem+json", w.Header().Get("Content-Type"), "%s %s", method, path)
+			holdSchema(t, "Problem", w.Body.Bytes())
+		}
+	}
+	assert.Contains(t, ask(http.MethodGet, "/v1/accounts/..").Body.String(), "write %2E or %2E%2E")
+	for path, status := range map[string]int{"/v1/accounts/%2E": http.StatusOK, "/v1/accounts/%2e%2e/history": http.StatusOK, "/": http.StatusNoContent, "/assets/": http.StatusNoContent, "/...": http.StatusNoContent} {
+		assert.Equal(t, status, ask(http.MethodGet, path).Code, path)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/pqlstream/pqlstream/pkg/codec"
 	"github.com/pqlstream/pqlstream/pkg/report"
@@ -28,7 +29,7 @@ func (s *server) metrics(r *http.Request) (any, error) {
 	q := newQuery(r, []string{"from", "to", "closed", "mature", "limit", "cursor"}, []string{"metric", "unit", "zone", "grouping", "group"})
 	wanted := MetricsQuery{
 		Query: report.Query{
-			Metrics: q.texts("metric", 32, 64), Units: q.units(), Zones: q.texts("zone", 32, 64),
+			Metrics: q.metrics(), Units: q.units(), Zones: q.texts("zone", 32, 64),
 			Groupings: q.groupings(), Groups: q.texts("group", 64, 2048),
 			From: q.bound("from"), To: q.bound("to"), Closed: q.flag("closed"), Mature: q.flag("mature"),
 		},
@@ -72,6 +73,16 @@ func (s *server) catalog(r *http.Request) (any, error) {
 		return nil, errNoMetrics
 	}
 	return s.parts.Metrics.Catalog(r.Context())
+}
+
+func (q *query) metrics() []string {
+	metrics := q.texts("metric", 32, 64)
+	for _, name := range metrics {
+		if !slices.Contains(report.Names(), name) {
+			q.wrong("metric: %q is none; there are %s", name, strings.Join(report.Names(), ", "))
+		}
+	}
+	return metrics
 }
 
 func (q *query) units() (units []rollup.Unit) {

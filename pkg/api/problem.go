@@ -52,6 +52,16 @@ func (p problem) after(seconds int) problem {
 	return p
 }
 
+// Refuse answers a request to the page with the problem of a status: 405 where the method is none for what there is, otherwise 404. What the
+// method may be is in Allow by then.
+func Refuse(w http.ResponseWriter, r *http.Request, status int) {
+	if status == http.StatusMethodNotAllowed {
+		writeProblem(w, methodNotAllowed.because("%s is not for %s: everything here is read only", r.Method, r.URL.Path))
+		return
+	}
+	writeProblem(w, notFound.because("there is nothing at %s", r.URL.Path))
+}
+
 func writeProblem(w http.ResponseWriter, p problem) {
 	body, err := json.Marshal(p)
 	if err != nil {

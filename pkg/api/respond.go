@@ -51,7 +51,7 @@ func respond(w http.ResponseWriter, r *http.Request, contentType string, body []
 	h := w.Header()
 	h.Set("Content-Type", contentType)
 	h.Add("Vary", "Accept-Encoding")
-	if len(body) < gzipFrom || !takesGzip(r) {
+	if len(body) < gzipFrom || !TakesGzip(r) {
 		h.Set("Content-Length", strconv.Itoa(len(body)))
 		_, _ = w.Write(body) // fails only when the client has gone
 		return
@@ -65,11 +65,11 @@ func respond(w http.ResponseWriter, r *http.Request, contentType string, body []
 	_ = z.Close()
 }
 
-// takesGzip says whether a client accepts gzip.
-func takesGzip(r *http.Request) bool {
+// TakesGzip says whether a client accepts gzip.
+func TakesGzip(r *http.Request) bool {
 	for coding := range strings.SplitSeq(r.Header.Get("Accept-Encoding"), ",") {
 		name, weight, _ := strings.Cut(strings.TrimSpace(coding), ";")
-		if name != "gzip" {
+		if strings.TrimSpace(name) != "gzip" {
 			continue
 		}
 		q, given := strings.CutPrefix(strings.TrimSpace(weight), "q=")

@@ -53,21 +53,17 @@ func (r route) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		w.WriteHeader(http.StatusNoContent)
 	default:
 		w.Header().Set("Allow", methods)
-		writeProblem(w, methodNotAllowed.because("%s is not for %s: everything here is read only", req.Method, req.URL.Path))
+		Refuse(w, req, http.StatusMethodNotAllowed)
 	}
 }
 
-// answer is a handler that always has the same problem.
-type answer problem
-
-func (a answer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	writeProblem(w, problem(a).because("there is nothing at %s", r.URL.Path))
-}
+// missing is at all paths that nothing else is at.
+func missing(w http.ResponseWriter, r *http.Request) { Refuse(w, r, http.StatusNotFound) }
 
 // page serves the page where there is one.
 func (s *server) page() http.Handler {
 	if s.parts.Page == nil {
-		return answer(notFound)
+		return http.HandlerFunc(missing)
 	}
 	return s.parts.Page
 }

@@ -62,7 +62,7 @@ func (s *apiService) serve(ctx context.Context, run func(context.Context) error)
 }
 
 func (s *apiService) parts() api.Parts {
-	p := api.Parts{Status: s.app, Leads: s.leads, Page: page.Handler()}
+	p := api.Parts{Status: s.app, Leads: s.leads, Page: page.Handler(api.TakesGzip, api.Refuse)}
 	if s.app.c.Checklist != "" {
 		p.Checklists = s
 	}

@@ -78,6 +78,26 @@ func (t *Tier) Advise(account []usage.Value, b *Behaviour) Playbook {
 	return t.advice.of(account)
 }
 
+// PlaybookNames are the names that what tiers advise can go by: of their playbooks, and of what these are refined to. Each is there once.
+func (c *Checklist) PlaybookNames() (names []string) {
+	add := func(name string) {
+		if name != "" && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	for i := range c.tiers {
+		advice := c.tiers[i].advice
+		if advice == nil {
+			continue
+		}
+		add(advice.Name)
+		for j := range advice.refinements {
+			add(advice.refinements[j].advice.Name)
+		}
+	}
+	return names
+}
+
 func (a *advice) of(account []usage.Value) Playbook {
 	p := a.Playbook
 	if a.owner < 0 {

@@ -38,6 +38,7 @@ func TestPlaybooksAreRefined(t *testing.T) {
 	c, err := compiled(text)
 	require.NoError(t, err)
 	require.True(t, c.Behaves())
+	assert.Equal(t, []string{"call", "wait", "last"}, c.PlaybookNames(), "each once")
 	tier := &c.Tiers()[0]
 	plain := Playbook{"call", "call them", "sales", "account.manager", "call.now", "They are ready"}
 	assert.Equal(t, plain, tier.Playbook, "as written")

@@ -113,6 +113,8 @@ func (a *Accounts) slice(q *Query) (s state.Slice, err error) {
 		return s, fmt.Errorf("%w: tier: the checklist has no tier %q", ErrQuery, q.Tier)
 	case q.Segment != "" && !slices.Contains(rules.SegmentNames(), q.Segment):
 		return s, fmt.Errorf("%w: segment: the checklist has no segment %q", ErrQuery, q.Segment)
+	case q.Playbook != "" && !slices.Contains(rules.PlaybookNames(), q.Playbook):
+		return s, fmt.Errorf("%w: playbook: no tier of the checklist has a playbook %q", ErrQuery, q.Playbook)
 	}
 	s = state.Slice{List: string(q.List), From: -state.MaxScore, To: state.MaxScore, Reverse: !q.Oldest}
 	if q.Tier != "" {

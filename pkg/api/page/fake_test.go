@@ -19,6 +19,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/pqlstream/pqlstream/pkg/api"
 	"github.com/pqlstream/pqlstream/pkg/inspect"
 	"github.com/pqlstream/pqlstream/pkg/report"
 	"github.com/pqlstream/pqlstream/pkg/report/reporttest"
@@ -102,18 +103,18 @@ func newFake(t *testing.T, accounts int) *fake {
 }
 
 func (f *fake) routes() http.Handler {
-	api := http.NewServeMux()
-	api.HandleFunc("GET /v1/pqls", f.listPQLs)
-	api.HandleFunc("GET /v1/pqls/events", f.events)
-	api.HandleFunc("GET /v1/accounts", f.listAccounts)
-	api.HandleFunc("GET /v1/accounts/{id}", f.account)
-	api.HandleFunc("GET /v1/accounts/{id}/history", f.account)
-	api.HandleFunc("GET /v1/metrics", f.listMetrics)
-	api.HandleFunc("GET /v1/metrics/catalog", func(w http.ResponseWriter, _ *http.Request) { answer(w, f.catalog()) })
-	api.HandleFunc("GET /v1/checklist", func(w http.ResponseWriter, _ *http.Request) { answer(w, sampleChecklist()) })
-	api.HandleFunc("GET /v1/status", func(w http.ResponseWriter, _ *http.Request) { answer(w, sampleStatus()) })
+	answers := http.NewServeMux()
+	answers.HandleFunc("GET /v1/pqls", f.listPQLs)
+	answers.HandleFunc("GET /v1/pqls/events", f.events)
+	answers.HandleFunc("GET /v1/accounts", f.listAccounts)
+	answers.HandleFunc("GET /v1/accounts/{id}", f.account)
+	answers.HandleFunc("GET /v1/accounts/{id}/history", f.account)
+	answers.HandleFunc("GET /v1/metrics", f.listMetrics)
+	answers.HandleFunc("GET /v1/metrics/catalog", func(w http.ResponseWriter, _ *http.Request) { answer(w, f.catalog()) })
+	answers.HandleFunc("GET /v1/checklist", func(w http.ResponseWriter, _ *http.Request) { answer(w, sampleChecklist()) })
+	answers.HandleFunc("GET /v1/status", func(w http.ResponseWriter, _ *http.Request) { answer(w, sampleStatus()) })
 	mux := http.NewServeMux()
-	mux.Handle("/", Handler())
+	mux.Handle("/", Handler(api.TakesGzip, api.Refuse))
 	mux.HandleFunc("/v1/", func(w http.ResponseWriter, r *http.Request) {
 		f.mu.Lock()
 		f.requested = append(f.requested, r.URL.RequestURI())
@@ -122,7 +123,7 @@ func (f *fake) routes() http.Handler {
 			problem(w, http.StatusUnauthorized, "A token is needed")
 			return
 		}
-		api.ServeHTTP(w, r)
+		answers.ServeHTTP(w, r)
 	})
 	return mux
 }

@@ -35,9 +35,10 @@ type asset struct {
 
 var assets = sync.OnceValues(load)
 
-// Handler serves the page at / and its files below /assets/. It asks for no token: the page itself does, when the API answers 401. What it does
-// not have is answered with 404. It panics when the binary was built without the files.
-func Handler() http.Handler {
+// Handler serves the page at / and its files below /assets/. It asks for no token: the page itself does, when the API answers 401. Whether a
+// client takes gzip, and how requests are refused, with 404 or 405, the API says, so that both do the same. It panics when the binary was built
+// without the files.
+func Handler(takesGzip func(*http.Request) bool, refuse func(w http.ResponseWriter, r *http.Request, status int)) http.Handler {
 	all, err := assets()
 	if err != nil {
 		panic(fmt.Sprintf("page: %v", err))
@@ -46,17 +47,17 @@ func Handler() http.Handler {
 		a := all[strings.TrimPrefix(r.URL.Path, "/")]
 		switch {
 		case a == nil:
-			http.NotFound(w, r)
+			refuse(w, r, http.StatusNotFound)
 		case r.Method != http.MethodGet && r.Method != http.MethodHead:
 			w.Header().Set("Allow", "GET, HEAD")
-			http.Error(w, http.StatusText(http.StatusMethodNotAllowed), http.StatusMethodNotAllowed)
+			refuse(w, r, http.StatusMethodNotAllowed)
 		default:
-			a.serve(w, r)
+			a.serve(w, r, takesGzip(r))
 		}
 	})
 }
 
-func (a *asset) serve(w http.ResponseWriter, r *http.Request) {
+func (a *asset) serve(w http.ResponseWriter, r *http.Request, packed bool) {
 	h := w.Header()
 	h.Set("Content-Type", a.kind)
 	h.Set("Content-Security-Policy", Policy)
@@ -66,7 +67,7 @@ func (a *asset) serve(w http.ResponseWriter, r *http.Request) {
 	h.Set("Cache-Control", "no-cache") // asked for again each time, so that another version is never mixed with this one
 	h.Set("Vary", "Accept-Encoding")
 	body, tag := a.plain, a.tag
-	if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+	if packed {
 		h.Set("Content-Encoding", "gzip")
 		body, tag = a.gzipped, a.tag+"-gzip"
 	}

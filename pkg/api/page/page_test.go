@@ -11,6 +11,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/pqlstream/pqlstream/pkg/api"
 )
 
 // What all files may take on the way, packed: a page that is slow to load has stopped being read.
@@ -123,7 +125,7 @@ func get(t *testing.T, method, target string, header http.Header) *httptest.Resp
 	r := httptest.NewRequest(method, target, nil)
 	r.Header = header
 	w := httptest.NewRecorder()
-	Handler().ServeHTTP(w, r)
+	Handler(api.TakesGzip, api.Refuse).ServeHTTP(w, r)
 	return w
 }
 
@@ -139,11 +141,14 @@ func TestHandler(t *testing.T) {
 		assert.Equal(t, http.StatusNotModified, again.Code, "%s has not changed", target)
 	}
 	for _, target := range []string{"/index.html", "/assets", "/assets/", "/assets/no.js", "/v1/pqls", "/assets/../page.go"} {
-		assert.Equal(t, http.StatusNotFound, get(t, http.MethodGet, target, http.Header{}).Code, target)
+		missing := get(t, http.MethodGet, target, http.Header{})
+		assert.Equal(t, http.StatusNotFound, missing.Code, target)
+		assert.Equal(t, "application/problem+json", missing.Header().Get("Content-Type"), target)
 	}
 	refused := get(t, http.MethodPost, "/", http.Header{})
 	assert.Equal(t, http.StatusMethodNotAllowed, refused.Code)
 	assert.Equal(t, "GET, HEAD", refused.Header().Get("Allow"))
+	assert.Equal(t, "application/problem+json", refused.Header().Get("Content-Type"))
 }
 
 func TestPackedFilesAreTheSame(t *testing.T) {
@@ -156,4 +161,9 @@ func TestPackedFilesAreTheSame(t *testing.T) {
 	unpacked, err := io.ReadAll(r)
 	require.NoError(t, err)
 	assert.Equal(t, plain.Body.String(), string(unpacked))
+	for _, accept := range []string{"gzip;q=0", "br", "x-gzip"} {
+		refused := get(t, http.MethodGet, "/assets/app.js", http.Header{"Accept-Encoding": {accept}})
+		assert.Empty(t, refused.Header().Get("Content-Encoding"), accept)
+		assert.Equal(t, plain.Body.String(), refused.Body.String(), accept)
+	}
 }
