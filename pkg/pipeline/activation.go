@@ -237,7 +237,7 @@ func (a *activation) answer(s *slot, state *account.State, r *kgo.Record, waterm
 	}
 	a.take(t, r, done.Changed, done.Facts)
 	if done.Send != nil {
-		a.send(done.Send, r, t)
+		return a.send(done.Send, r, t)
 	}
 	return nil
 }

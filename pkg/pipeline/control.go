@@ -66,7 +66,7 @@ func (c *Control) output(to Topic, id string, r *kgo.Record, from account.Positi
 // encode returns the control as JSON, with the state behind it after a zero byte, which JSON has none of: as a text in it
 // a large state would exceed what a record may take.
 func (c *Control) encode() []byte {
-	value, _ := json.Marshal(c) // texts and numbers: it can't fail
+	value := plainJSON(c)
 	if c.State != nil {
 		value = append(append(value, 0), c.State...)
 	}

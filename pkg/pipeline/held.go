@@ -142,7 +142,7 @@ func (a timedActivation) takeIn(h *account.Held, s *account.State, watermark int
 }
 
 // lettered makes a dead letter of a record, if the error says that it is one, in a turn that has done more than that and stands.
-func (a timedActivation) lettered(r *kgo.Record, err error, t *stream.Turn) error {
+func (a *activation) lettered(r *kgo.Record, err error, t *stream.Turn) error {
 	reject, ok := errors.AsType[*stream.Reject](err)
 	if !ok {
 		return err

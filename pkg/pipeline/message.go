@@ -96,20 +96,30 @@ func forwarded(r *kgo.Record) (*account.Message, error) {
 	return &account.Message{To: way.Account, Via: identity.Via{Visited: way.Visited, Canonical: way.Canonical}}, nil
 }
 
-// send sends on what an account has not taken in.
-func (a *activation) send(m *account.Message, r *kgo.Record, t *stream.Turn) {
-	if m.Asks != account.ToFold {
-		t.Emit(controlOf(m).output(a.Usage, m.To, r, m.Position, sourceWatermark(r)))
-		return
+// send sends on what an account has not taken in. What no record can hold, with the way that it has come, becomes a dead letter.
+func (a *activation) send(m *account.Message, r *kgo.Record, t *stream.Turn) error {
+	var o stream.Output
+	if m.Asks == account.ToFold {
+		o = a.along(m, r)
+	} else {
+		o = controlOf(m).output(a.Usage, m.To, r, m.Position, sourceWatermark(r))
 	}
-	way, _ := json.Marshal(along{m.To, m.Via.Visited, m.Via.Canonical}) // texts: it can't fail
-	t.Emit(stream.Output{
+	if err := fits(&o); err != nil {
+		return a.lettered(r, err, t)
+	}
+	t.Emit(o)
+	return nil
+}
+
+// along is the record of a forwarded event.
+func (a *activation) along(m *account.Message, r *kgo.Record) stream.Output {
+	return stream.Output{
 		Topic:     a.Usage.Name,
 		Partition: a.Usage.partition([]byte(m.To)),
 		Value:     bytes.Clone(r.Value),
 		Headers: watermarkHeader(append(trace(r),
 			kgo.RecordHeader{Key: headerControl, Value: []byte(controlEvent)},
-			kgo.RecordHeader{Key: headerAlong, Value: way},
+			kgo.RecordHeader{Key: headerAlong, Value: plainJSON(along{m.To, m.Via.Visited, m.Via.Canonical})},
 			kgo.RecordHeader{Key: headerPosition, Value: formatPosition(position(r))}), sourceWatermark(r)),
-	})
+	}
 }

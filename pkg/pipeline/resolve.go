@@ -3,6 +3,7 @@ package pipeline
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -104,9 +105,7 @@ func (s *resolve) Fold(i int, t *stream.Turn) error {
 func (s *resolve) event(ev *usage.Event, user *identity.User, t *stream.Turn) error {
 	from := formatPosition(position(t.Record))
 	if account := user.Account(ev.OccurredAt); account != "" {
-		s.send(ev, account, watermarkHeader(trace(t.Record), sourceWatermark(t.Record)), from, t)
-		s.Stats.Attributed.Add(1)
-		return nil
+		return s.send(ev, account, watermarkHeader(trace(t.Record), sourceWatermark(t.Record)), from, t)
 	}
 	held := identity.Held{OccurredAt: ev.OccurredAt, Event: bytes.Clone(t.Record.Value), Position: from}
 	for _, h := range trace(t.Record) {
@@ -133,8 +132,13 @@ func (s *resolve) link(c *Control, user *identity.User, t *stream.Turn) error {
 			return err
 		}
 		headers := watermarkHeader(traceOf(&released[i]), sourceWatermark(t.Record)) // it is only now that anybody knows
-		s.send(ev, user.Account(ev.OccurredAt), headers, bytes.Clone(released[i].Position), t)
-		s.Stats.Attributed.Add(1)
+		err = s.send(ev, user.Account(ev.OccurredAt), headers, bytes.Clone(released[i].Position), t)
+		if reject, ok := errors.AsType[*stream.Reject](err); ok {
+			err = s.letter(&released[i], ev, reject, t)
+		}
+		if err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -182,10 +186,17 @@ func withResolve(sources []stream.Source, unresolved Topic) []stream.Source {
 	return append(slices.Clone(sources), unresolved.source())
 }
 
-// send publishes an event as its account's, with headers beside those that all have.
-func (s *resolve) send(ev *usage.Event, account string, headers []kgo.RecordHeader, from []byte, t *stream.Turn) {
+// send publishes an event as its account's, with headers beside those that all have. A Reject says that no record can hold it: one that ingest
+// wrote in another format may have been smaller.
+func (s *resolve) send(ev *usage.Event, account string, headers []kgo.RecordHeader, from []byte, t *stream.Turn) error {
 	ev.AccountID = account
-	t.Emit(s.Usage.event([]byte(account), s.Events.AppendUsage(nil, ev), headers, from))
+	o := s.Usage.event([]byte(account), s.Events.AppendUsage(nil, ev), headers, from)
+	if err := fits(&o); err != nil {
+		return err
+	}
+	t.Emit(o)
+	s.Stats.Attributed.Add(1)
+	return nil
 }
 
 // decodeHeld decodes an event that was held. It could be decoded when it came.
@@ -215,26 +226,29 @@ func (s *resolve) drop(dropped []identity.Dropped, t *stream.Turn) error {
 		if err != nil {
 			return err
 		}
-		letter, err := s.letter(&dropped[i], ev)
-		if err != nil {
+		why := fmt.Errorf("user_id: no account of user %q has become known; %s. The value is the event as %s had it", ev.UserID, s.why(dropped[i].Why), s.Unresolved.Name)
+		if err := s.letter(&dropped[i].Held, ev, &stream.Reject{Code: CodeUserWithoutAccount, Err: why}, t); err != nil {
 			return err
 		}
-		t.Emit(letter)
 		s.Stats.Dropped.Add(1)
 	}
 	return nil
 }
 
-func (s *resolve) letter(d *identity.Dropped, ev *usage.Event) (stream.Output, error) {
-	from, ok := parsePosition(string(d.Position))
+// letter makes a dead letter of an event that was held.
+func (s *resolve) letter(h *identity.Held, ev *usage.Event, reject *stream.Reject, t *stream.Turn) error {
+	from, ok := parsePosition(string(h.Position))
 	if !ok {
-		return stream.Output{}, fmt.Errorf("making a dead letter: %q is no position", d.Position)
+		return fmt.Errorf("making a dead letter: %q is no position", h.Position)
 	}
-	why := fmt.Errorf("user_id: no account of user %q has become known; %s. The value is the event as %s had it", ev.UserID, s.why(d.Why), s.Unresolved.Name)
-	return s.DeadLetters.Letter(&kgo.Record{
+	letter, err := s.DeadLetters.Letter(&kgo.Record{
 		Topic: from.Topic, Partition: from.Partition, Offset: from.Offset, Timestamp: time.UnixMilli(ev.ReceivedAt),
-		Key: []byte(ev.UserID), Value: d.Event, Headers: append(traceOf(&d.Held), usageSchemaHeader),
-	}, &stream.Reject{Code: CodeUserWithoutAccount, Err: why})
+		Key: []byte(ev.UserID), Value: h.Event, Headers: append(traceOf(h), usageSchemaHeader),
+	}, reject)
+	if err == nil {
+		t.Emit(letter)
+	}
+	return err
 }
 
 // why says why an event is held no longer, in words.
