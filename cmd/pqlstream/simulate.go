@@ -78,7 +78,7 @@ sent. On a topic that holds events already it is used on at once. Records are st
 	flags.Int32Var(&f.partitions, "partitions", 8, "partitions of a topic that is created")
 	flags.StringVar(&f.data, "data", sampleData, "sample: a believable product; random: anything that may happen")
 	flags.Uint64Var(&f.seed, "seed", 1, "seed of the data")
-	flags.IntVar(&f.accounts, "accounts", 300, "number of accounts")
+	flags.IntVar(&f.accounts, "accounts", 1000, "number of accounts")
 	flags.IntVar(&f.days, "days", 60, "days that the sample data spans")
 	flags.StringVar(&f.epoch, "epoch", "", "`day` that the sample data begins on, such as 2025-06-02 (default: --days ago, so that it ends now)")
 	flags.IntVar(&f.events, "events", 0, "stop after so many events; 0: when the sample data ends (random: 100000)")
