@@ -3,8 +3,6 @@ package config
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
-	"fmt"
 	"os"
 )
 
@@ -14,7 +12,7 @@ type TLS struct {
 	Enabled bool `mapstructure:"enabled"`
 	// A PEM file with the authorities that may have signed the server's certificate; empty: the system's.
 	CAFile string `mapstructure:"ca_file"`
-	// A PEM file with the certificate that the process shows to the server, if any.
+	// A PEM file with the certificate that the process shows to the server, if any. It and its key are read again when the files change.
 	CertFile string `mapstructure:"cert_file"`
 	// The PEM file with that certificate's private key.
 	KeyFile string `mapstructure:"key_file"`
@@ -29,7 +27,8 @@ func (t *TLS) validate(p *Problems, at string) {
 	}
 }
 
-// Load reads the files and returns what a client needs, nil when encryption is off.
+// Load reads the files and returns what a client needs, nil when encryption is off. The client's certificate is read again when its files
+// change.
 func (t *TLS) Load() (*tls.Config, error) {
 	if !t.Enabled {
 		return nil, nil
@@ -38,19 +37,19 @@ func (t *TLS) Load() (*tls.Config, error) {
 	if t.CAFile != "" {
 		pem, err := os.ReadFile(t.CAFile)
 		if err != nil {
-			return nil, fmt.Errorf("reading the certificate authorities: %w", err)
+			return nil, unreadable("reading the certificate authorities: %w", err)
 		}
 		c.RootCAs = x509.NewCertPool()
 		if !c.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, errors.New("reading the certificate authorities: " + t.CAFile + " holds no certificate in PEM")
+			return nil, unreadable("reading the certificate authorities: %s holds no certificate in PEM", t.CAFile)
 		}
 	}
 	if t.CertFile != "" {
-		cert, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
-		if err != nil {
-			return nil, fmt.Errorf("reading the client certificate: %w", err)
+		shown := &certificate{certFile: t.CertFile, keyFile: t.KeyFile}
+		if err := shown.refresh(); err != nil {
+			return nil, &Unreadable{err}
 		}
-		c.Certificates = []tls.Certificate{cert}
+		c.GetClientCertificate = shown.current
 	}
 	return c, nil
 }
