@@ -50,7 +50,7 @@ type roll struct {
 	round     round
 	within    bool                // a round: some of what it has sent has been folded, and some has not
 	batches   map[string]bool     // of which grouping and partition of measure's more are to come that belong together
-	changed   map[string]*tallies // since the last Flush
+	changed   map[string]*tallies // since the last Flush: the states as the task has them
 	buffer    []byte
 }
 
@@ -182,6 +182,7 @@ func (s *roll) Fire(t *stream.Turn, due int64) error {
 		}
 	}
 	s.state(counts, t)
+	delete(s.changed, counts.key)
 	t.Delete()
 	return nil
 }
@@ -203,15 +204,14 @@ func (s *roll) pass(counts *tallies, t *stream.Turn, by int64) {
 // tell all windows since.
 const restates = 100
 
+// stateNow emits the rows that have changed. They are looked at again by Flush: what the turn does may be taken back.
 func (s *roll) stateNow(counts *tallies, t *stream.Turn) {
-	t.Changed()
+	s.change(counts, t)
 	s.state(counts, t)
 }
 
-// state emits the rows that have changed, now.
 func (s *roll) state(counts *tallies, t *stream.Turn) {
 	counts.of.Rows(func(r *rollup.Row) { t.Emit(s.row(r)) })
-	delete(s.changed, counts.key)
 }
 
 // Flush implements stream.Flusher: what goes round, and the rows that have changed.
@@ -243,8 +243,17 @@ func (s *roll) NewState(key string, _ int64) stream.State {
 	return counts
 }
 
+// LoadState implements stream.Processor. One that is loaded though it has changed takes the place of what a fold has made too large: its rows
+// are to say nothing of that fold. Of a state that is new no single record makes too much: rollup.PartBytes bounds it.
 func (s *roll) LoadState(key string, value []byte) (stream.State, error) {
-	return s.open(key, value)
+	counts, err := s.open(key, value)
+	if err != nil {
+		return nil, err
+	}
+	if s.changed[key] != nil {
+		s.changed[key] = counts
+	}
+	return counts, nil
 }
 
 func (s *roll) open(key string, value []byte) (_ *tallies, err error) {

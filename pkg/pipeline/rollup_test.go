@@ -415,3 +415,55 @@ func TestRowsOfALongCorrectionDoNotWaitForTheCheckpoint(t *testing.T) {
 		p.flush()
 	}
 }
+
+// takeBack folds the next record and takes that back, as the runtime does where a state has become too large for a record.
+func (p *rollPartition) takeBack() {
+	p.t.Helper()
+	r := p.log[p.next]
+	p.next++
+	route, err := p.proc.Decode(0, r)
+	require.NoError(p.t, err)
+	turn := p.turn(string(route.Key))
+	turn.Record, turn.Offset = r, r.Offset
+	backup, err := turn.State.AppendBinary(nil)
+	require.NoError(p.t, err)
+	require.NoError(p.t, p.proc.Fold(0, turn))
+	p.states[string(route.Key)], err = p.proc.LoadState(string(route.Key), backup)
+	require.NoError(p.t, err)
+}
+
+func TestRowsSayNothingOfWhatWasTakenBack(t *testing.T) {
+	settings := metricSettings(t)
+	hours, err := rollup.NewWindows("UTC", rollup.Hour, time.Monday)
+	require.NoError(t, err)
+	settings.Windows = []*rollup.Windows{hours}
+	for name, at := range map[string]int64{"of the checkpoint": epoch, "of the turn": epoch - 10*day} {
+		t.Run(name, func(t *testing.T) {
+			p := newRollPartitionOf(t, settings)
+			p.contribute(epoch, came, 2)
+			p.tell(epoch)
+			p.settle()
+			key := []byte("series|UTC|hour||")
+			require.Contains(t, p.states, string(key))
+			series := func(at, n int64) {
+				start, _ := hours.At(at)
+				p.append(key, rollup.AppendChanges(nil, []rollup.Change{{Start: start, Cell: came, N: n}}))
+			}
+			stated := len(p.rows)
+			series(at, 100)
+			p.takeBack()
+			p.flush()
+			assert.Len(t, p.rows, stated, "nothing has changed")
+
+			series(epoch, 1)
+			require.NoError(t, p.fold())
+			series(at, 100)
+			p.takeBack()
+			p.flush()
+			assert.EqualValues(t, 3, p.newest(rollup.MetricPQLs, epoch).CurrentEnd.Value, "what was folded before is stated all the same")
+			stated = len(p.rows)
+			p.flush()
+			assert.Len(t, p.rows, stated)
+		})
+	}
+}
