@@ -38,6 +38,10 @@ func (r *reader) take(alone *reader, b *block) {
 		alone.check(b)
 	case b.language == "scenario" || strings.HasPrefix(b.text, "scenario: "):
 		alone.play(b)
+	case b.language == "go":
+		compile(r.t, b)
+	case b.language == "json":
+		assertFact(r.t, b)
 	case isCommands:
 		r.follow(b, commands)
 	default:
