@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pqlstream/pqlstream/pkg/checklist"
+	"github.com/pqlstream/pqlstream/pkg/config"
 )
 
 func newChecklistCheck() *cobra.Command {
@@ -92,7 +93,7 @@ type remark struct {
 func checkChecklist(file string) (*checked, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
-		return nil, fmt.Errorf("reading the checklist: %w", err)
+		return nil, &config.Unreadable{Err: fmt.Errorf("reading the checklist: %w", err)}
 	}
 	r := &checked{File: file, Findings: []remark{}}
 	definition, list, mistakes := checklist.Check(text)

@@ -47,7 +47,7 @@ func TestChecklistCheck(t *testing.T) {
 	assert.Equal(t, empty+": error: the definition is empty\n", r.stdout)
 
 	r = pqlstream(t, "checklist", "check", "none.yaml")
-	assert.Equal(t, exitFailed, r.code)
+	assert.Equal(t, exitRefused, r.code)
 	assert.Contains(t, r.stderr, "reading the checklist: open none.yaml")
 }
 

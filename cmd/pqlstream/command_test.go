@@ -92,11 +92,11 @@ func TestConfigCheck(t *testing.T) {
 	assert.Contains(t, r.stderr, "threshold")
 
 	r = pqlstream(t, "config", "check", "-c", example, "--set", "checklist=none.yaml")
-	assert.Equal(t, exitFailed, r.code)
+	assert.Equal(t, exitRefused, r.code)
 	assert.Contains(t, r.stderr, "none.yaml")
 
 	r = pqlstream(t, "config", "check", "-c", example, "--set", "kafka.tls.enabled=true", "--set", "kafka.tls.ca_file=none.pem")
-	assert.Equal(t, exitFailed, r.code)
+	assert.Equal(t, exitRefused, r.code)
 	assert.Contains(t, r.stderr, "kafka.tls: reading the certificate authorities: open none.pem")
 
 	text, err := os.ReadFile(example)

@@ -35,7 +35,7 @@ var exitMeanings = []string{
 	exitDone:      "It is done. `run` ends so after SIGTERM or SIGINT.",
 	exitFailed:    "It failed, by none of what follows; or scenarios failed, or `doctor` found what has to be mended.",
 	exitMisused:   "The command line is wrong: an unknown command or flag, a value that can't be.",
-	exitRefused:   "Settings, a checklist or a scenario file are not valid, or Kafka's topics or servers are not fit to be relied on. Trying again does not help.",
+	exitRefused:   "Settings, a checklist or a scenario file, or a file that they name, can't be read or are not valid, or Kafka's topics or servers are not fit to be relied on. Trying again does not help.",
 	exitNotFound:  "There is no such account, or there are no metrics that were asked for.",
 	exitNotReady:  "It can't be told yet: the mirror in Redis is being filled, or the process that `ready` asked waits for something. Try again in a moment.",
 	exitUnreached: "Kafka, Redis or the schema registry was not reached in time, or the process that `ready` asked. Trying again may help.",
@@ -49,7 +49,7 @@ func exitCode(err error) int {
 		return exitDone
 	case is[misuse](err):
 		return exitMisused
-	case is[config.Problems](err), is[*checklist.Problem](err), is[*scenario.Problem](err), is[*unfitChecklists](err), is[*kafka.Unfit](err), is[*stream.Refusal](err), is[*state.Refused](err):
+	case is[config.Problems](err), is[*config.Unreadable](err), is[*checklist.Problem](err), is[*scenario.Problem](err), is[*unfitChecklists](err), is[*kafka.Unfit](err), is[*stream.Refusal](err), is[*state.Refused](err):
 		return exitRefused
 	case errors.Is(err, inspect.ErrNoAccount), errors.Is(err, app.ErrNoMetrics), errors.Is(err, report.ErrNothing):
 		return exitNotFound
@@ -57,10 +57,16 @@ func exitCode(err error) int {
 		return exitNotReady
 	case is[*app.NotDone](err):
 		return exitUnseen
-	case is[*net.OpError](err), errors.Is(err, context.DeadlineExceeded), errors.Is(err, codec.ErrUnavailable):
+	case unreached(err), errors.Is(err, context.DeadlineExceeded), errors.Is(err, codec.ErrUnavailable):
 		return exitUnreached
 	}
 	return exitFailed
+}
+
+// unreached says whether somebody else was not reached, or went away. That we can't listen where we should is nobody else's.
+func unreached(err error) bool {
+	op, is := errors.AsType[*net.OpError](err)
+	return is && (op.Op == "dial" || op.Op == "read" || op.Op == "write")
 }
 
 func is[T error](err error) bool {

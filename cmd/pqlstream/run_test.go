@@ -20,7 +20,7 @@ import (
 )
 
 // asProgram makes the test's own executable behave as pqlstream, so that signals can be sent to it.
-const asProgram = "PQLSTREAM_TEST_AS_PROGRAM"
+const asProgram = "TEST_AS_PQLSTREAM"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {

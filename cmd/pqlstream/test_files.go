@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/pqlstream/pqlstream/pkg/config"
 	"github.com/pqlstream/pqlstream/pkg/scenario"
 )
 
@@ -22,14 +23,14 @@ func (f *scenarioFiles) add(path string) error {
 	path = filepath.Clean(path)
 	info, err := os.Stat(path)
 	if err != nil {
-		return fmt.Errorf("looking for scenarios: %w", err)
+		return &config.Unreadable{Err: fmt.Errorf("looking for scenarios: %w", err)}
 	}
 	if !info.IsDir() {
 		f.file(path)
 		return nil
 	}
 	if found := f.folder(path, map[string]bool{}); !found {
-		return fmt.Errorf("there is no file in %s whose name ends with %s", path, scenario.Extension)
+		return &config.Unreadable{Err: fmt.Errorf("there is no file in %s whose name ends with %s", path, scenario.Extension)}
 	}
 	return nil
 }

@@ -115,11 +115,11 @@ func TestScenarioFilesThatAreNotValid(t *testing.T) {
 	assert.Equal(t, 1, strings.Count(r.stderr, list+":7: tiers[0].threshold: "), "what two files share is said once: %s", r.stderr)
 
 	r = pqlstream(t, "test", t.TempDir())
-	assert.Equal(t, exitFailed, r.code)
+	assert.Equal(t, exitRefused, r.code)
 	assert.Contains(t, r.stderr, "whose name ends with .scenario")
 
 	r = pqlstream(t, "test", filepath.Join(dir, "none.scenario"))
-	assert.Equal(t, exitFailed, r.code)
+	assert.Equal(t, exitRefused, r.code)
 	assert.Contains(t, r.stderr, "looking for scenarios: ")
 
 	assert.Equal(t, exitMisused, pqlstream(t, "test").code)

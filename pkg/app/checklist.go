@@ -11,6 +11,7 @@ import (
 
 	"github.com/pqlstream/pqlstream/pkg/api"
 	"github.com/pqlstream/pqlstream/pkg/checklist"
+	"github.com/pqlstream/pqlstream/pkg/config"
 	"github.com/pqlstream/pqlstream/pkg/stream"
 )
 
@@ -32,7 +33,7 @@ type definition struct {
 func loadDefinition(path string) (*definition, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("reading the checklist: %w", err)
+		return nil, &config.Unreadable{Err: fmt.Errorf("reading the checklist: %w", err)}
 	}
 	written, err := checklist.Parse(text)
 	if err != nil {

@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"log/slog"
-	"os"
 	"time"
 
 	"github.com/pqlstream/pqlstream/pkg/config"
@@ -16,7 +15,7 @@ import (
 // service longer than the timeout. An error says that no client can be made: a file that the settings name is not as it has to be.
 func Diagnose(ctx context.Context, c *config.Config, timeout time.Duration) (_ *doctor.Report, err error) {
 	log := slog.New(slog.DiscardHandler) // what clients complain of is found out anyway
-	s := &doctor.Subject{Config: c, Environment: os.Environ(), Now: time.Now}
+	s := &doctor.Subject{Config: c, Now: time.Now}
 	if s.Kafka, err = kafka.NewClient(c.Kafka, log); err != nil {
 		return nil, err
 	}

@@ -20,7 +20,7 @@ const EnvPrefix = "PQLSTREAM"
 // Load reads the settings from the YAML file at path (none when path is empty), the environment and overrides, which
 // are values by setting, such as kafka.client_id. It reads the files that hold passwords as well.
 //
-// All mistakes are reported at once: the error wraps Problems, or says why the file can't be read.
+// All mistakes are reported at once: the error wraps Problems, or an Unreadable that says why the file can't be read.
 func Load(path string, overrides map[string]string) (*Config, error) {
 	v := viper.New()
 	v.SetConfigType("yaml")
@@ -28,14 +28,15 @@ func Load(path string, overrides map[string]string) (*Config, error) {
 	if path != "" {
 		file, err := os.ReadFile(path)
 		if err != nil {
-			return nil, fmt.Errorf("reading the settings: %w", err)
+			return nil, unreadable("reading the settings: %w", err)
 		}
 		if err := v.ReadConfig(bytes.NewReader(file)); err != nil {
-			return nil, unreadable(path, err)
+			return nil, malformed(path, err)
 		}
 		problems = checkKeys(file)
 	}
 	bind(v, overrides, &problems)
+	checkVariables(os.Environ(), &problems)
 	c := decode(v, &problems)
 	if len(problems) == 0 { // otherwise what was misread would be reported as missing
 		c.validate(&problems)
@@ -50,9 +51,9 @@ func Load(path string, overrides map[string]string) (*Config, error) {
 // quoted is what the reader of YAML quotes of values.
 var quoted = regexp.MustCompile("(anchor )'[^']*'|`.*`")
 
-// unreadable says why a file can't be read. It quotes no value of the file: that may be a secret.
-func unreadable(path string, err error) error {
-	return fmt.Errorf("reading the settings in %s: %s", path, quoted.ReplaceAllString(err.Error(), "$1(a value)"))
+// malformed says why a file can't be read. It quotes no value of the file: that may be a secret.
+func malformed(path string, err error) error {
+	return unreadable("reading the settings in %s: %s", path, quoted.ReplaceAllString(err.Error(), "$1(a value)"))
 }
 
 // in names the file that the problems were found in.

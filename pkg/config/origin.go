@@ -1,7 +1,6 @@
 package config
 
 import (
-	"fmt"
 	"os"
 	"reflect"
 	"strconv"
@@ -50,11 +49,11 @@ func Values(path string, overrides map[string]string) ([]Value, error) {
 func parseFile(path string) (*yaml.Node, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("reading the settings: %w", err)
+		return nil, unreadable("reading the settings: %w", err)
 	}
 	var doc yaml.Node
 	if err := yaml.Unmarshal(text, &doc); err != nil {
-		return nil, unreadable(path, err)
+		return nil, malformed(path, err)
 	}
 	if len(doc.Content) == 0 {
 		return nil, nil
@@ -90,6 +89,9 @@ func (o *origins) append(list []Value, path string, v reflect.Value, n *yaml.Nod
 // value says where a setting's value comes from, in the order in which bind has viper look. secretFile is the setting that may name a file for it.
 func (o *origins) value(at string, value any, secretFile reflect.Value, node *yaml.Node) Value {
 	env := envName(at)
+	if secretFile.IsValid() && secretFile.String() != "" { // what is there besides is empty: Load refuses both
+		return Value{at, value, FromSecretFile, secretFile.String()}
+	}
 	switch {
 	case has(o.overrides, at):
 		return Value{at, value, FromFlag, "--set"}
@@ -97,9 +99,6 @@ func (o *origins) value(at string, value any, secretFile reflect.Value, node *ya
 		return Value{at, value, FromEnvironment, env}
 	case node != nil:
 		return Value{at, value, FromFile, o.path + ":" + strconv.Itoa(node.Line)}
-	}
-	if _, secret := value.(Secret); secret && value != Secret("") {
-		return Value{at, value, FromSecretFile, secretFile.String()}
 	}
 	return Value{Path: at, Value: value, Origin: FromDefault}
 }

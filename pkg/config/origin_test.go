@@ -129,8 +129,57 @@ func TestSlipsAreGuessed(t *testing.T) {
 	for name, want := range map[string]string{"brokerz": "brokers", "borkers": "brokers", "Prefix": "prefix", "clientid": "client_id", "tsl": "tls", "nonsense": "", "x": ""} {
 		assert.Equal(t, want, nearest(name, known), name)
 	}
-	assert.Equal(t, Problems{{"PQLSTREAM_KAFKA_BROKER", "it is no setting; did you mean PQLSTREAM_KAFKA_BROKERS?"}}, Misspelt([]string{
-		"PQLSTREAM_KAFKA_BROKER=a:1", "PQLSTREAM_KAFKA_BROKERS=a:1", "PQLSTREAM_SERVICE_HOST=10.0.0.1", "PQLSTREAM_REDIS_BUCKET=", "KAFKA_BROKER=x",
-		"PQLSTREAM_PORT_7480_TCP_ADDR=10.0.0.1",
-	}))
+}
+
+// What a variable was meant to set would stay as it is, and nobody would be told. A cluster's own variables are let pass.
+func TestVariablesThatSetNothingAreRefused(t *testing.T) {
+	var p Problems
+	checkVariables([]string{
+		"PQLSTREAM_NONSENSE=x", "PQLSTREAM_KAFKA_BROKER=a:1", "PQLSTREAM_KAFKA_BROKERS=a:1", "PQLSTREAM_REDIS_BUCKET=", "KAFKA_BROKER=x", "PQLSTREAMS=x",
+		"PQLSTREAM_INPUT_SOURCES=usage", "PQLSTREAM_HTTP_PORT=9464",
+		"PQLSTREAM_SERVICE_HOST=10.0.0.1", "PQLSTREAM_SERVICE_PORT=80", "PQLSTREAM_SERVICE_PORT_HTTP=80", "PQLSTREAM_PORT=tcp://10.0.0.1:80",
+		"PQLSTREAM_PORT_7480_TCP=tcp://10.0.0.1:7480", "PQLSTREAM_PORT_7480_TCP_ADDR=10.0.0.1", "PQLSTREAM_PORT_7480_TCP_PORT=7480", "PQLSTREAM_PORT_53_UDP_PROTO=udp",
+		"PQLSTREAM_HEADLESS_SERVICE_HOST=10.0.0.2", "PQLSTREAM_API_PORT=tcp://10.0.0.1:80", "PQLSTREAM_API_PORT_7480_TCP_ADDR=10.0.0.1",
+	}, &p)
+	assert.Equal(t, Problems{
+		{"PQLSTREAM_HTTP_PORT", "the variable of the environment is no setting"},
+		{"PQLSTREAM_INPUT_SOURCES", "the setting input.sources can be set in the file only"},
+		{"PQLSTREAM_KAFKA_BROKER", "the variable of the environment is no setting; did you mean PQLSTREAM_KAFKA_BROKERS?"},
+		{"PQLSTREAM_NONSENSE", "the variable of the environment is no setting"},
+	}, p)
+
+	t.Setenv("PQLSTREAM_KAFKA_BROKER", "a:1")
+	t.Setenv("PQLSTREAM_REDIS_PASSWORT", "s3cret")
+	_, err := load(t, minimal+"prefixx: leads\n", nil)
+	require.ErrorAs(t, err, &p)
+	assert.Len(t, p, 3, "all at once: %v", err)
+	assert.NotContains(t, err.Error(), "s3cret")
+}
+
+// A secret comes from its file also where somebody has emptied the setting that would hold it.
+func TestSecretsOfFilesAreToldToBe(t *testing.T) {
+	want := Value{"redis.password", Secret("from-a-file"), FromSecretFile, "testdata/password"}
+	_, is := valuesOf(t, strings.Replace(minimal, "redis: {", "redis: {password: '', password_file: testdata/password, ", 1), nil)
+	assert.Equal(t, want, is["redis.password"])
+	_, is = valuesOf(t, minimal, map[string]string{"redis.password": "", "redis.password_file": "testdata/password"})
+	assert.Equal(t, want, is["redis.password"])
+	_, is = valuesOf(t, minimal, map[string]string{"redis.password": ""})
+	assert.Equal(t, Value{"redis.password", Secret(""), FromFlag, "--set"}, is["redis.password"])
+}
+
+// Commands end in one way because of files that are not as they have to be, whichever it is.
+func TestFilesThatCanNotBeRead(t *testing.T) {
+	for _, try := range []func() error{
+		func() error { _, err := Load("none.yaml", nil); return err },
+		func() error { _, err := Load("testdata/syntax.bad.yml", nil); return err },
+		func() error { _, err := (&TLS{Enabled: true, CAFile: "none.pem"}).Load(); return err },
+		func() error { _, err := (&TLS{Enabled: true, CAFile: "testdata/password"}).Load(); return err },
+		func() error {
+			_, err := (&TLS{Enabled: true, CertFile: "none.pem", KeyFile: "none.pem"}).Load()
+			return err
+		},
+	} {
+		var u *Unreadable
+		assert.ErrorAs(t, try(), &u)
+	}
 }

@@ -41,6 +41,16 @@ func (p Problems) err() error {
 	return p
 }
 
+// Unreadable says that a file with the settings, or one that they name, can't be read, or is not what it has to be.
+type Unreadable struct{ Err error }
+
+func (u *Unreadable) Error() string { return u.Err.Error() }
+
+// Unwrap returns why.
+func (u *Unreadable) Unwrap() error { return u.Err }
+
+func unreadable(format string, args ...any) error { return &Unreadable{fmt.Errorf(format, args...)} }
+
 func oneOf[T ~string](p *Problems, path string, value T, allowed ...T) {
 	names := make([]string, len(allowed))
 	for i, a := range allowed {

@@ -51,8 +51,7 @@ func (r *Report) Count(s Status) (n int) {
 
 // Subject is what is looked at. Clients stay the caller's.
 type Subject struct {
-	Config      *config.Config
-	Environment []string // as os.Environ has it
+	Config *config.Config
 
 	Kafka *kgo.Client
 	Redis redis.UniversalClient // nil where no stage keeps states

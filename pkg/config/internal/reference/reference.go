@@ -21,7 +21,8 @@ const head = `# Configuration
 an environment variable, or on the command line as ` + "`--set kafka.client_id=leads`" + `; the command line comes before the environment, the
 environment before the file. In variables, lists are written with commas. Variables that are empty count as not set.
 
-A key that is no setting is refused, and so is a value that can't be right; ` + "`pqlstream config check`" + ` lists all mistakes at once.
+A key that is no setting is refused, and so are a variable of the environment whose name begins with ` + "`PQLSTREAM_`" + ` and that is none (but for those
+that Kubernetes makes of services' names, such as ` + "`PQLSTREAM_SERVICE_HOST`" + `), and a value that can't be right; ` + "`pqlstream config check`" + ` lists all mistakes at once.
 Durations are written ` + "`250ms`, `10s`, `5m` or `1h`" + `, amounts of memory ` + "`512MB` or `512MiB`" + `. Relative paths count from the working directory.
 `
 
