@@ -60,7 +60,7 @@ func TestTimersFireOnceAsOfWhenTheyWereDue(t *testing.T) {
 		id := fmt.Sprint("clock-", i)
 		if p := kafka.Partition([]byte(id), partitions); !clocks[p] {
 			clocks[p] = true
-			later = append(later, jsonOf(&usage.Event{AccountID: id, Name: "signed_up", OccurredAt: now + 9*minute}))
+			later = append(later, written(now+9*minute, id))
 		}
 	}
 	run(len(ids), later...)
@@ -71,8 +71,15 @@ func TestTimersFireOnceAsOfWhenTheyWereDue(t *testing.T) {
 		assert.Equal(t, account.ByTime, f.Cause)
 		assert.Equal(t, f.SignedUpAt+14*day, f.OccurredAt)
 	}
-	run(len(ids), jsonOf(&usage.Event{AccountID: ids[0], Name: "signed_up", OccurredAt: now + 9*minute}))
+	run(len(ids), written(now+9*minute, ids[0]))
 	requireOnce(t, ids, w.qualified())
+}
+
+// written is a sign-up that happens when its record is written.
+func written(at int64, id string) *kgo.Record {
+	r := jsonOf(&usage.Event{AccountID: id, Name: "signed_up", OccurredAt: at})
+	r.Timestamp = time.UnixMilli(at)
+	return r
 }
 
 // requireOnce names the accounts that have not qualified exactly once.
@@ -115,4 +122,48 @@ func TestTimersFireWhereNothingComes(t *testing.T) {
 			requireOnce(t, ids, w.qualified())
 		})
 	}
+}
+
+// Devices whose clocks are ahead, by less than is refused, keep nothing waiting.
+func TestADeviceWhoseClockIsAheadHoldsNoTimeBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t).up()
+	require.NoError(t, os.WriteFile(w.checklist, []byte(trialRules), 0o600))
+	c := w.settings()
+	c.Stages, c.Input.UsagePartitions = []config.Stage{config.Ingest, config.Activation}, partitions
+	c.Runtime.AllowedDisorder = time.Second
+	start(t, c).awaitReady()
+	for i := range 2 * partitions { // one in each partition of the source, at least
+		w.send(jsonOf(&usage.Event{AccountID: fmt.Sprint("device-", i), Name: "signed_up", OccurredAt: time.Now().Add(c.Runtime.FutureTolerance - time.Minute).UnixMilli()}))
+	}
+	w.awaitCommitted("pql.ingest", "usage")
+	over := time.Now().Add(-14*24*time.Hour + 2*time.Second)
+	w.send(jsonOf(&usage.Event{AccountID: "acme", Name: "signed_up", OccurredAt: over.UnixMilli()}))
+	require.Eventually(t, func() bool { return len(w.qualified()) > 0 }, patience, 20*time.Millisecond)
+	requireOnce(t, []string{"acme"}, w.qualified())
+}
+
+// While history is replayed no clock passes time. A partition of a source that holds nothing, or no more, does not keep that of all others from passing.
+func TestAnEmptyPartitionHoldsNoReplayBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t).up()
+	w.createTopic("clicks", 3)
+	require.NoError(t, os.WriteFile(w.checklist, []byte(trialRules), 0o600))
+	c := w.settings()
+	c.Stages, c.Input.UsagePartitions = []config.Stage{config.Ingest, config.Activation}, partitions
+	c.Input.Sources = []config.Source{{Topic: "clicks", Format: config.JSON}}
+	c.Runtime.Replay = true
+	at := time.Date(2025, 6, 2, 10, 0, 0, 0, time.UTC)
+	for _, e := range []struct {
+		partition int32
+		account   string
+		at        time.Time
+	}{{0, "acme", at}, {0, "later", at.AddDate(0, 2, 0)}, {1, "other", at}} {
+		r := jsonOf(&usage.Event{ID: e.account, AccountID: e.account, Name: "signed_up", OccurredAt: e.at.UnixMilli()})
+		r.Topic, r.Partition = "clicks", e.partition
+		require.NoError(t, w.plain.ProduceSync(t.Context(), r).FirstErr())
+	}
+	start(t, c).awaitReady()
+	require.Eventually(t, func() bool { return len(w.qualified()) > 1 }, patience, 20*time.Millisecond)
+	requireOnce(t, []string{"acme", "other"}, w.qualified())
 }

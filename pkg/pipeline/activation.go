@@ -68,7 +68,7 @@ func (a *Activation) Processor(_ string, partition int32) stream.Processor {
 
 // timeTeller is what makes a processor a stream.TimeTeller.
 type timeTeller interface {
-	Tell(watermark int64) []stream.Output
+	Tell(watermark int64, resting bool) []stream.Output
 }
 
 // activation is the processor of one task.
@@ -187,7 +187,7 @@ func (a *activation) decodeEvent(s *slot, r *kgo.Record) (_ stream.Route, err er
 					"a topic that is keyed otherwise needs the ingest stage", ev.AccountID, p, r.Partition)}
 		}
 	}
-	return stream.Route{Key: key, EventTime: ev.OccurredAt, Ignore: s.listener == nil}, nil
+	return stream.Route{Key: key, EventTime: a.gate.moves(ev, r), Ignore: s.listener == nil}, nil
 }
 
 // read decodes what the checklist needs of an event: none of its properties where nothing listens. What is

@@ -4,6 +4,7 @@ import (
 	"hash/fnv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -292,6 +293,33 @@ func TestTheClockGoesOnWhicheverSlotComesFirst(t *testing.T) {
 		r = recordOf(t, i, usage.Event{AccountID: "acme", Name: "one", OccurredAt: now + s.FutureTolerance + 1})
 		_, err = proc.Decode(8, r)
 		requireReject(t, err, usage.CodeTimestampInFuture)
+	}
+}
+
+// A device whose clock is ahead moves time no further than to when its event was written.
+func TestHowFarEventsMoveTime(t *testing.T) {
+	const minute = int64(60_000)
+	for name, c := range map[string]struct{ happened, written, moves int64 }{
+		"written when it happened":       {epoch, epoch, epoch},
+		"written later":                  {epoch - day, epoch, epoch - day},
+		"ahead":                          {epoch + 9*minute, epoch, epoch},
+		"ahead by all that is tolerated": {epoch + 10*minute, epoch, epoch},
+		"of an import that was written as of some other time": {epoch, epoch - 11*minute, epoch},
+		"of a record without a timestamp":                     {epoch, -1, epoch},
+	} {
+		ev := usage.Event{AccountID: "acme", Name: "one", OccurredAt: c.happened}
+		r := recordOf(t, 0, ev)
+		r.Timestamp = time.UnixMilli(c.written)
+		s := stage(t)
+		s.FutureTolerance = 10 * minute
+		direct, err := s.Processor("in", 2).Decode(0, r)
+		require.NoError(t, err, name)
+		assert.Equal(t, c.moves, direct.EventTime, name)
+		in := ingestStage(t)
+		in.FutureTolerance = 10 * minute
+		ingested, err := in.Processor("in", 1).Decode(0, r)
+		require.NoError(t, err, name)
+		assert.Equal(t, c.moves, ingested.EventTime, name)
 	}
 }
 

@@ -32,9 +32,9 @@ func (f *factTeller) tell(t *stream.Turn, fact *account.Fact) {
 }
 
 // Tell implements stream.TimeTeller: all facts up to a watermark have been told.
-func (f *factTeller) Tell(watermark int64) []stream.Output {
+func (f *factTeller) Tell(watermark int64, resting bool) []stream.Output {
 	return marks(f.Topic, stream.Mark{
-		Topic: f.Input, Partition: f.partition, Watermark: watermark, AsOf: f.Started,
+		Topic: f.Input, Partition: f.partition, Watermark: watermark, Resting: resting, AsOf: f.Started,
 		Sources: []stream.Source{{Topic: f.Input, Partitions: f.Topic.Partitions}},
 	})
 }

@@ -136,7 +136,7 @@ func TestActivationTellsMetricsTheTime(t *testing.T) {
 			assert.Equal(t, timed, fires)
 			teller, tells := proc.(stream.TimeTeller)
 			require.True(t, tells)
-			told := teller.Tell(1234)
+			told := teller.Tell(1234, false)
 			require.Len(t, told, int(partitions))
 			for i, o := range told {
 				assert.Equal(t, "facts", o.Topic)

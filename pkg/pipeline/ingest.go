@@ -78,7 +78,7 @@ func (in *ingest) Decode(i int, r *kgo.Record) (stream.Route, error) {
 	if err := in.read(r, s); err != nil {
 		return stream.Route{}, decoded(r, err)
 	}
-	return stream.Route{EventTime: s.event.OccurredAt}, nil
+	return stream.Route{EventTime: in.gate.moves(&s.event, r)}, nil
 }
 
 // read decodes and validates an event, and fills in what its record says elsewhere than in the value.
@@ -164,8 +164,8 @@ func (in *ingest) ask(c *Control, t *stream.Turn) {
 
 // Tell implements stream.TimeTeller: every partition of the topics that ingest writes is told. Activation waits for resolve as well, which in
 // turn waits for ingest.
-func (in *ingest) Tell(watermark int64) (list []stream.Output) {
-	m := stream.Mark{Topic: in.topic, Partition: in.partition, Watermark: watermark, AsOf: in.Started, Sources: in.Sources}
+func (in *ingest) Tell(watermark int64, resting bool) (list []stream.Output) {
+	m := stream.Mark{Topic: in.topic, Partition: in.partition, Watermark: watermark, Resting: resting, AsOf: in.Started, Sources: in.Sources}
 	if in.resolves() {
 		list = marks(in.Unresolved, m)
 		m.Sources = withResolve(in.Sources, in.Unresolved)

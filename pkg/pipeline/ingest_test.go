@@ -208,7 +208,7 @@ func TestMarksThatCanBeNone(t *testing.T) {
 func TestMarks(t *testing.T) {
 	in := ingestStage(t)
 	in.Started, in.Sources = 50, []stream.Source{{Topic: "clicks", Partitions: 2}}
-	marks := in.Processor("clicks", 1).(stream.TimeTeller).Tell(epoch)
+	marks := in.Processor("clicks", 1).(stream.TimeTeller).Tell(epoch, false)
 	require.Len(t, marks, int(partitions))
 	for p, o := range marks {
 		assert.Equal(t, int32(p), o.Partition)

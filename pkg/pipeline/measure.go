@@ -121,7 +121,7 @@ const (
 )
 
 // Tell implements stream.TimeTeller: what all facts up to a watermark contribute has been told.
-func (m *measure) Tell(watermark int64) []stream.Output {
+func (m *measure) Tell(watermark int64, _ bool) []stream.Output {
 	return marks(m.Rollup, stream.Mark{
 		Topic: m.Facts.Name, Partition: m.partition, Watermark: watermark, AsOf: m.Started, Sources: []stream.Source{m.Facts.source()},
 	})

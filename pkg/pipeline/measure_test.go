@@ -91,7 +91,7 @@ func TestMeasureTellsTheTimeThatItIsTold(t *testing.T) {
 	route, err := p.Decode(0, &kgo.Record{Value: record.Value, Headers: record.Headers, Timestamp: time.UnixMilli(epoch + day)})
 	require.NoError(t, err)
 	assert.Equal(t, &mark, route.Mark)
-	told := p.Tell(epoch)
+	told := p.Tell(epoch, false)
 	require.Len(t, told, 4)
 	got, err := markOf(&kgo.Record{Value: told[1].Value, Headers: told[1].Headers, Timestamp: time.UnixMilli(epoch + day)})
 	require.NoError(t, err)

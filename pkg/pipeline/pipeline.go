@@ -71,6 +71,16 @@ func (g *gate) look(ev *usage.Event) {
 	}
 }
 
+// moves returns how far an event moves time: to when it happened, but not beyond when its record was written. Otherwise one device whose clock
+// is ahead would make late what all others send. Where the two differ by more than is tolerated, the record's timestamp tells of something else,
+// such as an import.
+func (g *gate) moves(ev *usage.Event, r *kgo.Record) int64 {
+	if ahead := ev.OccurredAt - r.Timestamp.UnixMilli(); ahead > 0 && ahead <= g.tolerance {
+		return ev.OccurredAt - ahead
+	}
+	return ev.OccurredAt
+}
+
 // decoded is the error of decoding a record, as the runtime takes it: what is wrong with the record for good is a
 // Reject, schemas that are out of reach are something to wait for.
 func decoded(r *kgo.Record, err error) error {

@@ -175,7 +175,7 @@ func (s *resolve) Fire(t *stream.Turn, due int64) error {
 }
 
 // Tell implements stream.TimeTeller: what ingest has told of time has come through here, and so has all that it wrote before.
-func (s *resolve) Tell(watermark int64) []stream.Output {
+func (s *resolve) Tell(watermark int64, _ bool) []stream.Output {
 	return marks(s.Usage, stream.Mark{
 		Topic: s.topic, Partition: s.partition, Watermark: watermark, AsOf: s.Started, Sources: withResolve(s.Sources, s.Unresolved),
 	})

@@ -321,7 +321,7 @@ func TestBothStagesTellActivationTheTime(t *testing.T) {
 	in, s := resolving(t)
 	all := []stream.Source{{Topic: "in", Partitions: 3}, {Topic: "unresolved", Partitions: 4}}
 	byTopic := map[string][]stream.Output{}
-	for _, o := range append(in.Processor("in", 1).(stream.TimeTeller).Tell(epoch), s.Processor("unresolved", 2).(stream.TimeTeller).Tell(epoch-5)...) {
+	for _, o := range append(in.Processor("in", 1).(stream.TimeTeller).Tell(epoch, false), s.Processor("unresolved", 2).(stream.TimeTeller).Tell(epoch-5, false)...) {
 		require.EqualValues(t, len(byTopic[o.Topic])%int(partitions), o.Partition)
 		byTopic[o.Topic] = append(byTopic[o.Topic], o)
 	}

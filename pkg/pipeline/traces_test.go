@@ -397,7 +397,7 @@ func TestWhatIsKeptUntilTheCommitIsBounded(t *testing.T) {
 // teller tells time.
 type teller struct{ *script }
 
-func (teller) Tell(int64) []stream.Output { return []stream.Output{{Topic: "time"}} }
+func (teller) Tell(int64, bool) []stream.Output { return []stream.Output{{Topic: "time"}} }
 
 // A processor can do what it could do before it was traced, and nothing else.
 func TestATracedProcessorCanDoTheSame(t *testing.T) {
@@ -418,7 +418,7 @@ func TestATracedProcessorCanDoTheSame(t *testing.T) {
 			tells, ok := got.(stream.TimeTeller)
 			assert.Equal(t, wantTells, ok)
 			if ok {
-				assert.Equal(t, "time", tells.Tell(1)[0].Topic)
+				assert.Equal(t, "time", tells.Tell(1, false)[0].Topic)
 			}
 		})
 	}

@@ -145,6 +145,7 @@ func settle(parts []*part, began time.Time, err error) {
 // over it: one of all at once would hold outputs up, and the store.
 func (t *task) schedule(now time.Time) {
 	interval, n := t.r.o.CheckpointInterval, max(t.r.count.Load(), 1)
+	t.readAt = now
 	t.checkpointAt = now.Add(interval * time.Duration(int64(t.partition)%n+1) / time.Duration(n))
 }
 
@@ -177,6 +178,7 @@ func (t *task) cut(now time.Time, all bool, room *room) (*part, error) {
 	case t.phase != running, !t.crowded && !t.table.whole():
 		return nil, nil
 	}
+	t.table.clock = now.UnixMilli()
 	full := all || t.dueNow(now)
 	if full && !room.take(len(t.table.dirty)+len(t.table.outputs), t.table.written+t.table.output) {
 		t.leftOut++

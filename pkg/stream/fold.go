@@ -45,6 +45,7 @@ func (t *task) fold(ctx context.Context, records []*kgo.Record) error {
 func (t *task) foldSlots(records []*kgo.Record) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.readAt = time.Now()
 	late, parked := t.table.late, t.table.parked
 	for i, r := range records {
 		s, before := &t.slots[i], t.table.eagerOutputs

@@ -126,7 +126,7 @@ func (s *stageProc) LoadState(key string, value []byte) (State, error) {
 // teller is a stageProc that tells the next stages.
 type teller struct{ *stageProc }
 
-func (s teller) Tell(watermark int64) (marks []Output) {
+func (s teller) Tell(watermark int64, _ bool) (marks []Output) {
 	value, _ := json.Marshal(Mark{Topic: s.stage, Partition: s.partition, Watermark: watermark, AsOf: 1, Sources: stageSources})
 	for partition := range int32(2) {
 		if s.stage == "source" {

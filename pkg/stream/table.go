@@ -3,6 +3,7 @@ package stream
 import (
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -69,9 +70,12 @@ type table struct {
 
 	index []state.Listing // places that the cut being made tells
 
-	toldLast int64 // the watermark that the next stage was told last
-	toldAt   int64 // the input offset at that time
-	toldIn   int   // how many records told it
+	toldLast    int64 // the watermark that the next stage was told last
+	toldAt      int64 // the input offset at that time
+	toldIn      int   // how many records told it
+	toldResting bool  // that the input rests
+	resting     bool  // the input has been read to its end, and nothing has come for a while
+	clock       int64 // the next stage is told nothing beyond; ms since the Unix epoch
 
 	now   checkpoint
 	saved checkpoint // the newest in the changelog, or on its way there
@@ -90,6 +94,7 @@ func newTable(proc Processor, topic string, partition int32, from checkpoint) *t
 		entities: map[string]*entity{},
 		now:      from,
 		saved:    from,
+		clock:    math.MaxInt64,
 	}
 	t.timed, _ = proc.(TimerProcessor)
 	t.indexer, _ = proc.(Indexer)

@@ -82,6 +82,7 @@ type task struct {
 	urgent       bool      // the task can't go on before a checkpoint, or has just caught up
 	crowded      bool      // the task has no room for more
 	checkpointAt time.Time // when the next is due, unless there is a long backlog
+	readAt       time.Time // when the last records were folded, or the task began to run
 	waiting      string    // what for, in words
 	troubled     string    // why the store is out of reach
 

@@ -12,9 +12,10 @@ import (
 type Mark struct {
 	Topic     string   `json:"topic"` // input topic of the stage that tells it
 	Partition int32    `json:"partition"`
-	Watermark int64    `json:"watermark"` // no earlier event is expected from there; ms since the Unix epoch
-	AsOf      int64    `json:"as_of"`     // when the process that tells it was started, ms since the Unix epoch: the newest one's sources are the ones
-	Sources   []Source `json:"sources"`   // what is read before the reader: one that is no longer here holds nobody back; its own input counts for nothing
+	Watermark int64    `json:"watermark"`         // no earlier event is expected from there; ms since the Unix epoch
+	Resting   bool     `json:"resting,omitempty"` // it has been read to its end: it holds nobody back until the next mark from there
+	AsOf      int64    `json:"as_of"`             // when the process that tells it was started, ms since the Unix epoch: the newest one's sources are the ones
+	Sources   []Source `json:"sources"`           // what is read before the reader: one that is no longer here holds nobody back; its own input counts for nothing
 }
 
 // Source is one topic that a stage reads.
@@ -27,9 +28,9 @@ type Source struct {
 // then what it has been told, once everything is out that this led to.
 type TimeTeller interface {
 	Processor
-	// Tell returns the records that tell a watermark to every partition of the outputs' topic. The runtime appends them to the outputs of what was
-	// folded, fired and flushed up to it.
-	Tell(watermark int64) []Output
+	// Tell returns the records that tell a watermark to every partition of the outputs' topic, and whether the input rests. The runtime appends
+	// them to the outputs of what was folded, fired and flushed up to it.
+	Tell(watermark int64, resting bool) []Output
 }
 
 // sourceTimes is how far time has come in each partition that the stage before reads. It is never changed, only replaced.
@@ -40,7 +41,8 @@ type sourceTimes struct {
 
 type sourceTopic struct {
 	Topic      string  `json:"topic"`
-	Watermarks []int64 `json:"watermarks"` // by partition; 0: it has not been heard of
+	Watermarks []int64 `json:"watermarks"`        // by partition; 0: it has not been heard of
+	Resting    []bool  `json:"resting,omitempty"` // by partition: it holds nobody back; nil: none rests
 }
 
 // with returns the times with what a mark in a topic says. Marks of sources that are not known count for nothing, and
@@ -52,20 +54,30 @@ func (s *sourceTimes) with(m *Mark, topic string) *sourceTimes {
 			if source.Topic == topic {
 				continue
 			}
-			next.Topics = append(next.Topics, sourceTopic{source.Topic, s.of(source)})
+			next.Topics = append(next.Topics, sourceTopic{Topic: source.Topic, Watermarks: s.of(source)})
 		}
 	} else {
 		next.AsOf = s.AsOf
 		for _, t := range s.Topics {
-			next.Topics = append(next.Topics, sourceTopic{t.Topic, slices.Clone(t.Watermarks)})
+			next.Topics = append(next.Topics, sourceTopic{t.Topic, slices.Clone(t.Watermarks), slices.Clone(t.Resting)})
 		}
 	}
-	for _, t := range next.Topics {
-		if t.Topic == m.Topic && m.Partition >= 0 && int(m.Partition) < len(t.Watermarks) {
-			t.Watermarks[m.Partition] = max(t.Watermarks[m.Partition], m.Watermark)
+	for i := range next.Topics {
+		if t := &next.Topics[i]; t.Topic == m.Topic && m.Partition >= 0 && int(m.Partition) < len(t.Watermarks) {
+			t.with(m)
 		}
 	}
 	return next
+}
+
+func (t *sourceTopic) with(m *Mark) {
+	t.Watermarks[m.Partition] = max(t.Watermarks[m.Partition], m.Watermark)
+	if m.Resting && t.Resting == nil {
+		t.Resting = make([]bool, len(t.Watermarks))
+	}
+	if t.Resting != nil {
+		t.Resting[m.Partition] = m.Resting
+	}
 }
 
 // of returns what is known of a source's partitions.
@@ -82,17 +94,25 @@ func (s *sourceTimes) of(source Source) []int64 {
 	return known
 }
 
-// watermark is the least of all partitions'; 0 while there is one that has not been heard of.
+// watermark is the least of all partitions' that don't rest; 0 while there is one that has not been heard of. Where all rest it is the
+// greatest.
 func (s *sourceTimes) watermark() int64 {
-	least, _ := s.least()
+	least, whose := s.least()
+	if whose.topic == "" {
+		for _, t := range s.Topics {
+			for _, w := range t.Watermarks {
+				least = max(least, w)
+			}
+		}
+	}
 	return least
 }
 
-// least is the least watermark and whose it is, of several the first's.
+// least is the least watermark and whose it is, of several the first's; nobody's where all rest.
 func (s *sourceTimes) least() (watermark int64, whose topicPartition) {
 	for _, t := range s.Topics {
 		for i, w := range t.Watermarks {
-			if whose.topic == "" || w < watermark {
+			if (whose.topic == "" || w < watermark) && (t.Resting == nil || !t.Resting[i]) {
 				watermark, whose = w, topicPartition{t.Topic, int32(i)}
 			}
 		}
@@ -102,6 +122,7 @@ func (s *sourceTimes) least() (watermark int64, whose topicPartition) {
 
 // observe moves time on by what a record says about it.
 func (t *table) observe(route *Route) {
+	t.resting = false
 	switch {
 	case !t.told:
 		t.now.eventTime = max(t.now.eventTime, route.EventTime)
@@ -119,7 +140,7 @@ type caughtUp struct {
 
 // idleAt takes in that the partition held nothing behind an offset, nor a transaction that is not over.
 func (t *task) idleAt(c caughtUp) {
-	if t.r.o.Told || t.r.o.History || t.r.clockWrong.Load() {
+	if t.r.o.Told || t.r.clockWrong.Load() {
 		return
 	}
 	t.mu.Lock()
@@ -132,6 +153,10 @@ func (t *task) idleAt(c caughtUp) {
 // does so only for a purpose, since what depends on it has to be committed with a checkpoint: refolding must not see an
 // earlier time.
 func (t *task) passTime(ctx context.Context, clock int64) error {
+	if t.r.o.History {
+		t.rest(clock)
+		return nil
+	}
 	t.mu.Lock()
 	watermark := t.table.watermark(clock)
 	tell, moved := t.table.hasToTell(watermark), clock > t.table.now.eventTime
@@ -164,18 +189,35 @@ func (t *task) passTime(ctx context.Context, clock int64) error {
 	return nil
 }
 
+// restAfter is how long nothing may have come of a partition before it rests. What else is written there later counts, but may be late.
+const restAfter = 5 * time.Second
+
+// rest has a partition hold nobody back any more that has been read to its end by a clock, while history is read: no clock moves time on there, and
+// one that ends early, or holds nothing at all, would hold back all others.
+func (t *task) rest(clock int64) {
+	t.mu.Lock()
+	rests := t.table.teller != nil && !t.table.resting && clock >= t.readAt.Add(restAfter).UnixMilli()
+	if rests {
+		t.table.resting, t.urgent = true, true
+	}
+	t.mu.Unlock()
+	if rests {
+		signal(t.r.hurry)
+	}
+}
+
 // tellEvery is by how much time must have moved on before the next stage is told, ms.
 const tellEvery = 5000
 
-// hasToTell says whether there is a next stage that should know of a watermark.
+// hasToTell says whether there is a next stage that should know of a watermark, or of the input's resting.
 func (t *table) hasToTell(watermark int64) bool {
-	return t.teller != nil && watermark >= t.toldLast+tellEvery
+	return t.teller != nil && (watermark >= t.toldLast+tellEvery || t.resting != t.toldResting)
 }
 
 // tellable is the watermark that the next stage may be told: not before everything that is due by then has fired, whose outputs
-// may be of an earlier time.
+// may be of an earlier time, and not before the clock has come there, since it would not be believed.
 func (t *table) tellable() int64 {
-	w := t.watermark(t.now.eventTime)
+	w := min(t.watermark(t.now.eventTime), t.clock)
 	if t.timed != nil {
 		w = min(w, t.fired)
 	}
@@ -185,8 +227,8 @@ func (t *table) tellable() int64 {
 // tell appends what the next stage should know of time to the outputs of a checkpoint.
 func (t *table) tell() {
 	if w := t.tellable(); t.hasToTell(w) {
-		marks := t.teller.Tell(w)
-		t.toldLast, t.toldAt, t.toldIn = w, t.now.next, len(marks)
+		marks := t.teller.Tell(w, t.resting)
+		t.toldLast, t.toldAt, t.toldIn, t.toldResting = w, t.now.next, len(marks), t.resting
 		t.add(nil, marks...)
 	}
 }

@@ -164,10 +164,86 @@ func TestAttack19OnlyTheVeryEndLetsTimePass(t *testing.T) {
 	}
 }
 
+// A partition that rests holds nobody back until the next mark from there; when all rest, time is that of the one that went furthest.
+func TestWhatRestsHoldsNobodyBack(t *testing.T) {
+	l, sources := newLater(t), []Source{{"clicks", 3}}
+	rest := func(partition int32, watermark int64) {
+		value, err := json.Marshal(Mark{Topic: "clicks", Partition: partition, Watermark: watermark, AsOf: 1, Resting: true, Sources: sources})
+		require.NoError(t, err)
+		l.give("", value)
+	}
+	rest(1, 0)
+	l.mark("clicks", 0, 500, 1, sources...)
+	assert.Zero(t, l.time(), "clicks-2 has not been heard of")
+	l.mark("clicks", 2, 300, 1, sources...)
+	assert.Equal(t, int64(300), l.time(), "clicks-1 rests")
+	rest(2, 350)
+	assert.Equal(t, int64(500), l.time())
+	l.mark("clicks", 1, 550, 1, sources...)
+	l.mark("clicks", 0, 600, 1, sources...)
+	assert.Equal(t, int64(550), l.time(), "clicks-1 counts again")
+	_, whose := l.now.sources.least()
+	assert.Equal(t, topicPartition{"clicks", 1}, whose)
+	rest(0, 620)
+	rest(1, 700)
+	assert.Equal(t, int64(700), l.time())
+	_, whose = l.now.sources.least()
+	assert.Zero(t, whose, "nobody holds it back")
+}
+
+// While history is read a partition rests that has been read to its end, and from which nothing came for a while: the next stage is told once, and
+// again once something comes.
+func TestAPartitionRestsOnceHistoryIsReadToItsEnd(t *testing.T) {
+	x := modelTask(&tellingCounter{counter: counter{every: 1000}}, "in", 0, checkpoint{})
+	x.r.o.History, x.table.fired = true, math.MaxInt64
+	x.table.evicted = &keySet{} // nothing is in the mirror
+	x.checkpointAt = time.Now().Add(time.Hour)
+	told := func() (values []string) {
+		p, err := x.cut(time.Now(), false, &room{bounds{1 << 30, 1 << 30}, false, false})
+		require.NoError(t, err)
+		if p == nil {
+			return nil
+		}
+		for _, o := range p.outputs {
+			values = append(values, string(o.Value))
+		}
+		return values
+	}
+	require.NoError(t, x.fold(t.Context(), []*kgo.Record{{Topic: "in", Key: []byte("a"), Value: []byte("6000")}}))
+	pass := func(after time.Duration) {
+		require.NoError(t, x.passTime(t.Context(), x.readAt.Add(after).UnixMilli()))
+	}
+	pass(restAfter - time.Second)
+	assert.Empty(t, told(), "more may come")
+	pass(restAfter + time.Second)
+	assert.Equal(t, []string{"6000 resting"}, told())
+	pass(2 * restAfter)
+	assert.Empty(t, told())
+	require.NoError(t, x.fold(t.Context(), []*kgo.Record{{Topic: "in", Offset: 1, Key: []byte("a"), Value: []byte("6001")}}))
+	x.urgent = true
+	assert.Equal(t, []string{"6001"}, told(), "at once, however little time has moved")
+	assert.Equal(t, int64(6001), x.table.now.eventTime, "no clock moves history")
+}
+
+// The reader believes nobody about the future: what was told of it would have to be told again.
+func TestNothingIsToldOfTheFuture(t *testing.T) {
+	x := modelTask(&tellingCounter{counter: counter{every: 1000}}, "in", 0, checkpoint{})
+	x.table.fired, x.table.evicted = math.MaxInt64, &keySet{}
+	x.r.o.CheckpointInterval = time.Second
+	now := time.Now()
+	require.NoError(t, x.fold(t.Context(), []*kgo.Record{{Topic: "in", Key: []byte("a"), Value: fmt.Append(nil, now.Add(time.Hour).UnixMilli())}}))
+	for _, later := range []time.Duration{0, 10 * time.Second} {
+		p, err := x.cut(now.Add(later), true, &room{})
+		require.NoError(t, err)
+		require.Len(t, p.outputs, 1)
+		assert.Equal(t, fmt.Sprint(now.Add(later).UnixMilli()), string(p.outputs[0].Value))
+	}
+}
+
 // tellingGatherer gathers, and tells a later stage.
 type tellingGatherer struct{ *gatherer }
 
-func (tellingGatherer) Tell(watermark int64) []Output {
+func (tellingGatherer) Tell(watermark int64, _ bool) []Output {
 	return []Output{{Topic: "mark", Value: fmt.Append(nil, watermark)}}
 }
 
@@ -198,8 +274,12 @@ func TestMarksLieBehindWhatIsFlushed(t *testing.T) {
 // tellingCounter tells a later stage.
 type tellingCounter struct{ counter }
 
-func (c *tellingCounter) Tell(watermark int64) []Output {
-	return []Output{{Topic: "told", Value: fmt.Append(nil, watermark)}}
+func (c *tellingCounter) Tell(watermark int64, resting bool) []Output {
+	value := fmt.Append(nil, watermark)
+	if resting {
+		value = append(value, " resting"...)
+	}
+	return []Output{{Topic: "told", Value: value}}
 }
 
 // A checkpoint tells how far time has come, behind everything that was folded until then, and not at every step.
@@ -246,7 +326,7 @@ func (k *keyless) Fold(_ int, t *Turn) error {
 	return nil
 }
 
-func (k *keyless) Tell(int64) []Output { return make([]Output, k.marks) }
+func (k *keyless) Tell(int64, bool) []Output { return make([]Output, k.marks) }
 
 // In a backlog checkpoints are far apart. Where the next commit is one in any case, time is told between two of them, the more seldom
 // the more partitions have to hear it.

@@ -40,7 +40,7 @@ func (s *relay) Fold(i int, t *Turn) error {
 	return nil
 }
 
-func (s *relay) Tell(watermark int64) (marks []Output) {
+func (s *relay) Tell(watermark int64, _ bool) (marks []Output) {
 	value, _ := json.Marshal(Mark{Topic: "source", Partition: s.partition, Watermark: watermark, AsOf: 1, Sources: []Source{{"source", 2}}})
 	for p := range int32(usageParts) {
 		marks = append(marks, Output{Topic: "usage", Partition: p, Value: value})

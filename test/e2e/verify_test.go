@@ -91,6 +91,7 @@ func markOf(t *testing.T, r *kgo.Record) oracle.Mark {
 		Topic     string `json:"topic"`
 		Partition int32  `json:"partition"`
 		Watermark int64  `json:"watermark"`
+		Resting   bool   `json:"resting"`
 		AsOf      int64  `json:"as_of"`
 		Sources   []struct {
 			Topic      string `json:"topic"`
@@ -99,7 +100,7 @@ func markOf(t *testing.T, r *kgo.Record) oracle.Mark {
 	}
 	require.NoError(t, json.Unmarshal(r.Value, &m))
 	now := r.Timestamp.UnixMilli() // nobody is believed about the future
-	mark := oracle.Mark{Topic: m.Topic, Partition: m.Partition, Watermark: min(m.Watermark, now), AsOf: min(m.AsOf, now), Sources: map[string]int{}}
+	mark := oracle.Mark{Topic: m.Topic, Partition: m.Partition, Watermark: min(m.Watermark, now), AsOf: min(m.AsOf, now), Resting: m.Resting, Sources: map[string]int{}}
 	for _, s := range m.Sources {
 		mark.Sources[s.Topic] = s.Partitions
 	}

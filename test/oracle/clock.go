@@ -5,6 +5,7 @@ type Mark struct {
 	Topic     string
 	Partition int32
 	Watermark int64          // ms
+	Resting   bool           // it has come to its end, and is not waited for
 	AsOf      int64          // when the process began that says so, ms
 	Sources   map[string]int // partitions of each topic that it reads
 }
@@ -14,6 +15,7 @@ type clock struct {
 	asOf    int64
 	sources map[string]int
 	said    map[string]map[int32]int64
+	resting map[string]map[int32]bool
 	time    int64
 }
 
@@ -21,21 +23,31 @@ type clock struct {
 func (o *Oracle) Tell(partition int32, m Mark) {
 	c := o.clocks[partition]
 	if c == nil {
-		c = &clock{said: map[string]map[int32]int64{}}
+		c = &clock{said: map[string]map[int32]int64{}, resting: map[string]map[int32]bool{}}
 		o.clocks[partition] = c
 	}
 	if m.AsOf > c.asOf {
-		c.asOf, c.sources = m.AsOf, m.Sources
+		c.asOf, c.sources, c.resting = m.AsOf, m.Sources, map[string]map[int32]bool{}
 	}
 	if c.said[m.Topic] == nil {
 		c.said[m.Topic] = map[int32]int64{}
 	}
+	if c.resting[m.Topic] == nil {
+		c.resting[m.Topic] = map[int32]bool{}
+	}
+	c.resting[m.Topic][m.Partition] = m.Resting
 	c.said[m.Topic][m.Partition] = max(c.said[m.Topic][m.Partition], m.Watermark)
-	least := int64(1 << 62)
+	least, most, all := int64(1<<62), int64(0), true
 	for topic, partitions := range c.sources {
 		for p := range int32(partitions) {
-			least = min(least, c.said[topic][p]) // 0 where nothing was said
+			most = max(most, c.said[topic][p])
+			if !c.resting[topic][p] {
+				least, all = min(least, c.said[topic][p]), false // 0 where nothing was said
+			}
 		}
+	}
+	if all {
+		least = most
 	}
 	c.time = max(c.time, least)
 	o.releaseAll(partition)
