@@ -97,6 +97,9 @@ var gauges = []gauge{
 	newGauge("partitions_waiting", "Input partitions assigned to this process that are not taken over yet or are held up; /readyz says by what.", func(g *stream.Gauges) float64 { return float64(g.Waiting) }),
 	newGauge("lag_records", "Records in the owned partitions, as of the newest fetch, that have not been folded.", func(g *stream.Gauges) float64 { return float64(g.Lag) }),
 	newGauge("mirror_backlog_commits", "Confirmed transactions that have not reached the store.", func(g *stream.Gauges) float64 { return float64(g.MirrorBacklog) }),
+	newGauge("mirror_backlog_ratio", "How full the backlog of such transactions is, from 0 to 1, of the partition where it is fullest. One that reaches 64 transactions, or "+
+		"its part of 32 MiB for all partitions of the process, is full: its partition folds nothing more until the store has taken some.",
+		func(g *stream.Gauges) float64 { return g.MirrorFill }),
 	newGauge("states_cached", "States in memory.", func(g *stream.Gauges) float64 { return float64(g.Cached) }),
 	newGauge("clock_wrong", "1 while this process's clock and the broker's differ by a minute or more: time does not pass where nothing comes. Otherwise 0.",
 		func(g *stream.Gauges) float64 { return oneIf(g.ClockWrong) }),

@@ -24,8 +24,8 @@ func read(t *testing.T, path string) string {
 	return string(text)
 }
 
-// What Prometheus itself adds to every series.
-var scraped = []string{"job", "instance", "le"}
+// What Prometheus itself adds to every series, and its operator the namespace.
+var scraped = []string{"namespace", "job", "instance", "le"}
 
 // series are the labels of each series that a process exports, by name: docs/metrics-reference.md, which a test of pkg/app
 // holds against the collectors, and those of the Go runtime.
