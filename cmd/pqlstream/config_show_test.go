@@ -43,7 +43,8 @@ func TestConfigShow(t *testing.T) {
 
 // YAML says what JSON says, in the same order.
 func TestYAMLIsTheSameAsJSON(t *testing.T) {
-	value := map[string]any{"a": "1", "b": 1, "c": nil, "d": []any{"true", true, "x: y", "", "two\nlines", "<&>", "é"}, "e": map[string]any{}, "f": []any{}, "g": 1.5e300}
+	ambiguous := []any{"yes", "No", "on", "OFF", "y", "190:20:30", "0o17", "017", "1_000", "0b1", "~", "null", "2025-03-01", ".inf", "=", "<<", "\u0085", "\u009b31m", "\u202e", "\u007f", "\U000e0001", "\u2028", "\ufeff", "\x1b", "a\tb", " a "}
+	value := map[string]any{"a": "1", "b": 1, "c": nil, "d": []any{"true", true, "x: y", "", "two\nlines", "<&>", "é"}, "e": map[string]any{}, "on": map[string]any{"y": 1, "190:20:30": 2, "a b": 3, "": 4, "NULL": 5}, "h": ambiguous, "f": []any{}, "g": 1.5e300}
 	var asJSON, asYAML strings.Builder
 	require.NoError(t, writeJSON(&asJSON, value))
 	require.NoError(t, writeYAML(&asYAML, value))
@@ -55,7 +56,31 @@ func TestYAMLIsTheSameAsJSON(t *testing.T) {
 	once, err := json.Marshal(fromJSON)
 	require.NoError(t, err)
 	assert.JSONEq(t, string(once), string(again))
+	for _, written := range []string{asJSON.String(), asYAML.String()} {
+		for _, hidden := range []string{"\u0085", "\u009b", "\u202e", "\x7f", "\x1b"} {
+			assert.NotContains(t, written, hidden, "it would get through to a terminal")
+		}
+	}
+	for _, text := range ambiguous {
+		assert.Regexp(t, `(?m)^  - ".+"$`, lineWith(t, asYAML.String(), text.(string)), "it is a text by every version of YAML")
+	}
+	for _, name := range []string{`"on":`, `  "y": 1`, `  "190:20:30": 2`, `  "NULL": 5`, `  "": 4`} {
+		assert.Contains(t, asYAML.String(), "\n"+name, "names are, too")
+	}
 	assert.True(t, strings.HasPrefix(asYAML.String(), "a: \"1\"\nb: 1\nc: null\nd:\n  - \"true\"\n"), asYAML.String())
+}
+
+// lineWith is the line of a list that is a text.
+func lineWith(t *testing.T, list, text string) string {
+	t.Helper()
+	for line := range strings.Lines(list) {
+		var item []string
+		if yaml.Unmarshal([]byte(line), &item) == nil && len(item) == 1 && item[0] == text {
+			return strings.TrimSuffix(line, "\n")
+		}
+	}
+	t.Errorf("%q is not listed in\n%s", text, list)
+	return ""
 }
 
 func TestProgressIsForTerminalsOnly(t *testing.T) {

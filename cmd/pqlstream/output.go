@@ -3,10 +3,14 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -71,10 +75,33 @@ func (o *output) write(w io.Writer, value any, people func(io.Writer) error) err
 }
 
 func writeJSON(w io.Writer, value any) error {
-	e := json.NewEncoder(w)
+	var text bytes.Buffer
+	e := json.NewEncoder(&text)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
-	return e.Encode(value)
+	if err := e.Encode(value); err != nil {
+		return err
+	}
+	_, err := w.Write(escaped(text.Bytes()))
+	return err
+}
+
+// escaped writes what can't be seen as JSON's \u0085, as the library does where JSON itself asks for it: terminals take some of it for
+// commands, and YAML for the end of a line.
+func escaped(text []byte) []byte {
+	seen := func(r rune) bool { return r == '\n' || unicode.IsPrint(r) || r > 0xffff }
+	if !bytes.ContainsFunc(text, func(r rune) bool { return !seen(r) }) {
+		return text
+	}
+	var all []byte
+	for _, r := range string(text) {
+		if seen(r) {
+			all = utf8.AppendRune(all, r)
+		} else {
+			all = fmt.Appendf(all, `\u%04x`, r)
+		}
+	}
+	return all
 }
 
 // writeYAML writes a value's JSON form as YAML, with the same names in the same order: JSON is YAML already, written in another style.
@@ -88,18 +115,32 @@ func writeYAML(w io.Writer, value any) error {
 		return fmt.Errorf("writing YAML: %w", err)
 	}
 	inBlocks(&doc)
-	e := yaml.NewEncoder(w)
+	var blocks bytes.Buffer
+	e := yaml.NewEncoder(&blocks)
 	e.SetIndent(2)
-	if err := e.Encode(&doc); err != nil {
+	if err := errors.Join(e.Encode(&doc), e.Close()); err != nil {
 		return fmt.Errorf("writing YAML: %w", err)
 	}
-	return e.Close()
+	_, err := w.Write(escaped(blocks.Bytes())) // what has to be is in quotes: no plain name has it
+	return err
 }
 
-// inBlocks takes away brackets and quotes that need not be.
+// inBlocks takes away brackets, and the quotes of names that are texts by any version of YAML. Texts keep theirs: readers of YAML 1.1 take
+// yes, on and 190:20:30 for something else.
 func inBlocks(n *yaml.Node) {
-	n.Style = 0
-	for _, child := range n.Content {
+	if n.Kind != yaml.ScalarNode || n.Tag != "!!str" {
+		n.Style = 0
+	}
+	for i, child := range n.Content {
+		if n.Kind == yaml.MappingNode && i%2 == 0 && plainName.MatchString(child.Value) && !otherThanText.MatchString(child.Value) {
+			child.Style = 0
+			continue
+		}
 		inBlocks(child)
 	}
 }
+
+var (
+	plainName     = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]*$`)
+	otherThanText = regexp.MustCompile(`^(?i:y|n|yes|no|on|off|true|false|null)$`)
+)
