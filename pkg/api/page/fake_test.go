@@ -210,6 +210,8 @@ func (f *fake) listMetrics(w http.ResponseWriter, r *http.Request) {
 		q.Set("grouping", "")
 	}
 	found := []json.RawMessage{}
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	for i := range f.metrics {
 		m := &f.metrics[i]
 		if has("metric", m.Metric) && has("unit", m.Unit) && has("zone", m.Zone) && has("grouping", m.Grouping) && has("group", m.Group) && m.WindowStart > since(q.Get("from")) {
@@ -224,6 +226,20 @@ func (f *fake) listMetrics(w http.ResponseWriter, r *http.Request) {
 		next = &text
 	}
 	answer(w, map[string]any{"as_of": reporttest.AsOf.UnixMilli(), "items": found[min(from, len(found)):to], "next_cursor": next})
+}
+
+// ripen has the rows of sign-ups up to a window ripen, and no others.
+func (f *fake) ripen(until int64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.metrics = slices.Clone(f.metrics)
+	for i := range f.metrics {
+		m := &f.metrics[i]
+		if is := m.WindowStart <= until; (m.Metric == "funnel" || m.Metric == "pql_rate") && m.Mature != is {
+			was, will := fmt.Sprintf(`"mature":%t`, m.Mature), fmt.Sprintf(`"mature":%t`, is)
+			m.Mature, m.json = is, bytes.Replace(m.json, []byte(was), []byte(will), 1)
+		}
+	}
 }
 
 // since is a time back from the newest window, which begins on the day of AsOf.

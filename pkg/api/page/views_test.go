@@ -5,6 +5,7 @@ package page
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"net/http"
 	"net/url"
 	"slices"
@@ -316,19 +317,17 @@ func TestTheFunnelIsTheAPIs(t *testing.T) {
 	f.metrics = slices.DeleteFunc(slices.Clone(f.metrics), func(m metricRow) bool {
 		return m.Metric == "funnel" && m.Detail == "step-4" && m.WindowStart >= young
 	})
-	p := open(t, f.URL, "#/funnel", browser.Desktop)
+	p := open(t, f.URL, "#/funnel?last=4", browser.Desktop)
 	p.Shown("Funnel")
-	ended := f.find("pqls", "", "")
-	first := ended[len(ended)-13].WindowStart
-	of := 0.0
-	for _, r := range f.find("funnel", "step-1", "") {
-		if r.WindowStart >= first {
-			of += *r.Denominator
-		}
+	signedUp := over(newest)
+	of, before := 0.0, 0.0
+	for i := range 4 {
+		of, before = of+*signedUp[len(signedUp)-1-i].Denominator, before+*signedUp[len(signedUp)-5-i].Denominator
 	}
+	first := signedUp[len(signedUp)-4].WindowStart
 	for _, step := range []string{"step-1", "step-2", "step-3", "step-4"} {
 		n := 0.0
-		for _, r := range f.find("funnel", step, "") {
+		for _, r := range over(f.find("funnel", step, "")) {
 			if r.WindowStart >= first {
 				n += *r.Numerator
 			}
@@ -337,6 +336,42 @@ func TestTheFunnelIsTheAPIs(t *testing.T) {
 		assert.Equal(t, []string{number(n), percent(n / of)}, line[:2], step)
 	}
 	assert.Equal(t, "signed up", p.Text("tbody tr:first-child th"))
+	assert.Equal(t, number(of), p.Text("tbody tr:first-child td"))
+	assert.Contains(t, p.Text("tbody tr:first-child .delta b"), fmt.Sprintf("%.0f %%", 100*math.Abs(of/before-1)), "as many windows as before")
+}
+
+// over are the windows that are over.
+func over(rows []metricRow) []metricRow {
+	return slices.DeleteFunc(slices.Clone(rows), func(m metricRow) bool { return m.WindowEnd > reporttest.AsOf.UnixMilli() })
+}
+
+// Windows of which not all have had the time yet look worse than those before: what has not ripened is not compared.
+func TestTheFunnelComparesWhatIsOfAnAge(t *testing.T) {
+	f := newFake(t, 60)
+	newest := over(f.find("funnel", "step-1", ""))
+	f.ripen(newest[len(newest)-3].WindowStart)
+	p := open(t, f.URL, "#/funnel?last=4", browser.Desktop)
+	p.Shown("Funnel")
+	share := func(rows []metricRow) float64 {
+		n, of := 0.0, 0.0
+		for _, r := range rows {
+			if r.Mature {
+				n, of = n+*r.Numerator, of+*r.Denominator
+			}
+		}
+		return n / of
+	}
+	points := func(rows []metricRow) string {
+		rows = over(rows)
+		return fmt.Sprintf("%.1f points", 100*math.Abs(share(rows[len(rows)-4:])-share(rows[len(rows)-8:len(rows)-4])))
+	}
+	assert.Contains(t, p.Text("tr[data-step=step-2] .delta b"), points(f.find("funnel", "step-2", "")))
+	assert.Contains(t, p.Text("tr[data-step=qualified] .delta b"), points(f.find("pql_rate", "30d", "")))
+
+	f.ripen(newest[len(newest)-5].WindowStart)
+	p.GoTo("#/accounts", "Accounts")
+	p.GoTo("#/funnel?last=4", "Funnel")
+	assert.Empty(t, p.Texts("tr[data-step=step-2] .delta"), "those now have had less time than those before")
 }
 
 func TestCohortsAreTheAPIs(t *testing.T) {

@@ -14,13 +14,13 @@ export async function funnel({ params, signal, change }) {
   const rows = await load(['funnel', 'pql_rate'], choice, signal);
   const view = page(
     'Funnel',
-    `Of the accounts that signed up in the last ${periodName(choice)}, those that have done each step, and how long it took them.`,
+    `Of the accounts that signed up in the last ${periodName(choice)} that are over, those that have done each step, and how long it took them.`,
     null,
     controls(catalog, choice, change, { each: false, more: [compareBox(choice, change)] }),
   );
   const steps = stepsOf(rows);
   if (steps.length === 0) {
-    view.append(note('No account has signed up in this period.'));
+    view.append(note('No account has signed up in a window of this choice that is over.'));
     return view;
   }
   view.append(
@@ -35,36 +35,27 @@ export async function funnel({ params, signal, change }) {
       }),
     ),
     note(
-      'Steps can be done in any order, so who has done one need not have done the one above it. Young accounts still have time: the newest windows grow.',
+      'Steps can be done in any order, so who has done one need not have done the one above it. Young accounts still have time: the newest windows grow. ',
+      choice.compare && 'So shares are compared only of windows that have had all their time.',
     ),
   );
   return view;
 }
 
-// stepsOf adds the windows up: sign-ups first, then the steps by how many have done them, then those that qualified.
+// stepsOf adds the windows up that are over: sign-ups first, then the steps by how many have done them, then those that qualified.
 function stepsOf(rows) {
-  const of = signUps(rows, rows.windows),
-    ofBefore = signUps(rows, rows.before);
+  const of = signUps(rows, rows.over);
   const steps = rows
     .details('funnel')
     .map((id) => {
-      const now = rows.of('funnel', id);
-      const past = rows.of('funnel', id, undefined, rows.before);
-      return {
-        id,
-        name: words(id),
-        n: sum(now, 'numerator'),
-        of,
-        before: sum(past, 'numerator'),
-        ofBefore,
-        mean: mean(now),
-      };
+      const now = rows.now('funnel', id);
+      return { id, name: words(id), n: sum(now, 'numerator'), of, mean: mean(now), ...ripeShares(rows, 'funnel', id) };
     })
     .sort((a, b) => b.n - a.n);
-  if (steps.length === 0) return [];
-  const signedUp = { id: '', name: 'signed up', n: of, of, before: ofBefore, ofBefore, mean: null };
+  if (steps.length === 0 || of === 0) return [];
+  const signedUp = { id: '', name: 'signed up', n: of, of, before: signUps(rows, rows.before), mean: null };
   const days = rows.details('pql_rate').at(-1);
-  const all = [signedUp, ...steps, ...(days ? [qualified(rows, days, of, ofBefore)] : [])];
+  const all = [signedUp, ...steps, ...(days ? [qualified(rows, days, of)] : [])];
   all.forEach((s, i) => {
     s.above = i > 0 ? all[i - 1].n : null;
   });
@@ -77,19 +68,22 @@ function signUps(rows, windows) {
   return windows.reduce((total, _, i) => total + Math.max(0, ...all.map((of) => of[i]?.denominator ?? 0)), 0);
 }
 
-function qualified(rows, days, of, ofBefore) {
-  const now = rows.of('pql_rate', days),
-    past = rows.of('pql_rate', days, undefined, rows.before);
-  return {
-    id: 'qualified',
-    name: `PQL within ${days}`,
-    last: true,
-    n: sum(now, 'numerator'),
-    of,
-    before: sum(past, 'numerator'),
-    ofBefore,
-    mean: null,
+// ripeShares returns the share now and before of those windows that have had all their time. Others are not compared: the older ones have had
+// longer. null: none has.
+function ripeShares(rows, metric, detail) {
+  const share = (windows) => {
+    const details = metric === 'funnel' ? rows.details(metric) : [detail]; // a step that nobody has done has no row to tell
+    const all = details.map((d) => rows.of(metric, d, undefined, windows));
+    const ripe = windows.filter((_, i) => all.some((of) => of[i]?.mature));
+    const total = signUps(rows, ripe);
+    return total > 0 ? sum(rows.of(metric, detail, undefined, ripe), 'numerator') / total : null;
   };
+  return { ripeNow: share(rows.over), ripeBefore: share(rows.before) };
+}
+
+function qualified(rows, days, of) {
+  const n = sum(rows.now('pql_rate', days), 'numerator');
+  return { id: 'qualified', name: `PQL within ${days}`, last: true, n, of, mean: null, ...ripeShares(rows, 'pql_rate', days) };
 }
 
 function columns(steps, choice, comparable) {
@@ -115,13 +109,12 @@ function columns(steps, choice, comparable) {
       ? [
           {
             head: 'Than before',
-            cell: (s) =>
-              s.id === ''
-                ? delta(s.n, comparable ? s.before : null, { than: `the ${periodName(choice)} before` })
-                : delta(share(s), s.ofBefore > 0 ? s.before / s.ofBefore : null, {
-                    points: true,
-                    than: `the ${periodName(choice)} before`,
-                  }),
+            cell: (s) => {
+              const than = `the ${periodName(choice)} before`;
+              if (s.id === '') return delta(s.n, comparable ? s.before : null, { than });
+              if (s.ripeNow === null || s.ripeBefore === null) return '–';
+              return delta(s.ripeNow, s.ripeBefore, { points: true, than: `${than}, of windows that have had their time` });
+            },
           },
         ]
       : []),

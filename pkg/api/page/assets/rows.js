@@ -67,9 +67,14 @@ class Rows {
     return [...Array(Math.max(0, this.ended - rows.length)).fill(null), ...rows, ...Array(this.windows.length - this.ended).fill(null)];
   }
 
+  // over are the windows that are over.
+  get over() {
+    return this.windows.slice(0, this.ended);
+  }
+
   // now returns a metric's rows of windows that are over.
   now(metric, detail = '', group = this.groups[0]) {
-    return this.of(metric, detail, group).slice(0, this.ended);
+    return this.of(metric, detail, group, this.over);
   }
 
   // details returns what a metric has rows of, numbers by their size.
