@@ -45,6 +45,7 @@ build: ## the program, to bin/pqlstream
 .PHONY: test
 test: checks budget kafka-if-possible ## format, lint, generated files, and all tests, on real servers where the machine has them
 	$(TEST) -timeout 9m $(PACKAGES) | tee $(BUILD)/test.json | go run ./test/report -also-skipped $(SKIPPED)
+	@echo 'not run: the slow tests: soaks, many seeds, Kafka 3.9, Kafka Connect, a year of metrics in SQL, the chart, the release; make test-slow runs them, too'
 
 .PHONY: test-slow
 test-slow: checks budget kafka kafka-3.9 connect deployment-tools ## the tests, and those that take long: soaks, many seeds, Kafka 3.9, Kafka Connect, a year of metrics in SQL, the chart
@@ -135,7 +136,7 @@ $(BUILD)/connect/plugins: Makefile
 	mv $@.part $@
 	touch $@
 
-# What test/deployments holds the chart, the alerts and the other files of deployments against; promtool besides (Debian: apt-get install prometheus).
+# What test/deployments holds the chart and the release against. Alerts are held against promtool, by `make test` already (Debian: apt-get install prometheus).
 HELM        := $(BUILD)/bin/helm-v3.22.0
 KUBECONFORM := $(BUILD)/bin/kubeconform-v0.8.0
 GORELEASER  := $(BUILD)/bin/goreleaser-v2.16.0

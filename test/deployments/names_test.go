@@ -154,7 +154,7 @@ func TestEachAlertHasItsPlaceInTheRunbook(t *testing.T) {
 	}
 }
 
-// Each alert has a test in which it fires and one in which it does not; promtool runs them in the slow tests.
+// Each alert has a test in which it fires and one in which it does not; promtool runs them.
 func TestEachAlertIsTested(t *testing.T) {
 	var file struct {
 		Tests []struct {

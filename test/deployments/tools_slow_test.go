@@ -5,7 +5,6 @@ package deployments
 import (
 	"bytes"
 	"encoding/json"
-	"os/exec"
 	"path/filepath"
 	"testing"
 
@@ -25,23 +24,6 @@ func tool(t *testing.T, pattern string) string {
 	path, err := filepath.Abs(found[len(found)-1])
 	require.NoError(t, err)
 	return path
-}
-
-// run runs a program and returns what it printed.
-func run(t *testing.T, program string, args ...string) string {
-	t.Helper()
-	out, err := command(t, program, args...)
-	require.NoError(t, err, "%s %v\n%s", program, args, out)
-	return out
-}
-
-func command(t *testing.T, program string, args ...string) (string, error) {
-	t.Helper()
-	cmd := exec.CommandContext(t.Context(), program, args...)
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	err := cmd.Run()
-	return stdout.String() + stderr.String(), err
 }
 
 // requireValid requires that a YAML file is what a JSON schema says.
