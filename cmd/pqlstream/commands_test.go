@@ -82,7 +82,7 @@ func TestOutputIsOneConvention(t *testing.T) {
 	}
 	for _, cmd := range documented(newRoot(io.Discard, io.Discard)) {
 		if !cmd.HasSubCommands() && silent[cmd.CommandPath()] {
-			assert.Contains(t, []string{"pqlstream run", "pqlstream demo", "pqlstream test", "pqlstream top", "pqlstream man", "pqlstream checklist init", "pqlstream checklist schema",
+			assert.Contains(t, []string{"pqlstream run", "pqlstream demo", "pqlstream test", "pqlstream man", "pqlstream checklist init", "pqlstream checklist schema",
 				"pqlstream completion bash", "pqlstream completion zsh", "pqlstream completion fish", "pqlstream completion powershell"}, cmd.CommandPath())
 		}
 	}

@@ -32,7 +32,7 @@ func TestCompletion(t *testing.T) {
 	assert.Equal(t, []string{"UTC"}, completed(t, "metrics", "--config", example, "--zone", ""))
 	assert.Empty(t, completed(t, "metrics", "--config", "none.yaml", "--zone", ""), "settings that are not valid have none")
 	assert.Equal(t, []string{"simple", "mid", "complex"}, completed(t, "checklist", "init", "--preset", ""))
-	assert.Equal(t, []string{"table", "json", "yaml", "csv", "parquet"}, completed(t, "metrics", "-o", ""))
+	assert.Equal(t, []string{"table", "json", "yaml", "jsonl", "csv", "parquet"}, completed(t, "metrics", "-o", ""))
 	assert.Equal(t, []string{"table", "json", "yaml"}, completed(t, "topics", "check", "-o", ""))
 	assert.Contains(t, completed(t, "run", "--set", "kafka.cl"), "kafka.client_id=")
 }

@@ -42,8 +42,8 @@ func newMetrics() *cobra.Command {
 		Long: `Reads the rows of the metrics' topic as they are now. Without --metric it shows an overview of PQLs, PQL rate, time to PQL and
 PQL to paid. Tables show the last windows; with --from or --to, all windows from there or up to there.
 
-csv, json (a line a row, as on the topic), yaml and parquet write all columns of all windows, and without --metric of all metrics, for other
-programs to read. They hold the rows in memory, about 1 KB each: of hours and many groups there are a lot.`,
+csv, json and yaml (one list), jsonl (a line a row, as on the topic) and parquet write all columns of all windows, and without --metric of all
+metrics, for other programs to read. They hold the rows in memory, about 1 KB each: of hours and many groups there are a lot.`,
 		Example: `  pqlstream metrics --config pqlstream.yaml
   pqlstream metrics -c pqlstream.yaml --metric pql_rate --unit day --grouping tier --from 30d
   pqlstream metrics -c pqlstream.yaml --unit day -o parquet --out days.parquet`,
@@ -61,7 +61,7 @@ programs to read. They hold the rows in memory, about 1 KB each: of hours and ma
 	flags.StringVar(&f.to, "to", "", "the last day that windows start on, in the same forms")
 	flags.BoolVar(&f.closed, "closed", false, "only windows that are closed: they change by corrections and by ripening only")
 	flags.BoolVar(&f.mature, "mature", false, "only rows that have ripened: they change by corrections only")
-	f.output.addTo(cmd, formatCSV, formatParquet)
+	f.output.addTo(cmd, formatJSONL, formatCSV, formatParquet)
 	complete(cmd, "metric", report.Names)
 	complete(cmd, "unit", func() []string { return []string{"hour", "day", "week", "month"} })
 	complete(cmd, "zone", func() []string {

@@ -13,8 +13,9 @@ import (
 	"github.com/pqlstream/pqlstream/pkg/rollup"
 )
 
-// The formats that `pqlstream metrics` has besides. Its JSON is a line a row, as on the topic.
+// The formats that `pqlstream metrics` has besides.
 const (
+	formatJSONL   = "jsonl" // a line a row, as on the topic
 	formatCSV     = "csv"
 	formatParquet = "parquet"
 )
@@ -27,7 +28,9 @@ func (f *metricsFlags) writer(stdout io.Writer) (rowWriter, error) {
 	case formatCSV:
 		return report.WriteCSV, nil
 	case formatJSON:
-		return report.WriteJSON, nil
+		return rowsAsJSON, nil
+	case formatJSONL:
+		return rowsAsLines, nil
 	case formatYAML:
 		return rowsAsYAML, nil
 	case formatParquet:
@@ -45,17 +48,34 @@ func (f *metricsFlags) writer(stdout io.Writer) (rowWriter, error) {
 	return func(w io.Writer, rows []rollup.Row) error { return report.Print(w, rows, style) }, nil
 }
 
-// rowsAsYAML writes a list of what are lines in JSON.
-func rowsAsYAML(w io.Writer, rows []rollup.Row) error {
+// rowsAsLines writes a line a row.
+func rowsAsLines(w io.Writer, rows []rollup.Row) error {
 	var lines bytes.Buffer
 	if err := report.WriteJSON(&lines, rows); err != nil {
 		return err
 	}
-	list := []json.RawMessage{}
-	for line := range bytes.Lines(lines.Bytes()) {
-		list = append(list, line)
+	_, err := w.Write(escaped(lines.Bytes()))
+	return err
+}
+
+// rowsAsJSON writes a list, each row on a line of its own.
+func rowsAsJSON(w io.Writer, rows []rollup.Row) error {
+	var lines bytes.Buffer
+	if err := rowsAsLines(&lines, rows); err != nil {
+		return err
 	}
-	return writeYAML(w, list)
+	list := bytes.ReplaceAll(bytes.TrimSuffix(lines.Bytes(), []byte("\n")), []byte("\n"), []byte(",\n"))
+	_, err := fmt.Fprintf(w, "[%s]\n", list)
+	return err
+}
+
+// rowsAsYAML writes the same list.
+func rowsAsYAML(w io.Writer, rows []rollup.Row) error {
+	var list bytes.Buffer
+	if err := rowsAsJSON(&list, rows); err != nil {
+		return err
+	}
+	return writeYAML(w, json.RawMessage(list.Bytes()))
 }
 
 // deliver writes rows to the file, which is replaced once all is written, or to stdout.

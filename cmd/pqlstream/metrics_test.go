@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/csv"
+	"encoding/json"
 	"errors"
 	"io"
 	"os"
@@ -137,7 +138,16 @@ func (w *metricsWorld) exports() {
 	r = w.metrics("--output", "csv", "--unit", "day")
 	assert.Equal(t, string(text), r.stdout)
 
-	r = w.metrics("--output", "json", "--unit", "day")
+	r = w.metrics("--output", "jsonl", "--unit", "day")
+	var listed []json.RawMessage
+	require.NoError(t, json.Unmarshal([]byte(w.metrics("--output", "json", "--unit", "day").stdout), &listed), "it is one document")
+	assert.Len(t, listed, len(want))
+	for i, line := range strings.Split(strings.TrimSpace(r.stdout), "\n") {
+		assert.Equal(t, line, string(listed[i]))
+	}
+	var list strings.Builder
+	require.NoError(t, rowsAsJSON(&list, nil))
+	assert.Equal(t, "[]\n", list.String())
 	var got []rollup.Row
 	for line := range strings.Lines(r.stdout) {
 		row, err := codec.DecodeRow([]byte(strings.TrimSuffix(line, "\n")))
@@ -205,7 +215,7 @@ func TestMetricsRefuseWrongFlags(t *testing.T) {
 		"--to 2025-02-30: it is a date such as 2025-03-01, or how far back from the newest window: 36h, 30d, 12w\n", r.stderr)
 	r = pqlstream(t, "metrics", "--config", example, "--output", "xml")
 	assert.Equal(t, exitMisused, r.code)
-	assert.Equal(t, `pqlstream: invalid argument "xml" for "-o, --output" flag: it is table, json, yaml, csv or parquet`+"\n", r.stderr)
+	assert.Equal(t, `pqlstream: invalid argument "xml" for "-o, --output" flag: it is table, json, yaml, jsonl, csv or parquet`+"\n", r.stderr)
 }
 
 // Without a terminal there are no colours, whatever the environment says.

@@ -25,6 +25,7 @@ type topFlags struct {
 	urls     []string
 	interval time.Duration
 	once     bool
+	output   output
 }
 
 func newTop() *cobra.Command {
@@ -34,12 +35,12 @@ func newTop() *cobra.Command {
 		Short: "Watch stages, partitions, lag, rates, commits, Redis and the latest PQLs",
 		Long: `Shows, and keeps showing until q or Ctrl-C, where the deployment stands: from Kafka how far each stage is, from Redis its memory and
 the latest PQLs, and from the processes, by their listeners for metrics, what they own, how fast they are and how long their commits
-take. Where there is no terminal it shows two moments' difference once, and ends.
+take. Where there is no terminal, with --once, and for programs (--output json or yaml) it shows two moments' difference once, and ends.
 
 Without --metrics-url it asks the one process whose http.address the settings have.`,
 		Example: `  pqlstream top --config pqlstream.yaml
   pqlstream top -c pqlstream.yaml --metrics-url http://pql-0:9464/metrics --metrics-url http://pql-1:9464/metrics
-  pqlstream top -c pqlstream.yaml --once`,
+  pqlstream top -c pqlstream.yaml --once -o json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
 	}
@@ -47,6 +48,7 @@ Without --metrics-url it asks the one process whose http.address the settings ha
 	cmd.Flags().StringArrayVar(&f.urls, "metrics-url", nil, "`URL` of a process's metrics; can be repeated")
 	cmd.Flags().DurationVar(&f.interval, "interval", time.Second, "how long between two looks")
 	cmd.Flags().BoolVar(&f.once, "once", false, "show it once, and end")
+	f.output.addTo(cmd)
 	return cmd
 }
 
@@ -74,7 +76,7 @@ func (f *topFlags) run(cmd *cobra.Command) error {
 		return err
 	}
 	defer monitor.Close()
-	if screen := terminal(cmd.OutOrStdout()); screen != nil && !f.once {
+	if screen := terminal(cmd.OutOrStdout()); screen != nil && !f.once && f.output.forPeople() {
 		return f.watch(ctx, cancel, monitor, cmd.InOrStdin(), screen)
 	}
 	return f.show(ctx, monitor, cmd.OutOrStdout())
@@ -91,8 +93,11 @@ func (f *topFlags) show(ctx context.Context, m *app.Monitor, w io.Writer) error 
 		return ctx.Err()
 	case <-time.After(f.interval):
 	}
-	_, err := fmt.Fprintln(w, top.Screen(before, m.Sample(ctx, time.Now()), report.PipeWidth, 0, paintOn(w).colour))
-	return err
+	now := m.Sample(ctx, time.Now())
+	return f.output.write(w, newTopReport(before, now), func(w io.Writer) error {
+		_, err := fmt.Fprintln(w, top.Screen(before, now, report.PipeWidth, 0, paintOn(w).colour))
+		return err
+	})
 }
 
 // The terminal's own words: a second screen without cursor, and back.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"net"
 	"regexp"
 	"strings"
@@ -41,6 +42,21 @@ func TestTopOnce(t *testing.T) {
 	assert.Regexp(t, `(?m)^acct-\d+ +(large|medium|small) +\d+ %  20`, r.stdout)
 	assert.NotContains(t, r.stdout, "\x1b")
 	assert.NotContains(t, r.stdout, "! ")
+
+	var told topReport
+	r = show("-o", "json")
+	require.Equal(t, exitDone, r.code, r.stderr)
+	require.NoError(t, json.Unmarshal([]byte(r.stdout), &told))
+	assert.Equal(t, []process{{"http://" + address + "/metrics", true}}, told.Processes)
+	require.NotEmpty(t, told.Stages)
+	assert.Equal(t, "activation", told.Stages[0].Stage)
+	assert.Equal(t, 2, told.Stages[0].Owned)
+	assert.Len(t, told.Lag.Partitions, 2)
+	assert.Len(t, told.PQLs.Items, int(min(told.PQLs.Total, 20)))
+	assert.NotEmpty(t, told.PQLs.Items)
+	assert.NotNil(t, told.Redis)
+	assert.Empty(t, told.Missing)
+	assert.Contains(t, show("-o", "yaml").stdout, "\nstages:\n  - stage: \"activation\"\n    owned: 2\n")
 
 	r = show("--metrics-url", "http://127.0.0.1:1/metrics")
 	assert.Equal(t, exitDone, r.code)

@@ -103,6 +103,19 @@ func TestRates(t *testing.T) {
 	assert.Zero(t, now.stages(now)[1].rate, "no time has passed")
 }
 
+func TestStandingsAreForPrograms(t *testing.T) {
+	before, now := samples()
+	all := Stages(before, now)
+	require.Len(t, all, 2)
+	assert.Nil(t, all[0].CommitSeconds, "nothing was committed")
+	a := all[1]
+	require.NotNil(t, a.CommitSeconds)
+	assert.InDelta(t, 0.010, *a.CommitSeconds, 1e-6)
+	a.CommitSeconds = nil
+	assert.Equal(t, Standing{Stage: "activation", Owned: 4, Waiting: 1, Lag: 123_507, WorstLag: 123_456, PerSecond: 2000, MirrorBacklog: 2, Cached: 24_690, DeadLetters: 3, Redone: 2}, a)
+	assert.Equal(t, []Standing{}, Stages(nil, &Sample{}), "[] rather than null")
+}
+
 func TestScreensFit(t *testing.T) {
 	before, now := samples()
 	for _, size := range [][2]int{{20, 5}, {40, 10}, {80, 24}, {200, 60}} {
