@@ -9,7 +9,6 @@ import (
 
 	"github.com/pqlstream/pqlstream/pkg/app"
 	"github.com/pqlstream/pqlstream/pkg/inspect"
-	"github.com/pqlstream/pqlstream/pkg/telemetry"
 )
 
 // explainFlags are the flags of `pqlstream accounts show` and `pqlstream explain`, which are one.
@@ -74,7 +73,7 @@ func (s *settings) openAccounts(ctx context.Context, cmd *cobra.Command) (*app.A
 	if err != nil {
 		return nil, err
 	}
-	log, err := telemetry.NewLogger(c.Log, cmd.ErrOrStderr())
+	log, err := quietLog(c, cmd)
 	if err != nil {
 		return nil, err
 	}

@@ -12,7 +12,6 @@ import (
 
 	"github.com/pqlstream/pqlstream/pkg/config"
 	"github.com/pqlstream/pqlstream/pkg/kafka"
-	"github.com/pqlstream/pqlstream/pkg/telemetry"
 )
 
 // lagFlags are the flags of `pqlstream lag`.
@@ -70,7 +69,7 @@ func (f *lagFlags) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	log, err := telemetry.NewLogger(c.Log, cmd.ErrOrStderr())
+	log, err := quietLog(c, cmd)
 	if err != nil {
 		return err
 	}

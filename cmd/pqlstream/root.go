@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -14,9 +15,12 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root := newRoot(stdout, stderr)
 	root.PersistentPreRun = func(*cobra.Command, []string) { started = true }
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return exitDone
+	}
+	if !started && strings.Contains(cmd.Use, " ") && cmd.ValidateArgs(cmd.Flags().Args()) != nil {
+		err = misused("%v: %s", err, cmd.UseLine())
 	}
 	fmt.Fprintln(stderr, "pqlstream:", err)
 	if !started {
@@ -40,11 +44,31 @@ func newRoot(stdout, stderr io.Writer) *cobra.Command {
 	}
 	root.AddCommand(newAccounts(), newChecklist(), newConfig(), newDemo(), newDoctor(), newErase(), newExplain(), newLag(), newMan(), newMetrics(), newPQLs(), newReady(), newRun(), newSchemas(),
 		newSimulateCommand(), newTest(), newTop(), newTopics(), newVersion())
+	root.Version = buildVersion()
+	for _, cmd := range root.Commands() {
+		if cmd.HasSubCommands() {
+			cmd.Args, cmd.RunE, cmd.SuggestionsMinimumDistance = onlyCommands, showHelp, 2
+			cmd.FParseErrWhitelist.UnknownFlags = true // otherwise the flags of a command that is misspelt are complained of
+		}
+	}
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	root.InitDefaultCompletionCmd() // it remembers where to write to
 	exampleCompletions(root)
+	completeNoFiles(root)
 	return root
+}
+
+// onlyCommands refuses what is none of a command's commands.
+func onlyCommands(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	meant := ""
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		meant = "; did you mean " + strings.Join(near, " or ") + "?"
+	}
+	return misused("unknown command %q for %q%s", args[0], cmd.CommandPath(), meant)
 }
 
 // showHelp is what a command does that only has other commands.

@@ -1,8 +1,8 @@
 package main
 
 import (
+	"context"
 	"fmt"
-	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
@@ -37,12 +37,16 @@ waiting doesn't help against is refused with a sentence that names the remedy.`,
 			if err := app.LimitMemory(c, log); err != nil {
 				return err
 			}
-			info, _ := debug.ReadBuildInfo()
-			options := []app.Option{app.Version(versionOf(version, info))}
+			options := []app.Option{app.Version(buildVersion())}
 			if printReady {
 				options = append(options, app.OnReady(func() { fmt.Fprintln(cmd.OutOrStdout(), "READY") }))
 			}
-			return app.Run(cmd.Context(), c, log, options...)
+			defer context.AfterFunc(cmd.Context(), func() { log.Info("stopping, after a last commit") })()
+			if err := app.Run(cmd.Context(), c, log, options...); err != nil {
+				return err
+			}
+			log.Info("stopped")
+			return nil
 		},
 	}
 	s.addTo(cmd)

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"log/slog"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/pqlstream/pqlstream/pkg/config"
+	"github.com/pqlstream/pqlstream/pkg/telemetry"
 )
 
 // settings are the flags of all commands that need the settings of a process.
@@ -27,6 +29,11 @@ func (s *settings) load() (*config.Config, error) {
 		return nil, err
 	}
 	return config.Load(s.file, overrides)
+}
+
+// quietLog is the log of a command that ends by itself: what clients warn of meanwhile, such as that a broker is away, its error says.
+func quietLog(c *config.Config, cmd *cobra.Command) (*slog.Logger, error) {
+	return telemetry.NewLogger(config.Log{Level: "error", Format: c.Log.Format}, cmd.ErrOrStderr())
 }
 
 // overrides are the settings among the flags, by path.

@@ -12,7 +12,6 @@ import (
 
 	"github.com/pqlstream/pqlstream/pkg/config"
 	"github.com/pqlstream/pqlstream/pkg/kafka"
-	"github.com/pqlstream/pqlstream/pkg/telemetry"
 )
 
 // topicsFlags are the flags of the commands on topics.
@@ -104,7 +103,7 @@ func (f *topicsFlags) start(cmd *cobra.Command) (*config.Config, *slog.Logger, e
 	if err != nil {
 		return nil, nil, err
 	}
-	log, err := telemetry.NewLogger(c.Log, cmd.ErrOrStderr())
+	log, err := quietLog(c, cmd)
 	return c, log, err
 }
 

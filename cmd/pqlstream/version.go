@@ -21,8 +21,7 @@ func newVersion() *cobra.Command {
   pqlstream version -o json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			info, _ := debug.ReadBuildInfo()
-			b := built{versionOf(version, info), runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH}
+			b := built{buildVersion(), runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH}
 			return told.write(cmd.OutOrStdout(), b, func(w io.Writer) error {
 				_, err := fmt.Fprintf(w, "pqlstream %s (%s, %s)\n", b.Version, b.Go, b.Platform)
 				return err
@@ -38,6 +37,12 @@ type built struct {
 	Version  string `json:"version"`
 	Go       string `json:"go"`
 	Platform string `json:"platform"`
+}
+
+// buildVersion is the version of the running program.
+func buildVersion() string {
+	info, _ := debug.ReadBuildInfo()
+	return versionOf(version, info)
 }
 
 // versionOf is the stamped version, or else what Go recorded: the module's version, or the commit it was built from.

@@ -50,7 +50,7 @@ func (s *apiService) serve(ctx context.Context, run func(context.Context) error)
 	limits := api.Limits{Token: a.c.API.Token.Reveal(), RequestsPerSecond: float64(a.c.API.RequestsPerSecond), Streams: apiStreams}
 	server, err := telemetry.Listen("the API", a.c.API.Address, api.New(s.parts(), limits, a.log), a.log)
 	if err != nil {
-		return err
+		return unopened("api.address", err)
 	}
 	server.Limit(apiConnections, apiIdle)
 	a.log.Info("serving the API and the page", "address", server.Address())

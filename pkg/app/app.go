@@ -4,8 +4,10 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
+	"syscall"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
@@ -94,10 +96,18 @@ func (a *App) serve(ctx context.Context, run func(context.Context) error) error 
 	}
 	server, err := telemetry.Listen("metrics and health", a.c.HTTP.Address, handler, a.log)
 	if err != nil {
-		return err
+		return unopened("http.address", err)
 	}
 	a.log.Info("serving metrics and health", "address", server.Address())
 	return beside(ctx, server, run)
+}
+
+// unopened says by which setting a server could not be opened.
+func unopened(setting string, err error) error {
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("%w: give this process another %s, or an empty one for none", err, setting)
+	}
+	return fmt.Errorf("%s: %w", setting, err)
 }
 
 // beside runs something while a server answers, until it is over.

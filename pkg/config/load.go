@@ -59,7 +59,7 @@ func malformed(path string, err error) error {
 // in names the file that the problems were found in.
 func (p Problems) in(path string) error {
 	if path == "" {
-		return fmt.Errorf("the settings are not valid:\n%w", p)
+		return fmt.Errorf("the settings are not valid, and no file with settings was named (--config FILE):\n%w", p)
 	}
 	return fmt.Errorf("the settings in %s are not valid:\n%w", path, p)
 }

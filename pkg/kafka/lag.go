@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -48,6 +49,28 @@ type Lag struct {
 	Records   int64 // between the two; of a stage that has committed nothing, all that the partition holds
 }
 
+// coordinatorWait is how long after a refusal the coordinator of a group is asked again.
+const coordinatorWait = 200 * time.Millisecond
+
+// committedBy asks how far a group has committed. The first that is asked of any group has a new cluster create the topic that groups are
+// kept in; there is no coordinator until then.
+func committedBy(ctx context.Context, admin *kadm.Client, r Reading) (kadm.OffsetResponses, error) {
+	for {
+		committed, err := admin.FetchOffsetsForTopics(ctx, r.Group, r.Topic)
+		if err == nil {
+			err = committed.Error()
+		}
+		if !errors.Is(err, kerr.CoordinatorNotAvailable) {
+			return committed, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-time.After(coordinatorWait):
+		}
+	}
+}
+
 // Lags asks Kafka how far stages are, in the order of the readings and of the partitions.
 func Lags(ctx context.Context, client *kgo.Client, readings []Reading) (lags []Lag, err error) {
 	admin := kadm.NewClient(client)
@@ -64,10 +87,7 @@ func Lags(ctx context.Context, client *kgo.Client, readings []Reading) (lags []L
 		return nil, err
 	}
 	for _, r := range readings {
-		committed, err := admin.FetchOffsetsForTopics(ctx, r.Group, r.Topic)
-		if err == nil {
-			err = committed.Error()
-		}
+		committed, err := committedBy(ctx, admin, r)
 		if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
 			return nil, fmt.Errorf("asking how far group %s is in %s: %w", r.Group, r.Topic, err)
 		}

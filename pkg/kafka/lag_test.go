@@ -6,8 +6,10 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/pqlstream/pqlstream/pkg/config"
 )
@@ -55,4 +57,28 @@ func TestLags(t *testing.T) {
 
 	_, err = Lags(t.Context(), client, []Reading{{config.Activation, "g", "none"}})
 	assert.ErrorContains(t, err, "asking where topics begin: ")
+}
+
+// A new cluster has no coordinators until somebody has asked for one.
+func TestLagsWaitForACoordinator(t *testing.T) {
+	cluster := newCluster(t, 1, kfake.SeedTopics(1, "usage"))
+	refusals := 0
+	cluster.ControlKey(int16(kmsg.OffsetFetch), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		if refusals++; refusals > 2 {
+			return nil, nil, false
+		}
+		resp := req.ResponseKind().(*kmsg.OffsetFetchResponse)
+		for _, g := range req.(*kmsg.OffsetFetchRequest).Groups {
+			refused := kmsg.NewOffsetFetchResponseGroup()
+			refused.Group, refused.ErrorCode = g.Group, kerr.CoordinatorNotAvailable.Code
+			resp.Groups = append(resp.Groups, refused)
+		}
+		return resp, nil, true
+	})
+	r := Reading{config.Activation, "g", "usage"}
+	lags, err := Lags(t.Context(), cluster.client(t), []Reading{r})
+	require.NoError(t, err)
+	assert.Equal(t, []Lag{{r, 0, -1, 0, 0}}, lags)
+	assert.Greater(t, refusals, 2)
 }
