@@ -68,7 +68,7 @@ func newHistogram(name, help string, value func(*stream.Stats) *stream.Durations
 var histograms = []histogram{
 	newHistogram("commit_seconds", "Time that confirmed transactions took.", func(s *stream.Stats) *stream.Durations { return &s.Commits }),
 	newHistogram("publish_delay_seconds", "Time from the timestamp of a record to the confirmed transaction that published what it led to: for each partition "+
-		"in a transaction, the longest. Of activation: from the usage event on the topic that it reads to the PQL. A record's timestamp is when it was produced, "+
+		"in a transaction, the longest. Of activation: from the usage event on the topic that it reads to the PQL; what waits for the next checkpoint, such as steps and facts of metrics, does not count. A record's timestamp is when it was produced, "+
 		"or appended, as its topic says.", func(s *stream.Stats) *stream.Durations { return &s.Published }),
 }
 

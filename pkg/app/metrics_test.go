@@ -57,7 +57,7 @@ func TestMetricsSayHowLongPublishingTookAndWhyRecordsWereRejected(t *testing.T) 
 	p.awaitMetric(`pqlstream_dead_letters_total{code="undecodable",stage="activation"} 1`)
 	p.awaitMetric(`pqlstream_clock_wrong{stage="activation"} 0`)
 	require.NotContains(t, p.get("/metrics"), `pqlstream_commit_seconds_count{stage="activation"} 0`)
-	w.send(usageOf("acme", "one"))
+	w.send(usageOf("acme", "one"), usageOf("acme", "two")) // a PQL: nobody waits for steps
 	p.awaitMetric(`pqlstream_publish_delay_seconds_bucket{stage="activation",le="1800"} 1`)
 	p.stop()
 }
