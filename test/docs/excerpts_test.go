@@ -31,7 +31,7 @@ func compile(t *testing.T, b *block) {
 	c := exec.CommandContext(t.Context(), "go", "vet", r.write("part.go", around+b.text+"\treturn p90, err\n}\n\nfunc main() { _ = p90 }\n"))
 	c.Dir = filepath.Clean(root)
 	out, err := c.CombinedOutput()
-	require.NoError(t, err, "%s: %s", b.at(), out)
+	assert.NoError(t, err, "%s: %s", b.at(), out)
 }
 
 var key = regexp.MustCompile(`"([a-z_]+)":`)

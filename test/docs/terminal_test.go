@@ -30,7 +30,8 @@ var conversations = []conversation{
 		{"Which event is a conversion", "subscription_started\n"}, {"How many days does a trial take?", "\n"}, {"how many people the company has?", "\n"},
 		{"1:", "project_created\n"}, {"2:", "invite_accepted\n"}, {"3:", "\n"},
 	}},
-	{program: "pqlstream top", unless: "--once", turns: []turn{{"activation", "q"}}},
+	{program: "pqlstream top", needs: "--metrics-url", turns: []turn{{"2 of 2 processes ready", ""}, {"activation", "q"}}},
+	{program: "pqlstream top", unless: "--once", turns: []turn{{"1 of 1 processes ready", ""}, {"activation", "q"}}},
 	{program: "pqlstream simulate", needs: "--live", turns: []turn{{"events sent", interrupt}}},
 	{program: "pqlstream simulate", needs: "--rate", turns: []turn{{"events sent", interrupt}}, code: 1},
 }

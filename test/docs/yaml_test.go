@@ -1,7 +1,9 @@
 package docs
 
 import (
+	"encoding/pem"
 	"maps"
+	"net/http/httptest"
 	"regexp"
 	"slices"
 	"strings"
@@ -81,10 +83,18 @@ func (r *reader) checkSettings(b *block) {
 	for _, name := range secret.FindAllStringSubmatch(b.text, -1) {
 		r.write("secrets/"+name[1], "api-key=0123456789abcdef\n")
 	}
-	text := strings.ReplaceAll(b.text, "/run/secrets/", r.dir+"/secrets/")
+	r.write("etc/ca.pem", authority())
+	text := strings.NewReplacer("/run/secrets/", r.dir+"/secrets/", "/etc/pqlstream/", r.dir+"/etc/").Replace(b.text)
 	whole := merged(r.t, settings, text)
 	code, out := r.run("config", "check", "--config", r.write("settings.yaml", whole))
 	assert.Zero(r.t, code, "%s: %s", b.at(), out)
+}
+
+// authority is a certificate that signs others.
+func authority() string {
+	server := httptest.NewTLSServer(nil)
+	defer server.Close()
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}))
 }
 
 func (r *reader) checkChecklist(b *block, part map[string]any) {
