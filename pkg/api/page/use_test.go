@@ -62,6 +62,9 @@ func TestAPhoneNeedsNoScrollingSideways(t *testing.T) {
 	f.rows[2].AccountID, f.rows[2].Segments, f.rows[2].Champion = evil, []string{evil}, evil
 	p := open(t, f.URL, "", browser.Phone)
 	p.Shown("PQLs")
+	p.GoTo("#/funnel", "Funnel")
+	shares := "Math.max(...[...document.querySelectorAll('.funnel-bar b')].map((b) => b.getBoundingClientRect().right))"
+	assert.Less(t, browser.Eval[float64](p, shares), float64(browser.Phone.Width-20), "the funnel's shares are cut off")
 	for _, width := range []int64{320, 390, 768} {
 		p.Do(chromedp.EmulateViewport(width, 844))
 		for _, v := range views(f) {

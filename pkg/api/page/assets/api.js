@@ -96,7 +96,10 @@ function askForToken(refused) {
   return asking;
 }
 
-// allRows follows cursors to the end, or to as many rows as the page can show.
+// MOST_ROWS is how many rows of metrics the page reads of one metric.
+export const MOST_ROWS = 20_000;
+
+// allRows follows cursors to the end, or to as many rows as the page can show: then what it returns is cut.
 export async function allRows(path, params, signal) {
   const items = [];
   let cursor = null;
@@ -104,6 +107,6 @@ export async function allRows(path, params, signal) {
     const page = await get(path, { ...params, cursor }, signal);
     items.push(...page.items);
     cursor = page.next_cursor;
-  } while (cursor && items.length < 20_000);
-  return items;
+  } while (cursor && items.length < MOST_ROWS);
+  return { items, cut: Boolean(cursor) };
 }

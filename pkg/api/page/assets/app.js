@@ -1,7 +1,7 @@
 // The frame around the views: which view the address names, focus, theme, whether the page is live.
 
 import { Problem } from './api.js';
-import { el, say } from './dom.js';
+import { el, focusIn, say } from './dom.js';
 import { follow } from './live.js';
 import { pqls } from './pqls.js';
 import { accounts } from './accounts.js';
@@ -52,7 +52,7 @@ async function show() {
 }
 
 function put(content, moved) {
-  const focused = main.contains(document.activeElement) ? selectorOf(document.activeElement) : '';
+  const focusAgain = focusIn(main);
   main.replaceChildren(content);
   main.removeAttribute('aria-busy');
   const heading = main.querySelector('h1');
@@ -61,26 +61,22 @@ function put(content, moved) {
     scrollTo(0, 0);
     if (!first) main.focus({ preventScroll: true });
     say(heading ? heading.textContent : '');
-  } else if (focused) {
-    main.querySelector(focused)?.focus({ preventScroll: true });
+  } else {
+    focusAgain();
   }
   first = false;
 }
 
-// selectorOf finds what was focused again once the view is drawn anew.
-function selectorOf(node) {
-  if (node.id) return `#${CSS.escape(node.id)}`;
-  if (node.matches('[role=group][aria-label]')) return `[aria-label="${CSS.escape(node.getAttribute('aria-label'))}"]`;
-  return node.hasAttribute('href') ? `a[href="${CSS.escape(node.getAttribute('href'))}"]` : '';
-}
-
 let first = true;
+
+// NAMED are the parameters of which an empty text is a value.
+const NAMED = ['group'];
 
 // change writes parameters of the view into the address, which shows it anew. Those that are empty are left out.
 function change(changes) {
   const { path, params } = route();
   for (const [name, value] of Object.entries(changes)) {
-    if (value === '' || value === null || value === undefined) params.delete(name);
+    if (value === null || value === undefined || (value === '' && !NAMED.includes(name))) params.delete(name);
     else params.set(name, value);
   }
   const query = params.toString();

@@ -78,14 +78,14 @@ export function controls(catalog, choice, change, { units = catalog.units, each 
         label: 'By',
         options: groupings.map((g) => [g, g === '' ? 'all accounts' : words(g).replaceAll(',', ', ')]),
         value: choice.grouping,
-        change: (v) => change({ grouping: v, group: '' }),
+        change: (v) => change({ grouping: v, group: null }),
       }),
     grouped &&
       select({
         id: 'group',
         label: 'Group',
         value: choice.group,
-        change: (v) => change({ group: v === EACH ? '' : v }),
+        change: (v) => change({ group: v === EACH ? null : v }),
         options: [...(each ? [[EACH, 'each, side by side']] : []), ...choice.groups.map((g) => [g, groupText(g)])],
       }),
     more,

@@ -4,7 +4,7 @@ import { catalogOf, choiceOf, controls, EACH, noMetrics, periodName } from './ch
 import { el, select, table } from './dom.js';
 import { count, localTime, percent, utc, windowCell } from './format.js';
 import { note, page } from './parts.js';
-import { load, share } from './rows.js';
+import { cutNote, load, share } from './rows.js';
 
 const METRICS = {
   pql_rate: {
@@ -35,7 +35,7 @@ export async function cohorts({ params, signal, change }) {
     options: Object.keys(METRICS).map((m) => [m, catalog.metrics.find((i) => i.name === m)?.title ?? m]),
     change: (v) => change({ metric: v === 'pql_rate' ? '' : v }),
   });
-  const view = page('Cohorts', METRICS[metric].says, null, controls(catalog, choice, change, { units, each: false, more: [which] }));
+  const view = page('Cohorts', METRICS[metric].says, null, controls(catalog, choice, change, { units, each: false, more: [which] }), cutNote(rows));
   if (rows.windows.length === 0) {
     view.append(note('There are no cohorts of this choice yet.'));
     return view;

@@ -55,6 +55,21 @@ export function table({ caption, columns, rows, hideCaption = true, rowAttribute
 
 const classes = (column) => [column.number && 'number', column.class].filter(Boolean).join(' ') || null;
 
+// focusIn remembers what is focused within a node. It returns what focuses it again once that is drawn anew.
+export function focusIn(node) {
+  const selector = node.contains(document.activeElement) ? selectorOf(document.activeElement) : '';
+  return () => {
+    if (selector) node.querySelector(selector)?.focus({ preventScroll: true });
+  };
+}
+
+// selectorOf finds what was focused again once it is drawn anew.
+function selectorOf(node) {
+  if (node.id) return `#${CSS.escape(node.id)}`;
+  if (node.matches('[role=group][aria-label]')) return `[aria-label="${CSS.escape(node.getAttribute('aria-label'))}"]`;
+  return node.hasAttribute('href') ? `a[href="${CSS.escape(node.getAttribute('href'))}"]` : '';
+}
+
 // say has a screen reader say something.
 export function say(text) {
   document.getElementById('said').textContent = text;

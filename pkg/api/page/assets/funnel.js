@@ -4,7 +4,7 @@ import { catalogOf, choiceOf, compareBox, controls, EACH, noMetrics, periodName 
 import { el, table } from './dom.js';
 import { count, duration, percent, words } from './format.js';
 import { delta, note, page } from './parts.js';
-import { load, mean, sum } from './rows.js';
+import { cutNote, load, mean, sum } from './rows.js';
 
 export async function funnel({ params, signal, change }) {
   const catalog = await catalogOf(signal);
@@ -17,6 +17,7 @@ export async function funnel({ params, signal, change }) {
     `Of the accounts that signed up in the last ${periodName(choice)} that are over, those that have done each step, and how long it took them.`,
     null,
     controls(catalog, choice, change, { each: false, more: [compareBox(choice, change)] }),
+    cutNote(rows),
   );
   const steps = stepsOf(rows);
   if (steps.length === 0) {

@@ -7,26 +7,53 @@ export const facts = new EventTarget();
 
 const LONGEST_WAIT = 30_000;
 let lastID = '';
+let missing = false; // facts may be, of which no id is known
 
-// follow reads events for as long as the page is open. state is told connecting, live or offline.
+// follow reads events for as long as the page is open, and shown: browsers hold few connections to one host, which tabs that nobody looks at
+// would take from the others. What happened meanwhile comes when it is shown again. state is told connecting, live or offline.
 export async function follow(state) {
   for (let wait = 1000; ; wait = Math.min(2 * wait, LONGEST_WAIT)) {
+    await shown();
     state('connecting');
+    const hidden = whenHidden();
     try {
-      const response = await request(
-        'pqls/events',
-        {},
-        { headers: { Accept: 'text/event-stream', ...(lastID ? { 'Last-Event-ID': lastID } : {}) } },
-      );
+      const headers = { Accept: 'text/event-stream', ...(lastID ? { 'Last-Event-ID': lastID } : {}) };
+      const response = await request('pqls/events', {}, { headers, signal: hidden });
       state('live');
       wait = 1000;
+      if (missing) facts.dispatchEvent(new Event('gap'));
+      missing = !lastID; // without an id nothing says what has happened until the next connection
       await read(response.body.pipeThrough(new TextDecoderStream()).getReader());
     } catch {
       /* shown as offline */
     }
     state('offline');
-    await new Promise((resolve) => setTimeout(resolve, wait));
+    if (hidden.aborted) wait = 500; // again 1 s from the next time on
+    else await new Promise((resolve) => setTimeout(resolve, wait));
   }
+}
+
+// shown waits until somebody may look at the page.
+function shown() {
+  return new Promise((resolve) => {
+    const look = () => {
+      if (document.hidden) return;
+      document.removeEventListener('visibilitychange', look);
+      resolve();
+    };
+    document.addEventListener('visibilitychange', look);
+    look();
+  });
+}
+
+// whenHidden returns a signal that is given once the page is hidden.
+function whenHidden() {
+  const controller = new AbortController();
+  const look = () => {
+    if (document.hidden) controller.abort();
+  };
+  document.addEventListener('visibilitychange', look, { signal: controller.signal });
+  return controller.signal;
 }
 
 async function read(reader) {
@@ -49,7 +76,10 @@ function publish(block) {
     if (colon <= 0) continue; // a comment keeps the connection open
     const value = line.slice(colon + 1).replace(/^ /, '');
     if (line.startsWith('event')) type = value;
-    if (line.startsWith('id')) lastID = value;
+    if (line.startsWith('id')) {
+      lastID = value;
+      missing = false;
+    }
     if (line.startsWith('data')) data += (data && '\n') + value;
   }
   if (type === 'gap') facts.dispatchEvent(new Event('gap'));

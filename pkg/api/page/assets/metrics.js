@@ -6,7 +6,7 @@ import { time } from './format.js';
 import { northStarPanel } from './northstar.js';
 import { note, page } from './parts.js';
 import { PANELS } from './panels.js';
-import { load } from './rows.js';
+import { cutNote, load } from './rows.js';
 
 export async function metrics({ params, signal, change }) {
   const catalog = await catalogOf(signal);
@@ -27,6 +27,7 @@ export async function metrics({ params, signal, change }) {
     `PQLs, how many accounts become one, how fast, and how many of them pay. The last ${periodName(choice)}, compared with as many before.`,
     rows.asOf > 0 && el('p', { class: 'small muted' }, 'as of ', time(rows.asOf)),
     controls(catalog, choice, change, { more: [compareBox(choice, change)] }),
+    cutNote(rows),
   );
   if (starRows) view.append(northStarPanel(catalog, starRows));
   if (rows.windows.length === 0) {

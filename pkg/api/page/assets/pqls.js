@@ -1,7 +1,7 @@
 // Who is to be talked to today: PQLs with what they have done, and what to do next. It changes as facts come.
 
 import { get } from './api.js';
-import { el, say, select } from './dom.js';
+import { el, focusIn, say, select } from './dom.js';
 import { count, DAY, now, startOfToday, time, words } from './format.js';
 import { facts } from './live.js';
 import { northStarLine } from './northstar.js';
@@ -16,31 +16,60 @@ const PERIODS = [
   ['all', 'All there are'],
 ];
 const SETTLES = 1500; // ms until what a fact changed can be read from the API
+const SETTLES_AT_MOST = 20_000; // ms between two looks while facts keep coming
 
 export async function pqls(context) {
   const { params, signal, change } = context;
-  const query = queryOf(params);
-  const [list, checklist, ...rest] = await Promise.all([
-    get('pqls', query, signal),
+  const [found, checklist, catalog] = await Promise.all([
+    find(params, signal),
     get('checklist', {}, signal),
     get('metrics/catalog', {}, signal).catch(() => null),
   ]);
-  const counts = await tierCounts(query, checklist.tiers, signal);
+  const tiers = checklist.tiers;
+  let { query } = found;
+  const cards = el('ol', { class: 'cards', id: 'pqls', 'aria-label': 'PQLs' });
+  const none = nobody(params.get('since'), change);
+  const recent = el('ol', { class: 'feed', id: 'feed' });
+  let tierStrip = strip(query, tiers, await tierCounts(query, found.list, tiers, signal), change);
+  let pages = pagerOf(params, query, found.list, change);
+  const fill = (list) => {
+    cards.replaceChildren(...list.items.map((row) => card(row)));
+    none.hidden = list.items.length > 0;
+  };
+  fill(found.list);
   const view = page(
     'PQLs',
     'Accounts whose use shows that they are ready to buy, with the evidence and the next step.',
-    northStarLine(rest[0]),
-    strip(query, counts, list, change),
-    filters(params, list, rest[0], change),
+    northStarLine(catalog),
+    tierStrip,
+    filters(params, found.list, catalog, change),
+    el('div', { class: 'split' }, el('div', {}, none, cards, pages), feed(recent)),
   );
-  const cards = el(
-    'ol',
-    { class: 'cards', id: 'pqls', 'aria-label': 'PQLs' },
-    list.items.map((row) => card(row)),
-  );
-  const since = params.get('since');
+  // What changes as facts come: the list and how many there are. What is being typed or looked at stays.
+  const refresh = async () => {
+    const { query: asked, list } = await find(params, signal);
+    const counts = await tierCounts(asked, list, tiers, signal);
+    const focusAgain = focusIn(view);
+    const [strips, pagers] = [strip(asked, tiers, counts, change), pagerOf(params, asked, list, change)];
+    tierStrip?.replaceWith(strips);
+    pages.replaceWith(pagers);
+    [query, tierStrip, pages] = [asked, strips, pagers];
+    fill(list);
+    focusAgain();
+  };
+  const fits = (fact) => fitsQuery(fact, query, tiers);
+  watch(signal, { cards, recent, none, fits, first: !params.get('cursor') && !params.get('sort') }, refresh);
+  return view;
+}
+
+async function find(params, signal) {
+  const query = queryOf(params);
+  return { query, list: await get('pqls', query, signal) };
+}
+
+function nobody(since, change) {
   const wider = since ? 'all' : '7d';
-  const none = note(
+  return note(
     since ? 'No account fits. ' : 'Nobody has qualified yet today. ',
     since !== 'all' &&
       el(
@@ -49,38 +78,23 @@ export async function pqls(context) {
         wider === 'all' ? 'Look at all there are' : 'Look at the last 7 days',
       ),
   );
-  none.hidden = list.items.length > 0;
-  const recent = el('ol', { class: 'feed', id: 'feed' });
-  view.append(
-    el(
-      'div',
-      { class: 'split' },
-      el(
-        'div',
-        {},
-        none,
-        cards,
-        pager({
-          list: `pqls ${JSON.stringify(query)}`,
-          noun: 'PQLs',
-          params,
-          page: list,
-          change,
-          inexact: Boolean(query.segment || query.playbook),
-        }),
-      ),
-      el(
-        'aside',
-        { 'aria-labelledby': 'feed-title' },
-        el('h2', { id: 'feed-title' }, 'As it happens'),
-        recent,
-        note('What happens while this page is open appears here.'),
-      ),
-    ),
-  );
+}
+
+// picks says whether accounts are picked out of a list, which totals don't tell.
+const picks = (query) => Boolean(query.segment || query.playbook);
+
+const pagerOf = (params, query, list, change) =>
+  pager({ list: `pqls ${JSON.stringify(query)}`, noun: 'PQLs', params, page: list, change, inexact: picks(query) });
+
+function feed(recent) {
   for (const fact of told) recent.append(moment(fact));
-  watch(context, { cards, recent, none, first: !params.get('cursor') && !params.get('sort'), query });
-  return view;
+  return el(
+    'aside',
+    { 'aria-labelledby': 'feed-title' },
+    el('h2', { id: 'feed-title' }, 'As it happens'),
+    recent,
+    note('What happens while this page is open appears here.'),
+  );
 }
 
 function queryOf(params) {
@@ -96,21 +110,25 @@ function queryOf(params) {
   };
 }
 
-// tierCounts asks how many there are of each tier: total of a list of which one row is read.
-async function tierCounts(query, tiers, signal) {
-  if (tiers.length < 2) return [];
-  const totals = await Promise.all(
-    [null, ...tiers.map((t) => t.name)].map((name) => get('pqls', { tier: name, since: query.since, limit: 1 }, signal)),
-  );
-  return [['', 'All tiers', totals[0].total], ...tiers.map((t, i) => [t.name, t.name, totals[i + 1].total])];
+// tierCounts asks how many there are in all (by '') and of each tier: total of a list of which one row is read. That of the list itself is known.
+// null: totals would not tell how many the filters pick.
+async function tierCounts(query, list, tiers, signal) {
+  if (tiers.length < 2 || picks(query)) return null;
+  const total = async (name) => {
+    if (name === (query.tier ?? '')) return list.total;
+    return (await get('pqls', { tier: name, since: query.since, limit: 1 }, signal)).total;
+  };
+  const names = ['', ...tiers.map((t) => t.name)];
+  const totals = await Promise.all(names.map(total));
+  return new Map(names.map((name, i) => [name, totals[i]]));
 }
 
-function strip(query, counts, list, change) {
-  if (counts.length === 0) return null;
+function strip(query, tiers, counts, change) {
+  if (tiers.length < 2) return null;
   return el(
     'div',
     { class: 'strip', role: 'group', 'aria-label': 'Tier' },
-    counts.map(([name, text, n]) =>
+    [['', 'All tiers'], ...tiers.map((t) => [t.name, t.name])].map(([name, text]) =>
       el(
         'button',
         {
@@ -119,7 +137,7 @@ function strip(query, counts, list, change) {
           'aria-pressed': String((query.tier ?? '') === name),
           click: () => change({ tier: name, cursor: '', page: '' }),
         },
-        el('span', { class: 'value' }, count(n)),
+        counts && el('span', { class: 'value' }, count(counts.get(name))),
         el('span', { class: 'label' }, text),
       ),
     ),
@@ -246,13 +264,30 @@ facts.addEventListener('fact', ({ detail: fact }) => {
   told.length = Math.min(told.length, 50);
 });
 
-// watch takes facts in at once, and what the API makes of them a little later.
-function watch({ signal, again }, shown) {
-  let settling = null;
+// watch takes facts in at once, and what the API makes of them a little later: the more seldom the longer facts keep coming, since all
+// who look share what the API answers.
+function watch(signal, shown, refresh) {
+  let timer = null;
+  let wait = SETTLES;
+  let last = -Infinity;
   const settle = () => {
-    settling ??= setTimeout(() => {
-      if (!signal.aborted) again();
-    }, SETTLES);
+    if (timer !== null || signal.aborted) return;
+    wait = performance.now() - last < 2 * wait ? Math.min(2 * wait, SETTLES_AT_MOST) : SETTLES;
+    timer = setTimeout(look, wait);
+  };
+  const look = async () => {
+    if (document.hidden) {
+      document.addEventListener('visibilitychange', look, { once: true, signal });
+      return;
+    }
+    timer = null;
+    try {
+      await refresh();
+      last = performance.now();
+    } catch {
+      last = performance.now();
+      settle(); // what is shown stays until there is an answer
+    }
   };
   facts.addEventListener('gap', settle, { signal });
   facts.addEventListener(
@@ -268,7 +303,7 @@ function watch({ signal, again }, shown) {
     },
     { signal },
   );
-  signal.addEventListener('abort', () => clearTimeout(settling));
+  signal.addEventListener('abort', () => clearTimeout(timer));
 }
 
 function take(fact, shown) {
@@ -278,16 +313,18 @@ function take(fact, shown) {
       break;
     }
   }
-  if (!fact.current || fact.hold_out || !fits(fact, shown.query)) return;
+  if (!fact.current || fact.hold_out || !shown.fits(fact)) return;
   shown.none.hidden = true;
   shown.cards.prepend(card(rowOf(fact), true));
 }
 
-function fits(fact, query) {
+// fitsQuery says whether the API would list the account of a fact. What a tier advises goes by the tier's playbook too, when it is refined.
+function fitsQuery(fact, query, tiers) {
+  const advised = fact.playbook?.name ? [fact.playbook.name, tiers.find((t) => t.name === fact.tier)?.playbook] : [];
   return (
     (!query.tier || fact.tier === query.tier) &&
     (!query.segment || fact.segments.includes(query.segment)) &&
-    (!query.playbook || fact.playbook?.name === query.playbook) &&
+    (!query.playbook || advised.includes(query.playbook)) &&
     (!query.since || (fact.qualified_at ?? fact.occurred_at) >= query.since)
   );
 }

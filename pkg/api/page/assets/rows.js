@@ -1,8 +1,9 @@
 // Rows of metrics, arranged by windows.
 
-import { allRows } from './api.js';
+import { allRows, MOST_ROWS } from './api.js';
 import { EACH } from './choice.js';
-import { windowName } from './format.js';
+import { count, windowName } from './format.js';
+import { note, tag } from './parts.js';
 
 const DAYS = { day: 1, week: 7, month: 31 };
 
@@ -20,16 +21,25 @@ export async function load(metrics, choice, signal) {
   };
   const lists = await Promise.all(metrics.map((metric) => allRows('metrics', { metric, ...of }, signal)));
   return new Rows(
-    lists.flat().filter((r) => r.unit === choice.unit && r.zone === choice.zone && r.grouping === choice.grouping),
+    lists.flatMap((l) => l.items).filter((r) => r.unit === choice.unit && r.zone === choice.zone && r.grouping === choice.grouping),
     choice,
+    lists.some((l) => l.cut),
   );
+}
+
+// cutNote says that not all rows were read; null: all were.
+export function cutNote(rows) {
+  if (!rows.cut) return null;
+  const says = `There are more rows than are read here, ${count(MOST_ROWS)} of a metric: what is shown of some groups lacks windows.`;
+  return note(tag('not all', 'warn'), ` ${says} Choose one group, or a shorter period.`);
 }
 
 class Rows {
   #rows = new Map();
   #details = new Map();
 
-  constructor(rows, choice) {
+  constructor(rows, choice, cut) {
+    this.cut = cut;
     const windows = new Map();
     this.asOf = 0;
     const groups = new Set();
