@@ -5,11 +5,22 @@ import (
 	"slices"
 )
 
-// CheckEntries says what makes a slice of entries unfit for a store of certain lists: more than MaxChunk of them, one without
+// Fitting returns how many of the first entries a Chunk may hold.
+func Fitting(entries []Entry) int {
+	size, most := 0, min(len(entries), MaxChunk)
+	for i := range most {
+		if size += entries[i].Size(); size > MaxChunkBytes && i > 0 {
+			return i
+		}
+	}
+	return most
+}
+
+// CheckEntries says what makes a slice of entries unfit for a store of certain lists: more than a Chunk may hold, one without
 // a key, or a place that there is not. It is for stores; an owner never gets this error unless its own code is wrong.
 func CheckEntries(entries []Entry, lists []string) error {
-	if len(entries) > MaxChunk {
-		return fmt.Errorf("%d entries at once, at most %d are allowed", len(entries), MaxChunk)
+	if most := Fitting(entries); most < len(entries) {
+		return fmt.Errorf("%d entries at once, of these at most %d are allowed", len(entries), most)
 	}
 	for i := range entries {
 		e := &entries[i]

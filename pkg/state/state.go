@@ -22,9 +22,11 @@ var ErrFenced = errors.New("a newer owner has claimed the mirror")
 // ErrForeign says that the keys hold the state of another cluster, topic or group.
 var ErrForeign = errors.New("the mirror belongs to another deployment")
 
-// MaxChunk is the number of entries that a Chunk may hold at most. States of 900,000 bytes keep it within the 1 GiB that
-// Redis takes for a transaction.
-const MaxChunk = 1000
+// What a Chunk may hold at most. Readers wait for as long as it takes the store to write it.
+const (
+	MaxChunk      = 1000    // entries
+	MaxChunkBytes = 8 << 20 // of keys and values; a single entry may take more
+)
 
 // Partition names a mirror and whose it is.
 type Partition struct {
@@ -45,6 +47,9 @@ type Entry struct {
 	Relisted bool
 	Index    []Listing
 }
+
+// Size is what the entry's key and value take, in bytes.
+func (e *Entry) Size() int { return len(e.Key) + len(e.Value) }
 
 // Chunk moves a mirror from one changelog position to the next.
 type Chunk struct {
@@ -86,7 +91,7 @@ type Mirror interface {
 	Apply(ctx context.Context, c Chunk) error
 	// Rebuild erases the mirror and fills it anew up to the position; readers see none of it before all of it. The mirror
 	// keeps the hash of the definition that the entries' timers and lists follow from, for claims to tell.
-	// Entries come in slices of at most MaxChunk; of an entity that comes twice the later counts. It works with a token
+	// Entries come in slices of what a Chunk may hold; of an entity that comes twice the later counts. It works with a token
 	// that was never claimed. ErrFenced.
 	Rebuild(ctx context.Context, position int64, definition string, entries iter.Seq2[[]Entry, error]) error
 	// Due returns up to limit entities whose timers are due after one moment and at or before another, the earliest

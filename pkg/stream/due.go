@@ -49,11 +49,12 @@ func (t *task) fireSlice(ctx context.Context, before int64) (int, error) {
 	if none {
 		return 0, nil
 	}
-	if err := t.room(ctx, t.dueAtOnce); err != nil {
+	n := min(t.dueAtOnce, t.loads.inMemory(t.r.share().bytes))
+	if err := t.room(ctx, n); err != nil {
 		return 0, err
 	}
 	t.mu.Lock()
-	due, missing := t.table.takeDue(before, t.dueAtOnce)
+	due, missing := t.table.takeDue(before, n)
 	t.missing = append(t.missing[:0], missing...)
 	t.mu.Unlock()
 	if err := t.fetch(ctx); err != nil {

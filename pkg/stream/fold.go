@@ -7,8 +7,6 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
-
-	"github.com/pqlstream/pqlstream/pkg/state"
 )
 
 // slot is one record of the chunk being folded.
@@ -162,8 +160,9 @@ func (t *task) load(ctx context.Context, records []*kgo.Record) error {
 
 // fetch loads the states of the missing entities from the mirror.
 func (t *task) fetch(ctx context.Context) error {
-	for at := 0; at < len(t.missing); at += state.MaxChunk {
-		keys := t.missing[at:min(at+state.MaxChunk, len(t.missing))]
+	for rest := t.missing; len(rest) > 0; {
+		keys := rest[:min(t.loads.atOnce(), len(rest))]
+		rest = rest[len(keys):]
 		var values [][]byte
 		err := persist(ctx, t.trouble, func() (err error) {
 			values, err = t.mirror.mirror.Load(ctx, t.mirror.position.Load(), keys)
@@ -172,6 +171,7 @@ func (t *task) fetch(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("loading %d states: %w", len(keys), err)
 		}
+		t.loads.learn(values)
 		t.mu.Lock()
 		for i, key := range keys {
 			if err := t.table.fill(key, values[i]); err != nil {

@@ -21,7 +21,7 @@ type mirrorJob struct {
 // size is what the entries take, in bytes.
 func (j *mirrorJob) size() (n int) {
 	for i := range j.entries {
-		n += len(j.entries[i].Key) + len(j.entries[i].Value)
+		n += j.entries[i].Size()
 	}
 	return n
 }
@@ -98,12 +98,14 @@ func (w *mirrorWriter) run(ctx context.Context) error {
 	}
 }
 
-// next joins the oldest jobs into one of a script's size: emissions are small and many.
+// next joins the oldest jobs into one of a chunk's size: emissions are small and many.
 func (w *mirrorWriter) next() (job mirrorJob, n int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	size := 0
 	for _, j := range w.queue {
-		if n > 0 && len(job.entries)+len(j.entries) > state.MaxChunk {
+		size += j.size()
+		if n > 0 && (len(job.entries)+len(j.entries) > state.MaxChunk || size > state.MaxChunkBytes) {
 			break
 		}
 		if n == 0 {
@@ -121,7 +123,7 @@ func (w *mirrorWriter) next() (job mirrorJob, n int) {
 
 func (w *mirrorWriter) apply(ctx context.Context, job mirrorJob) error {
 	for at := 0; ; {
-		end := min(at+state.MaxChunk, len(job.entries))
+		end := at + state.Fitting(job.entries[at:])
 		to := job.to
 		if end < len(job.entries) {
 			to = job.ends[end-1]

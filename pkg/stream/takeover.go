@@ -330,20 +330,18 @@ func (t *task) applyDelta(ctx context.Context, m state.Mirror, from, token int64
 // commit record.
 func (t *task) eachSlice(ctx context.Context, from, token int64, each func(entries []state.Entry, end int64) error) error {
 	var entries []state.Entry
+	size, end := 0, from
 	err := t.reader(from).readTo(ctx, token, t.r.o.patience(), func(r *kgo.Record) error {
 		if isCommitKey(r.Key) {
 			return nil
 		}
 		e, err := t.entry(r)
-		if err != nil {
-			return err
+		if err == nil && len(entries) > 0 && (len(entries) == state.MaxChunk || size+e.Size() > state.MaxChunkBytes) {
+			err = each(entries, end)
+			entries, size = nil, 0
 		}
-		if entries = append(entries, e); len(entries) < state.MaxChunk {
-			return nil
-		}
-		full := entries
-		entries = nil
-		return each(full, r.Offset+1)
+		entries, size, end = append(entries, e), size+e.Size(), r.Offset+1
+		return err
 	})
 	if err != nil {
 		return err

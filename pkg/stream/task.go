@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -15,7 +14,7 @@ import (
 )
 
 const (
-	// chunkRecords bounds what is folded under the lock, and what one call loads from the mirror.
+	// chunkRecords bounds what is folded under the lock.
 	chunkRecords = state.MaxChunk
 	// longBacklog is the lag in records from which on outputs wait for the checkpoint.
 	longBacklog = 10_000
@@ -90,6 +89,7 @@ type task struct {
 	records   *recordReader
 	slots     []slot
 	missing   []string
+	loads     loads
 	touched   int       // so that it is not left out
 	log       topicInfo // the changelog with its leaders as last known
 	dueAtOnce int       // how many entities' timers fire between two looks at what room there is
@@ -255,11 +255,13 @@ func (t *task) foldSpan(ctx context.Context, set *recordSet) error {
 	if err != nil {
 		return err
 	}
-	for chunk := range slices.Chunk(records, chunkRecords) {
-		if err := t.fold(ctx, chunk); err != nil {
+	for len(records) > 0 {
+		n := min(t.loads.inMemory(t.r.share().bytes), len(records))
+		if err := t.fold(ctx, records[:n]); err != nil {
 			return err
 		}
-		t.urge(set.stable - chunk[len(chunk)-1].Offset - 1)
+		t.urge(set.stable - records[n-1].Offset - 1)
+		records = records[n:]
 	}
 	t.mu.Lock()
 	t.table.skip(next) // what lies behind the last record was aborted, or a marker

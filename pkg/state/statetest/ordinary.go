@@ -228,7 +228,8 @@ func apart(f *fixture) {
 
 func limited(f *fixture) {
 	m := f.owned(5, 7, put("a", "1"))
-	for _, entries := range [][]state.Entry{numbered(state.MaxChunk+1, "x"), {put("", "x")}} {
+	half := strings.Repeat("x", state.MaxChunkBytes/2)
+	for _, entries := range [][]state.Entry{numbered(state.MaxChunk+1, "x"), {put("", "x")}, {put("account-1", half), put("account-2", half)}} {
 		plain(f.T, m.Apply(f.ctx, state.Chunk{From: 7, To: 8, Entries: entries}))
 	}
 	require.Equal(f, int64(7), f.claim(m).Position)
