@@ -14,7 +14,6 @@ import (
 	"github.com/pqlstream/pqlstream/pkg/config"
 	"github.com/pqlstream/pqlstream/pkg/report"
 	"github.com/pqlstream/pqlstream/pkg/rollup"
-	"github.com/pqlstream/pqlstream/pkg/telemetry"
 )
 
 // metricsFlags are the flags of `pqlstream metrics`.
@@ -85,7 +84,7 @@ func (f *metricsFlags) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	log, err := telemetry.NewLogger(c.Log, cmd.ErrOrStderr())
+	log, err := quietLog(c, cmd)
 	if err != nil {
 		return err
 	}

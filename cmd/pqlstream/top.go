@@ -13,9 +13,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/pqlstream/pqlstream/pkg/app"
-	"github.com/pqlstream/pqlstream/pkg/config"
 	"github.com/pqlstream/pqlstream/pkg/report"
-	"github.com/pqlstream/pqlstream/pkg/telemetry"
 	"github.com/pqlstream/pqlstream/pkg/top"
 )
 
@@ -60,7 +58,7 @@ func (f *topFlags) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	log, err := telemetry.NewLogger(config.Log{Level: "error", Format: c.Log.Format}, cmd.ErrOrStderr()) // warnings would break the picture
+	log, err := quietLog(c, cmd) // warnings would break the picture
 	if err != nil {
 		return err
 	}
