@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"regexp"
 
 	"github.com/spf13/cobra"
 
@@ -40,6 +41,19 @@ func fromSettings(s *settings, values func(*config.Config) []string) []string {
 		return nil
 	}
 	return values(c)
+}
+
+// takesFiles is how the line of a command says that its arguments are files.
+var takesFiles = regexp.MustCompile(`\b(FILE|DIR|PATH)\b`)
+
+// completeNoFiles has files offered as arguments only to commands that take some.
+func completeNoFiles(cmd *cobra.Command) {
+	if cmd.ValidArgsFunction == nil && len(cmd.ValidArgs) == 0 && !takesFiles.MatchString(cmd.Use) {
+		cmd.ValidArgsFunction = cobra.NoFileCompletions
+	}
+	for _, sub := range cmd.Commands() {
+		completeNoFiles(sub)
+	}
 }
 
 // exampleCompletions gives the library's own commands examples as others have.

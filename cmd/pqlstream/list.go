@@ -48,9 +48,10 @@ func newList(list inspect.List, what string) *cobra.Command {
 	flags.StringVar(&f.query.Cursor, "cursor", "", "go on where the output before has ended: its `next_cursor`")
 	flags.DurationVar(&f.timeout, "timeout", time.Minute, "how long Kafka and Redis may take")
 	complete(cmd, "segment", func() []string { return fromChecklist(&f.settings, (*checklist.Checklist).SegmentNames) })
+	complete(cmd, "playbook", func() []string { return fromChecklist(&f.settings, (*checklist.Checklist).PlaybookNames) })
 	if list == inspect.PQLs {
 		flags.StringVar(&f.query.Tier, "tier", "", "only those in this `tier`")
-		complete(cmd, "tier", func() []string { return fromChecklist(&f.settings, tierNames) })
+		complete(cmd, "tier", func() []string { return fromChecklist(&f.settings, (*checklist.Checklist).TierNames) })
 	}
 	return cmd
 }
@@ -135,7 +136,7 @@ func writeRows(w io.Writer, page *inspect.Page) error {
 		_, err := fmt.Fprintln(w, "none")
 		return err
 	}
-	t := newTable(w, "ACCOUNT", "TIER", "RATE", "NEEDED", "STANDING", "QUALIFIED", "CHANGED", "CHAMPION", "NEXT")
+	t := newTable(w, "ACCOUNT", "TIER", "RATE", "NEEDED", "STANDING", "QUALIFIED (UTC)", "CHANGED (UTC)", "CHAMPION", "NEXT")
 	for i := range page.Items {
 		r := &page.Items[i]
 		next := ""
@@ -206,11 +207,4 @@ func fromChecklist(s *settings, names func(*checklist.Checklist) []string) []str
 		}
 		return names(list)
 	})
-}
-
-func tierNames(list *checklist.Checklist) (names []string) {
-	for _, t := range list.Tiers() {
-		names = append(names, t.Name)
-	}
-	return names
 }

@@ -64,7 +64,7 @@ func TestAccountsAndPQLsAreListed(t *testing.T) {
 	assert.Equal(t, pqls.Items[:2], append(first.Items, second.Items...))
 
 	r := run("pqls", "list", "--limit", "2")
-	assert.Regexp(t, `^ACCOUNT +TIER +RATE +NEEDED +STANDING +QUALIFIED +CHANGED +CHAMPION +NEXT\nacct-\d+ .* PQL `, r.stdout)
+	assert.Regexp(t, `^ACCOUNT +TIER +RATE +NEEDED +STANDING +QUALIFIED \(UTC\) +CHANGED \(UTC\) +CHAMPION +NEXT\nacct-\d+ .* PQL `, r.stdout)
 	assert.Contains(t, r.stdout, fmt.Sprintf("\n2 of %d; for more: --cursor ", pqls.Total))
 	recent := list("pqls", "list", "--since", "30d")
 	assert.NotEmpty(t, recent.Items, "sample data ends now")
@@ -76,7 +76,10 @@ func TestAccountsAndPQLsAreListed(t *testing.T) {
 	r = run("pqls", "list", "--tier", "huge")
 	assert.Equal(t, exitMisused, r.code)
 	assert.Contains(t, r.stderr, `the checklist has no tier "huge"`)
-	assert.Contains(t, completed(t, append(append([]string{"pqls", "list"}, flags...), "--tier", "")...), tier)
+	assert.Contains(t, r.stderr, "; it has large, medium, small", "the names are listed")
+	r = run("accounts", "list", "--playbook", "nope")
+	assert.Equal(t, exitMisused, r.code)
+	assert.Contains(t, r.stderr, `has a playbook "nope"; they have manual-outreach`)
 }
 
 func TestMoments(t *testing.T) {

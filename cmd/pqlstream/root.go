@@ -55,6 +55,7 @@ func newRoot(stdout, stderr io.Writer) *cobra.Command {
 	root.SetErr(stderr)
 	root.InitDefaultCompletionCmd() // it remembers where to write to
 	exampleCompletions(root)
+	completeNoFiles(root)
 	return root
 }
 

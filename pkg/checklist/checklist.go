@@ -93,6 +93,14 @@ func (c *Checklist) Steps() []Step { return c.steps }
 // Tiers are the tiers, in the definition's order; at least one.
 func (c *Checklist) Tiers() []Tier { return c.tiers }
 
+// TierNames are the names of the tiers, in the same order.
+func (c *Checklist) TierNames() (names []string) {
+	for i := range c.tiers {
+		names = append(names, c.tiers[i].Name)
+	}
+	return names
+}
+
 // Properties are the declared account properties, in the definition's order.
 func (c *Checklist) Properties() []Property { return c.properties }
 

@@ -6,9 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/pqlstream/pqlstream/pkg/account"
-	"github.com/pqlstream/pqlstream/pkg/checklist"
 	"github.com/pqlstream/pqlstream/pkg/state"
 )
 
@@ -109,12 +109,12 @@ func (a *Accounts) slice(q *Query) (s state.Slice, err error) {
 		return s, fmt.Errorf("%w: limit: %d is not between 1 and %d", ErrQuery, q.Limit, MaxLimit)
 	case q.Tier != "" && q.List != PQLs:
 		return s, fmt.Errorf("%w: tier: only PQLs are listed by tier", ErrQuery)
-	case q.Tier != "" && !slices.ContainsFunc(rules.Tiers(), func(t checklist.Tier) bool { return t.Name == q.Tier }):
-		return s, fmt.Errorf("%w: tier: the checklist has no tier %q", ErrQuery, q.Tier)
+	case q.Tier != "" && !slices.Contains(rules.TierNames(), q.Tier):
+		return s, fmt.Errorf("%w: tier: the checklist has no tier %q; it has %s", ErrQuery, q.Tier, listed(rules.TierNames()))
 	case q.Segment != "" && !slices.Contains(rules.SegmentNames(), q.Segment):
-		return s, fmt.Errorf("%w: segment: the checklist has no segment %q", ErrQuery, q.Segment)
+		return s, fmt.Errorf("%w: segment: the checklist has no segment %q; it has %s", ErrQuery, q.Segment, listed(rules.SegmentNames()))
 	case q.Playbook != "" && !slices.Contains(rules.PlaybookNames(), q.Playbook):
-		return s, fmt.Errorf("%w: playbook: no tier of the checklist has a playbook %q", ErrQuery, q.Playbook)
+		return s, fmt.Errorf("%w: playbook: no tier of the checklist has a playbook %q; they have %s", ErrQuery, q.Playbook, listed(rules.PlaybookNames()))
 	}
 	s = state.Slice{List: string(q.List), From: -state.MaxScore, To: state.MaxScore, Reverse: !q.Oldest}
 	if q.Tier != "" {
@@ -130,6 +130,13 @@ func (a *Accounts) slice(q *Query) (s state.Slice, err error) {
 		s.After, err = q.place()
 	}
 	return s, err
+}
+
+func listed(names []string) string {
+	if len(names) == 0 {
+		return "none"
+	}
+	return strings.Join(names, ", ")
 }
 
 // picks says whether a query picks some of the accounts of a list.

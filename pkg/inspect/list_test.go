@@ -288,19 +288,19 @@ func TestQueriesThatCanNotBeAnswered(t *testing.T) {
 	p, err := w.accounts.List(t.Context(), Query{List: PQLs, Limit: 1})
 	require.NoError(t, err)
 	for text, q := range map[string]Query{
-		`there is no list "leads"`:                                {List: "leads"},
-		"there is no list":                                        {},
-		"limit: 201 is not between 1 and":                         {List: PQLs, Limit: 201},
-		"limit: -1":                                               {List: PQLs, Limit: -1},
-		"tier: only PQLs are listed by tier":                      {List: All, Tier: "large"},
-		`the checklist has no tier "vast"`:                        {List: PQLs, Tier: "vast"},
-		`has no segment "vast"`:                                   {List: PQLs, Segment: "vast"},
-		`playbook: no tier of the checklist has a playbook "cal"`: {List: PQLs, Playbook: "cal"},
-		"cursor: it is not one of ours":                           {List: PQLs, Cursor: "%"},
-		"cursor: it is not one":                                   {List: PQLs, Cursor: "abc"},
-		"with another filter or order":                            {List: PQLs, Oldest: true, Cursor: *p.Next},
-		"with another filter":                                     {List: PQLs, Until: 5, Cursor: *p.Next},
-		"it belongs to a query":                                   {List: All, Cursor: *p.Next},
+		`there is no list "leads"`:                 {List: "leads"},
+		"there is no list":                         {},
+		"limit: 201 is not between 1 and":          {List: PQLs, Limit: 201},
+		"limit: -1":                                {List: PQLs, Limit: -1},
+		"tier: only PQLs are listed by tier":       {List: All, Tier: "large"},
+		`has no tier "vast"; it has large, small`:  {List: PQLs, Tier: "vast"},
+		`has no segment "vast"; it has half, huge`: {List: PQLs, Segment: "vast"},
+		`playbook: no tier of the checklist has a playbook "cal"; they have call, visit, nothing`: {List: PQLs, Playbook: "cal"},
+		"cursor: it is not one of ours": {List: PQLs, Cursor: "%"},
+		"cursor: it is not one":         {List: PQLs, Cursor: "abc"},
+		"with another filter or order":  {List: PQLs, Oldest: true, Cursor: *p.Next},
+		"with another filter":           {List: PQLs, Until: 5, Cursor: *p.Next},
+		"it belongs to a query":         {List: All, Cursor: *p.Next},
 	} {
 		_, err := w.accounts.List(t.Context(), q)
 		require.ErrorIs(t, err, ErrQuery, text)
