@@ -75,10 +75,12 @@ func TestAttack21LostRepliesResentByTheOwner(t *testing.T) {
 // Rule 6: a step of building that was sent twice may arrive a second time long after, from a connection given up.
 func TestAttack21LateSteps(t *testing.T) {
 	_, m := owned(t, startMiniredis(t), Options{Buckets: 300})
-	b := &build{mirror: m, generation: "late"}
+	b, err := m.decide(t.Context())
+	require.NoError(t, err)
+	first := *b
 	late := func() {
 		t.Helper()
-		again := &build{mirror: m, generation: "late"}
+		again := first
 		_, _, err := again.begin(t.Context())
 		require.NoError(t, err)
 		isTemporary(t, again.erase(t.Context(), 300, nil))
@@ -92,6 +94,35 @@ func TestAttack21LateSteps(t *testing.T) {
 	late()
 	require.NoError(t, b.finish(t.Context(), 7, "one"))
 	holds(t, m, 7, map[string]string{"chunk-0": "state", "chunk-9": "state"})
+}
+
+// The first step of a build arrives after its caller has taken it for lost, and has built the mirror by another: it must not hide that.
+func TestAttack21LateBeginOfABuild(t *testing.T) {
+	for name, before := range map[string][]state.Entry{"of a mirror": {put("a", "1")}, "of none": nil} {
+		t.Run(name, func(t *testing.T) {
+			c := startMiniredis(t)
+			s, err := New(c, Options{Buckets: 2})
+			require.NoError(t, err)
+			m := s.Open(partition, 1).(*mirror)
+			if before != nil {
+				require.NoError(t, m.Rebuild(t.Context(), 1, "", one(before)))
+			}
+			late, err := m.decide(t.Context())
+			require.NoError(t, err)
+			require.NoError(t, m.Rebuild(t.Context(), 2, "", one([]state.Entry{put("a", "2")})))
+			_, _, err = late.begin(t.Context())
+			isTemporary(t, err)
+			holds(t, m, 2, map[string]string{"a": "2"})
+
+			again, err := m.decide(t.Context())
+			require.NoError(t, err)
+			for range 2 { // the reply to the first time was lost
+				_, _, err = again.begin(t.Context())
+				require.NoError(t, err)
+			}
+			isTemporary(t, late.finish(t.Context(), 3, ""))
+		})
+	}
 }
 
 // Rule 6: a transaction goes on after a command that fails. So what could fail is found before it.
@@ -223,7 +254,8 @@ func TestChangedNumberOfBuckets(t *testing.T) {
 	_, err = s.Get(t.Context(), partition, "a")
 	require.ErrorIs(t, err, state.ErrMismatch)
 
-	b := &build{mirror: m.(*mirror), generation: "given-up"}
+	b, err := m.(*mirror).decide(t.Context())
+	require.NoError(t, err)
 	_, _, err = b.begin(t.Context())
 	require.NoError(t, err)
 	require.NoError(t, m.Rebuild(t.Context(), 5, "", chunks(1)))

@@ -24,12 +24,16 @@ const rebuilding = "rebuilding"
 type build struct {
 	*mirror
 	generation string
+	replaces   string // the generation that there was when it was decided to build; empty: none
 	steps      int64
 }
 
 // Rebuild implements state.Mirror.
 func (m *mirror) Rebuild(ctx context.Context, position int64, definition string, entries iter.Seq2[[]state.Entry, error]) error {
-	b := &build{mirror: m, generation: rand.Text()[:12]}
+	b, err := m.decide(ctx)
+	if err != nil {
+		return err
+	}
 	buckets, lists, err := b.begin(ctx)
 	if err != nil {
 		return err
@@ -43,10 +47,20 @@ func (m *mirror) Rebuild(ctx context.Context, position int64, definition string,
 	return b.finish(ctx, position, definition)
 }
 
+// decide returns a build that takes the place of what there is now, and of nothing else: its first step may arrive long after its caller has given
+// it up, when the next build has ended.
+func (m *mirror) decide(ctx context.Context) (*build, error) {
+	replaces, err := m.store.client.HGet(ctx, m.meta, "generation").Result()
+	if err != nil && !errors.Is(err, redis.Nil) {
+		return nil, fmt.Errorf("%s %s: %w", rebuilding, m.name, err)
+	}
+	return &build{mirror: m, generation: rand.Text()[:12], replaces: replaces}, nil
+}
+
 // begin hides the mirror from readers. It returns how many buckets and which lists there may be, which is more than there
 // will be when settings were changed.
 func (b *build) begin(ctx context.Context) (buckets int, lists []string, err error) {
-	reply, err := b.run(ctx, beginScript, []string{b.meta}, []any{b.generation, b.store.listNames()})
+	reply, err := b.run(ctx, beginScript, []string{b.meta}, []any{b.generation, b.store.listNames(), b.replaces})
 	if err != nil {
 		return 0, nil, err
 	}

@@ -134,7 +134,8 @@ func TestFormerListsAreErased(t *testing.T) {
 	owned(t, c, Options{Buckets: 2, Lists: []string{"kept", "former"}})
 	s, err := New(c, Options{Buckets: 2, Lists: []string{"kept", "tried"}})
 	require.NoError(t, err)
-	given := &build{mirror: s.Open(partition, 1).(*mirror), generation: "given up"}
+	given, err := s.Open(partition, 1).(*mirror).decide(t.Context())
+	require.NoError(t, err)
 	_, _, err = given.begin(t.Context())
 	require.NoError(t, err)
 	_, m := owned(t, c, Options{Buckets: 2, Lists: []string{"kept"}})

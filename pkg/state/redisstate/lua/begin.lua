@@ -1,6 +1,10 @@
--- KEYS: meta. ARGV: identity, buckets, token, the new generation, the names of the lists. The first step of building:
--- readers see nothing from here on. Returns OK, and how many buckets and which lists there may be to erase, which outlive
+-- KEYS: meta. ARGV: identity, buckets, token, the new generation, the names of the lists, the generation that it takes the
+-- place of, '' for none. The first step of building: readers see nothing from here on. One that arrives when the mirror has
+-- been built anew meanwhile does nothing: the token is the same. Returns OK, and how many buckets and which lists there may be to erase, which outlive
 -- a build that was given up half-way.
+if generation ~= ARGV[4] and (generation or '') ~= ARGV[6] then
+  return {'MISMATCH', 'it is being built anew already'}
+end
 local erase = math.max(tonumber(redis.call('HGET', KEYS[1], 'erase') or 0), tonumber(ARGV[2]))
 local lists = redis.call('HGET', KEYS[1], 'lists') or ''
 if generation ~= ARGV[4] then
