@@ -189,14 +189,22 @@ func (t *task) passTime(ctx context.Context, clock int64) error {
 	return nil
 }
 
-// restAfter is how long nothing may have come of a partition before it rests. What else is written there later counts, but may be late.
-const restAfter = 5 * time.Second
+// How long nothing may have come of a partition before it rests: of one that has not had an event yet, and of others, whose publisher may only be slow. What
+// is written there later counts, but may be late.
+const (
+	restAfterNothing = 5 * time.Second
+	restAfter        = time.Minute
+)
 
 // rest has a partition hold nobody back any more that has been read to its end by a clock, while history is read: no clock moves time on there, and
 // one that ends early, or holds nothing at all, would hold back all others.
 func (t *task) rest(clock int64) {
 	t.mu.Lock()
-	rests := t.table.teller != nil && !t.table.resting && clock >= t.readAt.Add(restAfter).UnixMilli()
+	patience := restAfter
+	if t.table.now.eventTime == 0 {
+		patience = restAfterNothing
+	}
+	rests := t.table.teller != nil && !t.table.resting && clock >= t.readAt.Add(patience).UnixMilli()
 	if rests {
 		t.table.resting, t.urgent = true, true
 	}

@@ -209,10 +209,14 @@ func TestAPartitionRestsOnceHistoryIsReadToItsEnd(t *testing.T) {
 		}
 		return values
 	}
-	require.NoError(t, x.fold(t.Context(), []*kgo.Record{{Topic: "in", Key: []byte("a"), Value: []byte("6000")}}))
 	pass := func(after time.Duration) {
 		require.NoError(t, x.passTime(t.Context(), x.readAt.Add(after).UnixMilli()))
 	}
+	pass(restAfterNothing + time.Second)
+	assert.Equal(t, []string{"0 resting"}, told(), "it is empty")
+	require.NoError(t, x.fold(t.Context(), []*kgo.Record{{Topic: "in", Key: []byte("a"), Value: []byte("6000")}}))
+	x.urgent = true
+	assert.Equal(t, []string{"6000"}, told())
 	pass(restAfter - time.Second)
 	assert.Empty(t, told(), "more may come")
 	pass(restAfter + time.Second)
