@@ -84,6 +84,8 @@ type Tab struct {
 	t    *testing.T
 	ctx  context.Context
 	base string
+	look Look
+	at   time.Time
 
 	mu         sync.Mutex
 	complaints []string
@@ -99,11 +101,31 @@ func Open(t *testing.T, base, view string, l Look, at time.Time) *Tab {
 	if parent == nil {
 		t.Skip("the page in a browser: there is no Chromium: install one (Debian: apt-get install chromium)")
 	}
-	ctx, cancel := chromedp.NewContext(parent, chromedp.WithNewBrowserContext())
+	return openIn(t, parent, base, view, l, at, chromedp.WithNewBrowserContext())
+}
+
+// Another opens one more tab of the same window, at the same time: what is stored and what is connected is shared. It is shown in front, the
+// others are hidden.
+func (p *Tab) Another(view string) *Tab {
+	p.t.Helper()
+	another := openIn(p.t, p.ctx, p.base, view, p.look, p.at, chromedp.WithNewWindow(false))
+	another.Front()
+	return another
+}
+
+// Front shows the tab before all others of its browser.
+func (p *Tab) Front() {
+	p.t.Helper()
+	Call(p, cdppage.BringToFront, cdp.Empty{})
+}
+
+func openIn(t *testing.T, parent context.Context, base, view string, l Look, at time.Time, options ...chromedp.ContextOption) *Tab {
+	t.Helper()
+	ctx, cancel := chromedp.NewContext(parent, options...)
 	t.Cleanup(cancel)
 	ctx, stop := context.WithTimeout(ctx, 4*Patience) // of all that is done with the page
 	t.Cleanup(stop)
-	p := &Tab{t: t, ctx: ctx, base: strings.TrimSuffix(base, "/")}
+	p := &Tab{t: t, ctx: ctx, base: strings.TrimSuffix(base, "/"), look: l, at: at}
 	require.NoError(t, chromedp.Listen(ctx, p.note))
 	scheme := "light"
 	if l.Dark {

@@ -34,11 +34,13 @@ type fake struct {
 	pqls    []int         // places in rows, the newest qualification first
 	metrics []metricRow
 	star    bool
-	token   string // "": none is asked for
+	groups  []string          // by tier
+	token   string            // "": none is asked for
+	advice  *inspect.Playbook // of who qualifies; nil: the tier's
 
 	mu        sync.Mutex
 	streams   map[chan []byte]bool
-	sent      int
+	told      [][]byte // events
 	requested []string
 }
 
@@ -89,7 +91,7 @@ func newFake(t *testing.T, accounts int) *fake {
 	t.Helper()
 	metrics, err := rowsOnce()
 	require.NoError(t, err)
-	f := &fake{metrics: metrics, star: true, streams: map[chan []byte]bool{}}
+	f := &fake{metrics: metrics, star: true, groups: []string{"large", "medium", "small"}, streams: map[chan []byte]bool{}}
 	f.rows = makeRows(accounts)
 	for i := range f.rows {
 		if f.rows[i].Current && !f.rows[i].HoldOut {
@@ -157,7 +159,7 @@ func (f *fake) listPQLs(w http.ResponseWriter, r *http.Request) {
 	places := slices.DeleteFunc(slices.Clone(f.pqls), func(i int) bool {
 		row := &f.rows[i]
 		return q.Has("tier") && row.Tier != q.Get("tier") || *row.QualifiedAt < since ||
-			q.Has("segment") && !slices.Contains(row.Segments, q.Get("segment")) || q.Has("playbook") && row.Playbook.Name != q.Get("playbook")
+			q.Has("segment") && !slices.Contains(row.Segments, q.Get("segment")) || q.Has("playbook") && row.Playbook.Name != q.Get("playbook") && row.Playbook.Refines != q.Get("playbook")
 	})
 	f.list(w, q, places, "qualified_at")
 }
@@ -252,11 +254,16 @@ func since(back string) int64 {
 	return reporttest.AsOf.Truncate(24*time.Hour).UnixMilli() - int64(n*hours)*time.Hour.Milliseconds()
 }
 
-// events streams what tell is given.
+// events streams what has been told since the event that a client has had, and what is told from now on.
 func (f *fake) events(w http.ResponseWriter, r *http.Request) {
-	stream := make(chan []byte, 16)
+	stream := make(chan []byte, 100)
 	f.mu.Lock()
 	f.streams[stream] = true
+	if had, err := strconv.Atoi(r.Header.Get("Last-Event-ID")); err == nil {
+		for _, event := range f.told[had:] {
+			stream <- event
+		}
+	}
 	f.mu.Unlock()
 	w.Header().Set("Content-Type", "text/event-stream")
 	_, _ = fmt.Fprint(w, ": hello\n\n")
@@ -283,14 +290,21 @@ func (f *fake) qualify(t *testing.T, place int) {
 	row := &f.rows[place]
 	at := reporttest.AsOf.UnixMilli()
 	row.StepsDone, row.StepsMissing, row.Champion = slices.Clone(steps[:5]), slices.Clone(steps[5:]), cmp.Or(row.Champion, people[place%len(people)])
-	row.Current, row.HoldOut, row.QualifiedAt, row.ChangedAt, row.Rate, row.Playbook = true, false, &at, at, 0.84, playbooks[row.Tier]
+	row.Current, row.HoldOut, row.QualifiedAt, row.ChangedAt, row.Rate, row.Playbook = true, false, &at, at, 0.84, cmp.Or(f.advice, playbooks[row.Tier])
 	f.pqls = append([]int{place}, slices.DeleteFunc(f.pqls, func(i int) bool { return i == place })...)
 	fact, err := json.Marshal(factOf(row))
 	require.NoError(t, err)
-	f.sent++
+	f.told = append(f.told, fmt.Appendf(nil, "id: %d\nevent: qualified\ndata: %s\n\n", len(f.told)+1, fact))
 	for stream := range f.streams {
-		stream <- fmt.Appendf(nil, "id: %d\nevent: qualified\ndata: %s\n\n", f.sent, fact)
+		stream <- f.told[len(f.told)-1]
 	}
+}
+
+// followers is how many follow what happens.
+func (f *fake) followers() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.streams)
 }
 
 // hangUp ends all streams, as an instance that is restarted does.

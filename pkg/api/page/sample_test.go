@@ -157,7 +157,7 @@ func (f *fake) catalog() map[string]any {
 	}
 	catalog := map[string]any{
 		"metrics": infos, "units": []string{"day", "week", "month"}, "zones": []string{"UTC", "Europe/Berlin"}, "north_star": nil,
-		"groupings": []map[string]any{{"name": "", "groups": []string{""}}, {"name": "tier", "groups": []string{"large", "medium", "small"}}},
+		"groupings": []map[string]any{{"name": "", "groups": []string{""}}, {"name": "tier", "groups": f.groups}},
 	}
 	if f.star {
 		newest := f.newestClosed("pql_rate", "14d")
