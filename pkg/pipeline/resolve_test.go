@@ -304,6 +304,28 @@ func TestErasingAUserTellsTheirAccounts(t *testing.T) {
 	require.Equal(t, []string{"beta:e"}, u.sent(u.event(of("", "e", 6))), "ingest tells the link anew, on the same day")
 }
 
+// The partition that the request came through tells a link anew at once, another one with the first event of another day: docs/identity.md says so.
+func TestLinksAreToldAgainAfterAnErasureInAnotherPartition(t *testing.T) {
+	in, s := resolving(t)
+	in.Requests.EraseUser = "user_erased"
+	u := newUser(t, in, s)
+	one, another := u.ingest, in.Processor("in", 2)
+	u.event(of("acme", "a", 0))
+	u.ingest = another
+	require.Equal(t, []string{"acme:erase-user"}, u.sent(u.event(of("", "user_erased", 1))))
+
+	u.ingest = one
+	require.Empty(t, u.event(of("", "waits", 2)))
+	require.Equal(t, []string{"acme:b"}, u.sent(u.event(of("acme", "b", 3))), "it takes the link for told")
+	require.Equal(t, []string{"acme:c", "acme:waits"}, u.sent(u.event(of("acme", "c", 24))))
+
+	u.ingest = another
+	u.event(of("", "user_erased", 25))
+	u.ingest = in.Processor("in", 1) // the process has been started again
+	require.Empty(t, u.event(of("", "waits", 26)))
+	require.Equal(t, []string{"acme:d", "acme:waits"}, u.sent(u.event(of("acme", "d", 27))))
+}
+
 func TestErasingNobodyLeavesNothing(t *testing.T) {
 	in, s := resolving(t)
 	in.Requests.EraseUser = "user_erased"
