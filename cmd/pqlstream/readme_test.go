@@ -38,7 +38,8 @@ func TestTheReadmeIsTrue(t *testing.T) {
 		assert.NotEqual(t, "pqlstream", cmd.Name())
 	}
 	for _, m := range regexp.MustCompile(`\]\(([^):]+)\)`).FindAllSubmatch(text, -1) {
-		_, err := os.Stat(filepath.Join("../..", string(m[1])))
+		file, _, _ := strings.Cut(string(m[1]), "#")
+		_, err := os.Stat(filepath.Join("../..", file))
 		assert.NoError(t, err)
 	}
 }
