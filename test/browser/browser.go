@@ -101,14 +101,14 @@ func Open(t *testing.T, base, view string, l Look, at time.Time) *Tab {
 	if parent == nil {
 		t.Skip("the page in a browser: there is no Chromium: install one (Debian: apt-get install chromium)")
 	}
-	return openIn(t, parent, base, view, l, at, chromedp.WithNewBrowserContext())
+	return openIn(parent, t, base, view, l, at, chromedp.WithNewBrowserContext())
 }
 
 // Another opens one more tab of the same window, at the same time: what is stored and what is connected is shared. It is shown in front, the
 // others are hidden.
 func (p *Tab) Another(view string) *Tab {
 	p.t.Helper()
-	another := openIn(p.t, p.ctx, p.base, view, p.look, p.at, chromedp.WithNewWindow(false))
+	another := openIn(p.ctx, p.t, p.base, view, p.look, p.at, chromedp.WithNewWindow(false))
 	another.Front()
 	return another
 }
@@ -119,7 +119,7 @@ func (p *Tab) Front() {
 	Call(p, cdppage.BringToFront, cdp.Empty{})
 }
 
-func openIn(t *testing.T, parent context.Context, base, view string, l Look, at time.Time, options ...chromedp.ContextOption) *Tab {
+func openIn(parent context.Context, t *testing.T, base, view string, l Look, at time.Time, options ...chromedp.ContextOption) *Tab {
 	t.Helper()
 	ctx, cancel := chromedp.NewContext(parent, options...)
 	t.Cleanup(cancel)

@@ -235,7 +235,8 @@ func TestValuesAreTextWhateverTheyHold(t *testing.T) {
 	assert.Zero(t, browser.Eval[int](p, "document.querySelectorAll('img').length"))
 }
 
-func percent(v float64) string { return fmt.Sprintf("%.1f %%", 100*v) }
+// percent rounds halves up, as browsers do: fmt rounds them to even.
+func percent(v float64) string { return fmt.Sprintf("%.1f %%", math.Round(1000*v)/10) }
 
 func number(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
 
