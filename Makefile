@@ -52,6 +52,13 @@ test-slow: checks budget kafka kafka-3.9 connect deployment-tools ## the tests, 
 	{ $(TEST) -tags slow -timeout 60m $(PACKAGES) || failed=1; $(TEST_SQL) || failed=1; exit $${failed:-0}; } | tee $(BUILD)/test.json | \
 	  go run ./test/report -also-skipped $(SKIPPED)
 
+# Without the race detector, under which a browser and a demo beside it take minutes more: test-slow has them with it.
+TEST_PAGE := go test -json -count=1 -p 1 -tags slow -timeout 15m
+.PHONY: test-page
+test-page: ## the page in Chromium, by itself and with the demo, its accessibility, and a Python client of the API; needs Chromium and Python 3
+	{ $(TEST_PAGE) ./pkg/api/... || failed=1; $(TEST_PAGE) -run '^(TestThePage|TestTheRows|TestAnEvent)' ./pkg/app/demo || failed=1; exit $${failed:-0}; } | \
+	  tee $(BUILD)/test-page.json | go run ./test/report
+
 .PHONY: test-sql
 test-sql: ## compute the metrics of some weeks once more in DuckDB, which this downloads; needs a C compiler
 	go -C test/sql vet -tags slow ./...
