@@ -196,6 +196,7 @@ func TestMarksThatCanBeNone(t *testing.T) {
 		"of no source of its":    {Topic: "clicks", Sources: []stream.Source{{Topic: "orders", Partitions: 1}}},
 		"of no partition of its": {Topic: "clicks", Partition: 2, Sources: []stream.Source{{Topic: "clicks", Partitions: 2}}},
 		"partitions below 0":     {Topic: "clicks", Sources: []stream.Source{{Topic: "clicks", Partitions: 2}, {Topic: "orders", Partitions: -1}}},
+		"very many topics":       {Topic: "clicks", Sources: append(make([]stream.Source, 20_000), stream.Source{Topic: "clicks", Partitions: 2})},
 		"very many partitions":   {Topic: "clicks", Sources: []stream.Source{{Topic: "clicks", Partitions: 2}, {Topic: "orders", Partitions: 300_000_000}}},
 	} {
 		o := marks(Topic{Name: "usage", Partitions: 1}, m)[0]

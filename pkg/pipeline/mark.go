@@ -47,17 +47,20 @@ func markIn(r *kgo.Record) (*stream.Mark, error) {
 	return &m, nil
 }
 
-// maxSources is how many partitions the sources of a mark may have: what is said of each is kept.
-const maxSources = 100_000
+// What is said of each partition of the sources is kept with every commit. It takes so many bytes, at most, and so much all may take.
+const (
+	sourceBytes    = 64 // beside its name
+	partitionBytes = 20
+	maxSourceBytes = 900_000
+)
 
 // checkMark says whether a mark can be one: of a partition that is among its own sources.
 func checkMark(m *stream.Mark) error {
 	total, known := 0, false
 	for _, s := range m.Sources {
-		if s.Partitions < 0 || int(s.Partitions) > maxSources-total {
-			return fmt.Errorf("its sources have more than %d partitions", maxSources)
+		if total += sourceBytes + len(s.Topic) + partitionBytes*max(int(s.Partitions), 0); s.Partitions < 0 || total > maxSourceBytes {
+			return fmt.Errorf("its sources have more partitions than can be kept: some %d", maxSourceBytes/partitionBytes)
 		}
-		total += int(s.Partitions)
 		known = known || s.Topic == m.Topic && m.Partition >= 0 && m.Partition < s.Partitions
 	}
 	if !known {
