@@ -54,10 +54,10 @@ With --max it fails, with 1, where a partition lags by more: for scripts that wa
 }
 
 func stagesOf(readings []kafka.Reading) (stages []string) {
-	for _, r := range readings {
-		stages = append(stages, string(r.Stage))
+	for _, s := range kafka.StagesOf(readings) {
+		stages = append(stages, string(s))
 	}
-	return slices.Compact(stages)
+	return stages
 }
 
 func (f *lagFlags) run(cmd *cobra.Command) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/pqlstream/pqlstream/pkg/app"
 	"github.com/pqlstream/pqlstream/pkg/config"
+	"github.com/pqlstream/pqlstream/pkg/kafka"
 	"github.com/pqlstream/pqlstream/pkg/report"
 	"github.com/pqlstream/pqlstream/pkg/rollup"
 )
@@ -98,12 +100,33 @@ func (f *metricsFlags) run(cmd *cobra.Command) error {
 		return err
 	}
 	if rows, err = catalog.Select(rows); err != nil {
-		if errors.Is(err, report.ErrNothing) && !c.Metrics.Enabled {
-			err = fmt.Errorf("%w; metrics.enabled is false in these settings", err)
+		switch {
+		case errors.Is(err, report.ErrNothing) && !c.Metrics.Enabled:
+			return fmt.Errorf("%w; metrics.enabled is false in these settings", err)
+		case errors.Is(err, report.ErrNoRows):
+			return withIdle(ctx, c, log, err)
 		}
 		return err
 	}
 	return f.deliver(cmd.OutOrStdout(), rows, write)
+}
+
+// withIdle adds to an error that there are no rows which of the stages that make them no process runs.
+func withIdle(ctx context.Context, c *config.Config, log *slog.Logger, noRows error) error {
+	client, err := kafka.NewClient(c.Kafka, log)
+	if err != nil {
+		return errors.Join(noRows, err)
+	}
+	defer client.Close()
+	makers := slices.DeleteFunc(kafka.Readings(c), func(r kafka.Reading) bool { return r.Stage != config.Measure && r.Stage != config.Rollup })
+	idle, err := kafka.Idle(ctx, client, makers)
+	switch {
+	case err != nil:
+		return errors.Join(noRows, err)
+	case len(idle) == 0:
+		return noRows
+	}
+	return fmt.Errorf("%w; no process runs %s: name the stages measure and rollup among those of a process (setting stages)", noRows, kafka.Listed(idle))
 }
 
 // query returns what the flags ask for. All that is wrong with them is in the error.

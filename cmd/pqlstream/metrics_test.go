@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/stretchr/testify/assert"
@@ -197,12 +198,20 @@ func TestMetricsSayWhyThereAreNone(t *testing.T) {
 	w := newMetricsWorld(t)
 	r := w.metrics()
 	assert.Equal(t, exitNotFound, r.code)
-	assert.Contains(t, r.stderr, "pqlstream: nothing to show: there are no rows yet.")
+	assert.Contains(t, r.stderr, "pqlstream: nothing to show: there are no rows yet; ")
 	assert.Contains(t, r.stderr, "metrics.enabled is false in these settings\n")
 	r = w.metrics("--set", "prefix=other")
 	assert.Contains(t, r.stderr, "pqlstream: no metrics: there is no topic other.metrics; metrics.enabled is false: ")
 	r = w.metrics("--set", "prefix=other", "--set", "metrics.enabled=true")
 	assert.Equal(t, "pqlstream: no metrics: there is no topic other.metrics; run `pqlstream topics create`\n", r.stderr)
+	r = w.metrics("--set", "metrics.enabled=true")
+	assert.True(t, strings.HasSuffix(r.stderr, "; no process runs measure, rollup: name the stages measure and rollup among those of a process (setting stages)\n"), r.stderr)
+	member, err := kgo.NewClient(kgo.SeedBrokers(w.client.OptValue(kgo.SeedBrokers).([]string)...), kgo.ConsumerGroup("pql.measure"), kgo.ConsumeTopics("pql.metrics"))
+	require.NoError(t, err)
+	defer member.CloseAllowingRebalance()
+	require.Eventually(t, func() bool {
+		return strings.Contains(w.metrics("--set", "metrics.enabled=true").stderr, "; no process runs rollup: name")
+	}, time.Minute, 10*time.Millisecond)
 }
 
 // All that is wrong with the flags is said at once, before anything is read.

@@ -104,7 +104,32 @@ func TestAllIsWell(t *testing.T) {
 	create(t, s)
 	r := Examine(t.Context(), s, 20*time.Second)
 	assert.Zero(t, r.Count(Failure)+r.Count(Warning)+r.Count(Skipped), r)
-	assert.Len(t, r.Findings, 13)
+	assert.Len(t, r.Findings, 14)
+}
+
+func TestStagesThatNoProcessRuns(t *testing.T) {
+	s := patient(t)
+	s.Config.Metrics.Enabled = true
+	create(t, s)
+	assert.Equal(t, "no process runs yet; the settings need the stages activation, measure, rollup", one(t, s, "kafka.stages", OK).Detail)
+
+	join := func(r kafka.Reading) {
+		member, err := kafka.NewClient(s.Config.Kafka, slog.New(slog.DiscardHandler), kgo.ConsumerGroup(r.Group), kgo.ConsumeTopics(r.Topic))
+		require.NoError(t, err)
+		t.Cleanup(member.CloseAllowingRebalance)
+		require.Eventually(t, func() bool {
+			idle, err := kafka.Idle(t.Context(), s.Kafka, []kafka.Reading{r})
+			return err == nil && len(idle) == 0
+		}, time.Minute, 10*time.Millisecond)
+	}
+	readings := kafka.Readings(s.Config)
+	join(readings[0])
+	f := one(t, s, "kafka.stages", Warning)
+	assert.Equal(t, "processes run, but none runs measure, rollup", f.Detail)
+	assert.Equal(t, "name these among the stages of a process (setting stages)", f.Remedy)
+	join(readings[1])
+	join(readings[2])
+	assert.Equal(t, "processes run all that the settings need: activation, measure, rollup", one(t, s, "kafka.stages", OK).Detail)
 }
 
 func TestSettingsAndChecklist(t *testing.T) {

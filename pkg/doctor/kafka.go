@@ -29,6 +29,7 @@ func examineKafka(ctx context.Context, s *Subject) []Finding {
 	f.topics(ctx, topics, plan)
 	f.partitions(ctx, s, admin, plan)
 	f.access(ctx, s, admin, plan)
+	f.stages(ctx, s)
 	f.lag(ctx, s, plan)
 	f.brokerClock(ctx, s, admin, plan)
 	return f
@@ -126,6 +127,26 @@ func namesOf(s *Subject, plan *kafka.Plan) (names []string) {
 		names = append(names, s.Config.Input.Sources[i].Topic)
 	}
 	return names
+}
+
+// stages looks for stages that no process runs while processes run others: then events, or metrics, get no further than there.
+func (f *findings) stages(ctx context.Context, s *Subject) {
+	const check = "kafka.stages"
+	readings := kafka.Readings(s.Config)
+	idle, err := kafka.Idle(ctx, s.Kafka, readings)
+	if err != nil {
+		f.warn(check, err.Error(), "")
+		return
+	}
+	needed := kafka.StagesOf(readings)
+	switch len(idle) {
+	case 0:
+		f.ok(check, "processes run all that the settings need: "+kafka.Listed(needed))
+	case len(needed):
+		f.ok(check, "no process runs yet; the settings need the stages "+kafka.Listed(needed))
+	default:
+		f.warn(check, "processes run, but none runs "+kafka.Listed(idle), "name these among the stages of a process (setting stages)")
+	}
 }
 
 func (f *findings) lag(ctx context.Context, s *Subject, plan *kafka.Plan) {

@@ -14,12 +14,15 @@ import (
 // ErrNothing says that there is no row of what is wanted.
 var ErrNothing = errors.New("nothing to show")
 
+// ErrNoRows is the ErrNothing of a deployment that has no rows at all.
+var ErrNoRows = fmt.Errorf("%w: there are no rows yet", ErrNothing)
+
 // nothing says why no row was found: which of the filters leaves none of those that the ones before it left, and what there is instead.
 func (c *Catalog) nothing(unready []*rollup.Row) error {
 	left := c.all()
 	if len(left) == 0 {
-		return fmt.Errorf("%w: there are no rows yet. A row appears about a second after the first event that concerns it, while processes run "+
-			"with metrics enabled", ErrNothing)
+		return fmt.Errorf("%w; a row appears about a second after the first event that concerns it, while processes run the stages measure and rollup",
+			ErrNoRows)
 	}
 	filters := c.filters
 	filters[0].wants = c.query.Metrics

@@ -128,7 +128,9 @@ func TestWhyThereIsNothing(t *testing.T) {
 	}
 	_, err := find(t, nil, base)
 	require.ErrorIs(t, err, ErrNothing)
-	assert.Contains(t, err.Error(), "there are no rows yet")
+	require.ErrorIs(t, err, ErrNoRows)
+	assert.EqualError(t, err, "nothing to show: there are no rows yet; a row appears about a second after the first event that concerns it, "+
+		"while processes run the stages measure and rollup")
 }
 
 func TestBounds(t *testing.T) {
