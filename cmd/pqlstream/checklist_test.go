@@ -37,7 +37,7 @@ func TestChecklistCheck(t *testing.T) {
 	unread := write(t, "name: simple\nvurrsion: 4\nsteps: 3\nzone: Mars\nname: again\n")
 	r = pqlstream(t, "checklist", "check", unread)
 	assert.Equal(t, exitRefused, r.code)
-	assert.Equal(t, unread+": error: tiers: is missing: name at least one tier, or a preset\n"+unread+":2: error: vurrsion: unknown field\n"+
+	assert.Equal(t, unread+": error: tiers: is missing: name at least one tier, or a preset\n"+unread+":2: error: vurrsion: unknown field; did you mean version?\n"+
 		unread+":3: error: steps: `3` where a list belongs\n"+unread+":4: error: zone: \"Mars\" is no time zone such as Europe/Berlin\n"+
 		unread+":5: error: name: given already at line 1\n", r.stdout)
 

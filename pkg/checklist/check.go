@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/pqlstream/pqlstream/pkg/spelling"
 )
 
 // Mistake is a Problem with the line of the file that it stands at, counted from 1; 0: it concerns the whole file.
@@ -87,8 +89,8 @@ func (p *Problem) followsFrom(m *Problem) bool {
 	if beside != parent {
 		return false
 	}
-	if m.Message == unknownField { // the other is probably what it was meant to be
-		return similar(name, other)
+	if strings.HasPrefix(m.Message, unknownField) { // the other is probably what it was meant to be
+		return spelling.Nearest(name, slices.Values([]string{other})) != ""
 	}
 	return regexp.MustCompile(`\b` + regexp.QuoteMeta(name) + `\b`).MatchString(p.Message)
 }
@@ -103,24 +105,4 @@ func under(path, top string) bool {
 func divided(path string) (parent, last string) {
 	i := max(strings.LastIndexAny(path, ".["), 0)
 	return path[:i], strings.TrimPrefix(path[i:], ".")
-}
-
-// similar says whether two names differ by a slip of the fingers: two letters at most, and less than half of them.
-func similar(a, b string) bool {
-	row := make([]int, len(b)+1) // of the distances between what a begins with and what b begins with
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			distance := diagonal
-			if a[i] != b[j] {
-				distance = 1 + min(diagonal, row[j], row[j+1])
-			}
-			diagonal, row[j+1] = row[j+1], distance
-		}
-	}
-	return row[len(b)] <= 2 && 2*row[len(b)] < len(b)
 }

@@ -23,13 +23,13 @@ func TestCheckSaysEverythingAtOnce(t *testing.T) {
 	assert.Equal(t, `1: version: 0 is not a whole number above 0
 2: name: "a b" is not a name of 1 to 64 letters, digits, dots, dashes or underscores
 3: zone: "Mars" is no time zone such as Europe/Berlin
-4: signup.evnt: unknown field
+4: signup.evnt: unknown field; did you mean event?
 5: tiers[0].threshold: `+"`high`"+` where a number belongs
 6: tiers[1].threshold: 7 is not from 0.000001 to 1
 7: name: given already at line 2
 9: steps[0]: `+"`5`"+` where a mapping belongs
 10: steps[1].kind: "often" is none of the kinds [event count distinct days sum ratio sequence absent score trial any all]
-11: steps[2].at_leest: unknown field
+11: steps[2].at_leest: unknown field; did you mean at_least?
 12: steps[3].colour: unknown field
 12: steps[3].at_least: 0 is not above 0 and at most 1e+09
 14: steps[4].within: `+"`soon`"+` is no length of time such as 7d, 36h or 90m

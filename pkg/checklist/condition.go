@@ -120,7 +120,7 @@ func (l *language[S]) check(text string) (*cel.Ast, error) {
 	}
 	checked, issues := l.Compile(text)
 	if issues.Err() != nil {
-		return nil, withPositions(issues)
+		return nil, l.explained(text, issues)
 	}
 	if t := checked.OutputType(); !t.IsExactType(cel.BoolType) && !t.IsExactType(cel.DynType) {
 		return nil, fmt.Errorf("is a %s, not a condition", t)
@@ -152,15 +152,6 @@ func (l *language[S]) interpreted(checked *cel.Ast) (func(S, []usage.Value) bool
 		out, _, err := program.Eval(l.scope(of, account))
 		return err == nil && out == types.True
 	}, nil
-}
-
-// withPositions lists all that is wrong with an expression, each with its line and column counted from 1.
-func withPositions(issues *cel.Issues) error {
-	var errs []error
-	for _, e := range issues.Errors() {
-		errs = append(errs, fmt.Errorf("line %d, column %d: %s", e.Location.Line(), max(e.Location.Column(), 0)+1, e.Message))
-	}
-	return errors.Join(errs...)
 }
 
 // eventScope resolves the variables of an expression over events, and over accounts only.

@@ -225,7 +225,9 @@ func TestExpressionErrorsNameTheirPlace(t *testing.T) {
 	x := testExpressions(t)
 	for text, want := range map[string]string{
 		`propertees.plan == "free"`:       "line 1, column 1: undeclared reference to 'propertees' (did you mean 'properties'?)",
-		"account.size > 1 &&\n account.x": "line 2, column 9: undefined field 'x'",
+		"account.size > 1 &&\n account.x": "line 2, column 9: undefined field 'x'; declare it under properties",
+		`plann == "free"`:                 "line 1, column 1: undeclared reference to 'plann'; did you mean properties.plann? Or account.plann: declare it under properties",
+		`size > 3`:                        "line 1, column 1: undeclared reference to 'size'; did you mean properties.size or account.size?",
 		`account.size == "big"`:           "line 1, column 14: found no matching overload for '_==_' applied to '(int, string)'",
 		`quantity + 1.0`:                  "is a double, not a condition",
 		`user_id.matches("(")`:            "line 1, column 17: invalid matches argument",
@@ -234,5 +236,5 @@ func TestExpressionErrorsNameTheirPlace(t *testing.T) {
 		assert.EqualError(t, err, want, text)
 	}
 	_, _, err := x.account.compile(`properties.plan == "free"`)
-	assert.ErrorContains(t, err, "undeclared reference to 'properties'")
+	assert.ErrorContains(t, err, "undeclared reference to 'properties'; no event is read here, use account.NAME, declared under properties")
 }

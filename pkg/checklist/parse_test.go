@@ -50,7 +50,7 @@ func TestParseNamesThePlaceOfEverythingThatIsWrong(t *testing.T) {
 		{"empty", "", "the definition is empty"},
 		{"two documents", good + "\n---\nversion: 1", "the file holds more than one YAML document"},
 		{"unknown field", good + "\nthreshold: 1", "threshold: line 11: unknown field"},
-		{"unknown field of a step", good + "  - {id: x, kind: event, event: y, at_leest: 3}", "steps[1].at_leest: line 10: unknown field"},
+		{"unknown field of a step", good + "  - {id: x, kind: event, event: y, at_leest: 3}", "steps[1].at_leest: line 10: unknown field; did you mean at_least?"},
 		{"repeated key", good + "\nname: again", "name: line 11: given already at line 3"},
 		{"repeated key of a step", good + "  - {id: x, id: y}", "steps[1].id: line 10: given already at line 10"},
 		{"wrong type", "version: four", "version: line 1: `four` where a whole number belongs"},

@@ -2,11 +2,14 @@ package checklist
 
 import (
 	"fmt"
+	"iter"
 	"math"
 	"reflect"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/pqlstream/pqlstream/pkg/spelling"
 )
 
 var definitionType = reflect.TypeFor[Definition]()
@@ -116,7 +119,7 @@ func (s *shape) mapping(n *yaml.Node, t reflect.Type, path string) bool {
 		case key.ShortTag() == "!!merge":
 			fits = s.merged(value, t, path)
 		case !known:
-			s.add(key, at, unknownField)
+			s.add(key, at, unknownField+"%s", spelling.Meant(key.Value, namesOf(t)))
 		default:
 			fits = s.fits(value, field, at)
 		}
@@ -173,6 +176,17 @@ func (s *shape) visited(n *yaml.Node, t reflect.Type) bool {
 	before := s.seen[v]
 	s.seen[v] = true
 	return before
+}
+
+// namesOf are the names of a struct's fields.
+func namesOf(t reflect.Type) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for f := range t.Fields() {
+			if name := yamlName(f); name != "" && name != "-" && !yield(name) {
+				return
+			}
+		}
+	}
 }
 
 func fieldOf(t reflect.Type, name string) (reflect.Type, bool) {

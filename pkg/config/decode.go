@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/pqlstream/pqlstream/pkg/spelling"
 )
 
 // decodeText turns what YAML and the environment have, mostly text, into a setting's type. A number alone is neither a
@@ -113,7 +115,7 @@ func checkMapping(p *Problems, path string, n *yaml.Node, t reflect.Type) {
 		if field, ok := fields[key.Value]; ok {
 			checkNode(p, at, value, field)
 		} else {
-			p.add(at, "there is no such setting (line %d)%s", key.Line, meant(key.Value, maps.Keys(fields)))
+			p.add(at, "there is no such setting (line %d)%s", key.Line, spelling.Meant(key.Value, maps.Keys(fields)))
 		}
 	}
 }

@@ -12,6 +12,8 @@ import (
 
 	"github.com/go-viper/mapstructure/v2"
 	"github.com/spf13/viper"
+
+	"github.com/pqlstream/pqlstream/pkg/spelling"
 )
 
 // EnvPrefix begins the names of all environment variables that are settings: kafka.brokers is PQLSTREAM_KAFKA_BROKERS.
@@ -79,7 +81,7 @@ func bind(v *viper.Viper, overrides map[string]string, p *Problems) {
 	}
 	for _, key := range slices.Sorted(maps.Keys(overrides)) {
 		if !known[key] {
-			p.add(key, "there is no such setting, or it can be set in the file only%s", meant(key, maps.Keys(known)))
+			p.add(key, "there is no such setting, or it can be set in the file only%s", spelling.Meant(key, maps.Keys(known)))
 			continue
 		}
 		v.Set(key, overrides[key])

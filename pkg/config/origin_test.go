@@ -124,13 +124,6 @@ func TestNotBothAPasswordAndItsFile(t *testing.T) {
 	}
 }
 
-func TestSlipsAreGuessed(t *testing.T) {
-	known := []string{"brokers", "client_id", "tls", "prefix"}
-	for name, want := range map[string]string{"brokerz": "brokers", "borkers": "brokers", "Prefix": "prefix", "clientid": "client_id", "tsl": "tls", "nonsense": "", "x": ""} {
-		assert.Equal(t, want, nearest(name, known), name)
-	}
-}
-
 // What a variable was meant to set would stay as it is, and nobody would be told. A cluster's own variables are let pass.
 func TestVariablesThatSetNothingAreRefused(t *testing.T) {
 	var p Problems

@@ -285,7 +285,7 @@ func TestAChecklistInPlace(t *testing.T) {
 	inPlace := "checklist:\n  " + strings.ReplaceAll(strings.TrimSpace(list), "\n", "\n  ") + "\n\n# about\n"
 	assert.Empty(t, diffs(t, inPlace+"start: 2026-03-02\nscenario: s\n +0d acme ana a\n  => active\n  => step_done a\n"))
 	_, err := Parse("x.scenario", []byte(strings.ReplaceAll(inPlace, "within", "wthin")+"scenario: s\n +0d a b c\n"), reading)
-	assert.EqualError(t, err, "x.scenario:15: steps[3].wthin: unknown field")
+	assert.EqualError(t, err, "x.scenario:15: steps[3].wthin: unknown field; did you mean within?")
 	_, err = Parse("x.scenario", []byte("# about\nchecklist:\nscenario: s\n +0d a b c\n"), reading)
 	assert.EqualError(t, err, "x.scenario:2: the definition is empty")
 }
