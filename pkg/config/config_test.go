@@ -345,6 +345,16 @@ steps: [{id: one, kind: event, event: one}]
 	}, c.CheckWith(list))
 }
 
+func TestMalformedFilesAreToldWithTheirLine(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "settings.yaml")
+	require.NoError(t, os.WriteFile(path, []byte("kafka:\n\tbrokers: [a:1]\n"), 0o600))
+	want := "reading the settings in " + path + ": line 2: found character that cannot start any token"
+	_, err := Load(path, nil)
+	require.EqualError(t, err, want)
+	_, err = parseFile(path)
+	require.EqualError(t, err, want, "by whomever it is read")
+}
+
 // What is wrong is logged, and read by many. A password that has come to be in an address is not.
 func TestMessagesHoldNoPasswords(t *testing.T) {
 	for text, says := range map[string]string{

@@ -55,7 +55,11 @@ var quoted = regexp.MustCompile("(anchor )'[^']*'|`.*`")
 
 // malformed says why a file can't be read. It quotes no value of the file: that may be a secret.
 func malformed(path string, err error) error {
-	return unreadable("reading the settings in %s: %s", path, quoted.ReplaceAllString(err.Error(), "$1(a value)"))
+	if parsing, is := errors.AsType[viper.ConfigParseError](err); is {
+		err = parsing.Unwrap() // what the reader of YAML says, without viper's words
+	}
+	text := strings.TrimPrefix(err.Error(), "yaml: ")
+	return unreadable("reading the settings in %s: %s", path, quoted.ReplaceAllString(text, "$1(a value)"))
 }
 
 // in names the file that the problems were found in.
