@@ -11,7 +11,6 @@ import (
 
 	"github.com/pqlstream/pqlstream/pkg/app"
 	"github.com/pqlstream/pqlstream/pkg/config"
-	"github.com/pqlstream/pqlstream/pkg/telemetry"
 )
 
 // eraseFlags are the flags of `pqlstream erase`.
@@ -95,7 +94,7 @@ func (f *eraseFlags) erase(cmd *cobra.Command, find finding) error {
 	if err != nil {
 		return err
 	}
-	log, err := telemetry.NewLogger(c.Log, cmd.ErrOrStderr())
+	log, err := quietLog(c, cmd)
 	if err != nil {
 		return err
 	}

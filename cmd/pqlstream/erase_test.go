@@ -94,6 +94,13 @@ func TestErase(t *testing.T) {
 	assert.Contains(t, r.stdout, "\nusage (pql.usage): for 30 days (retention.ms)")
 	assert.Contains(t, run("explain", "acme").stdout, "Account acme was erased")
 
+	for _, what := range []string{"account", "user"} {
+		r = run("erase", what, "stranger", "--yes")
+		require.Equal(t, exitDone, r.code, r.stderr)
+		assert.Contains(t, r.stdout, " \"stranger\" is erased; nothing was known of it: is the id right?\n\n")
+	}
+	assert.False(t, report.Unknown)
+
 	stop()
 	assert.Equal(t, exitDone, <-running)
 	r = run("erase", "account", "beta", "--yes", "--timeout", "2s")
@@ -133,6 +140,18 @@ func TestEraseIsRefused(t *testing.T) {
 	assert.Equal(t, `pqlstream: invalid argument "xml" for "-o, --output" flag: it is table, json or yaml`+"\n", r.stderr)
 }
 
+// The error says what a client warns of meanwhile.
+func TestEraseTellsOnceThatKafkaIsAway(t *testing.T) {
+	servers, err := embedded.Start(embedded.Options{})
+	require.NoError(t, err)
+	defer servers.Close()
+	args := append([]string{"erase", "account", "a", "--yes", "--timeout", "1s"}, eraseFlagsFor(t, servers)...)
+	r := pqlstream(t, append(args, "--set", "kafka.brokers=127.0.0.1:1", "--set", "log.level=warn")...)
+	assert.Equal(t, exitUnreached, r.code)
+	assert.Equal(t, 1, strings.Count(r.stderr, "\n"), r.stderr)
+	assert.True(t, strings.HasPrefix(r.stderr, "pqlstream: "), r.stderr)
+}
+
 func TestWhoErasesIsAsked(t *testing.T) {
 	of := func(is app.Role, ids ...string) (targets []*app.Target) {
 		for _, id := range ids {
@@ -146,7 +165,8 @@ func TestWhoErasesIsAsked(t *testing.T) {
 It was merged into account "acme": they are one, and are erased together.
 Accounts that were merged into it are erased with it: "b", "c".
 Users who are known to belong to it and stay: 4.`: {Account: "b", Linked: 4, Targets: append(of(app.TheAccount, "acme"), of(app.MergedIn, "b", "c")...)},
-		"User \"ana\" is to be erased.\nNo account knows the user.": {User: "ana"},
+		"Everything about account \"x\" is to be erased.\nNothing is known of it: is the id right?": {Account: "x", Unknown: true, Targets: of(app.TheAccount, "x")},
+		"User \"ana\" is to be erased.\nNo account knows the user.":                                 {User: "ana"},
 		`User "\x1b[2J" is to be erased.
 Accounts that know the user: "acme", "b".
 Accounts that were named: "c".

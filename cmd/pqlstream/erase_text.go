@@ -35,6 +35,9 @@ func found(x *app.Erasure) string {
 			fmt.Fprintf(&text, "\nIt was merged into account %s: they are one, and are erased together.", root)
 		}
 		fmt.Fprint(&text, list("\nAccounts that were merged into it are erased with it: ", of[app.MergedIn]))
+		if x.Unknown {
+			fmt.Fprint(&text, "\nNothing is known of it: is the id right?")
+		}
 		if x.Linked > 0 {
 			fmt.Fprintf(&text, "\nUsers who are known to belong to it and stay: %d.", x.Linked)
 		}
@@ -68,8 +71,13 @@ func writeErasure(w io.Writer, r *app.EraseReport) error {
 	if !r.Done {
 		standing = "is being erased: it was asked for and not seen done"
 	}
+	if r.Unknown {
+		standing += "; nothing was known of it: is the id right?"
+	} else {
+		standing += "."
+	}
 	var text strings.Builder
-	fmt.Fprintf(&text, "%s%s %s.\n\n", strings.ToUpper(what[:1]), what[1:], standing)
+	fmt.Fprintf(&text, "%s%s %s\n\n", strings.ToUpper(what[:1]), what[1:], standing)
 	if len(r.Asked) > 0 {
 		t := newTable(w)
 		for i := range r.Asked {

@@ -86,7 +86,8 @@ type Erasure struct {
 	Account string // the account; empty: it is a user's
 	User    string // the user; empty: it is an account's
 	Targets []*Target
-	Linked  int // of an account: how many users are known to belong to it
+	Linked  int  // of an account: how many users are known to belong to it
+	Unknown bool // nothing was known of it when it was looked for
 
 	eraser *Eraser
 	at     time.Time // when it was asked for
@@ -136,8 +137,12 @@ func (e *Eraser) FindAccount(ctx context.Context, id string) (*Erasure, error) {
 			x.add(alias, MergedIn)
 		}
 	}
-	var err error
+	s, _, err := e.accounts.State(ctx, root)
+	if err != nil {
+		return nil, err
+	}
 	x.Linked, err = e.linked(ctx, x)
+	x.Unknown = s == nil && len(x.Targets) == 1 && x.Linked == 0
 	return x, err
 }
 
@@ -162,9 +167,14 @@ func (e *Eraser) FindUser(ctx context.Context, id string, named []string) (*Eras
 	if err != nil {
 		return nil, err
 	}
-	x := &Erasure{User: id, eraser: e}
+	x := &Erasure{User: id, eraser: e, Unknown: len(knowing) == 0}
 	if len(e.users.Mirrors) > 0 {
 		x.add("", TellsUsers)
+		_, empty, err := x.lookAtUser(ctx, nil)
+		if err != nil {
+			return nil, err
+		}
+		x.Unknown = x.Unknown && empty
 	}
 	for _, account := range knowing {
 		x.add(account, KnowsUser)

@@ -16,7 +16,8 @@ type EraseReport struct {
 	Account string         `json:"account,omitempty"`
 	User    string         `json:"user,omitempty"`
 	AskedAt time.Time      `json:"asked_at"`
-	Done    bool           `json:"done"` // all that was asked for shows in Redis
+	Done    bool           `json:"done"`    // all that was asked for shows in Redis
+	Unknown bool           `json:"unknown"` // nothing was known of it before
 	Asked   []ReportTarget `json:"asked"`
 	Places  []Place        `json:"places"`
 }
@@ -84,7 +85,7 @@ func (x *Erasure) Report(ctx context.Context) (*EraseReport, error) {
 		r.ofUser(names)
 	}
 	r.logs(names)
-	report := &EraseReport{Account: x.Account, User: x.User, AskedAt: x.at.UTC().Truncate(time.Second), Done: r.done, Asked: []ReportTarget{}, Places: r.places}
+	report := &EraseReport{Account: x.Account, User: x.User, AskedAt: x.at.UTC().Truncate(time.Second), Done: r.done, Unknown: x.Unknown, Asked: []ReportTarget{}, Places: r.places}
 	for _, t := range x.Targets {
 		report.Asked = append(report.Asked, ReportTarget{t.Account, t.Is, t.Done, t.PartlyErased, t.Again})
 	}
