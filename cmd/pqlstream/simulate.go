@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"log/slog"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -103,11 +102,15 @@ func (f *simulateFlags) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	cluster, err := f.cluster()
+	c, err := f.load()
 	if err != nil {
 		return err
 	}
-	client, err := kafka.NewClient(cluster, slog.Default(), kgo.MaxBufferedRecords(50_000))
+	log, err := quietLog(c, cmd)
+	if err != nil {
+		return err
+	}
+	client, err := kafka.NewClient(c.Kafka, log, kgo.MaxBufferedRecords(50_000))
 	if err != nil {
 		return err
 	}
@@ -184,23 +187,22 @@ type sent struct {
 	Seconds float64 `json:"seconds"`
 }
 
-// cluster returns where Kafka is and who the process is there: from the configuration, if there is one, and the flags.
-func (f *simulateFlags) cluster() (config.Kafka, error) {
-	k := config.Default().Kafka
+// load returns the settings, if there are any, with the brokers of the flags: they say where Kafka is and who the process is there.
+func (f *simulateFlags) load() (*config.Config, error) {
+	c := config.Default()
 	if f.config != "" {
-		c, err := config.Load(f.config, nil)
-		if err != nil {
-			return k, err
+		var err error
+		if c, err = config.Load(f.config, nil); err != nil {
+			return nil, err
 		}
-		k = c.Kafka
 	}
 	if len(f.brokers) > 0 {
-		k.Brokers = f.brokers
+		c.Kafka.Brokers = f.brokers
 	}
-	if len(k.Brokers) == 0 {
-		return k, misused("give --brokers or --config: it is not known where Kafka is")
+	if len(c.Kafka.Brokers) == 0 {
+		return nil, misused("give --brokers or --config: it is not known where Kafka is")
 	}
-	return k, nil
+	return c, nil
 }
 
 // source returns the events that the flags ask for.

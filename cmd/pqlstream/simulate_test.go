@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"io/fs"
+	"log/slog"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -169,15 +170,15 @@ func TestSimulateFindsKafkaInTheConfiguration(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(servers.Close)
 	f := simulateFlags{}
-	_, err = f.cluster()
+	_, err = f.load()
 	require.EqualError(t, err, "give --brokers or --config: it is not known where Kafka is")
 	f.config = filepath.Join(t.TempDir(), "missing.yaml")
-	_, err = f.cluster()
+	_, err = f.load()
 	require.ErrorIs(t, err, fs.ErrNotExist)
 	f.brokers, f.config = servers.Brokers(), ""
-	k, err := f.cluster()
+	c, err := f.load()
 	require.NoError(t, err)
-	require.Equal(t, servers.Brokers(), k.Brokers)
+	require.Equal(t, servers.Brokers(), c.Kafka.Brokers)
 }
 
 func TestSimulateRefusesWhatMakesNoSense(t *testing.T) {
@@ -200,4 +201,21 @@ func TestSimulateRefusesWhatMakesNoSense(t *testing.T) {
 		_, err := simulateOn(t, servers, c.args...)
 		require.EqualError(t, err, c.want)
 	}
+}
+
+// The error says what a client warns of meanwhile, and nothing else is to be seen.
+func TestSimulateLeavesToItsErrorWhatClientsWarnOf(t *testing.T) {
+	before := slog.Default()
+	defer slog.SetDefault(before)
+	var out bytes.Buffer
+	slog.SetDefault(slog.New(slog.NewTextHandler(&out, nil)))
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	cmd := newSimulateCommand()
+	cmd.SetArgs([]string{"--brokers", "127.0.0.1:1"})
+	cmd.SetOut(&out)
+	cmd.SetErr(&out)
+	cmd.SilenceUsage, cmd.SilenceErrors = true, true
+	require.ErrorContains(t, cmd.ExecuteContext(ctx), "looking for topic usage: ")
+	require.Empty(t, out.String())
 }
