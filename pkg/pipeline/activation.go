@@ -187,7 +187,7 @@ func (a *activation) decodeEvent(s *slot, r *kgo.Record) (_ stream.Route, err er
 					"a topic that is keyed otherwise needs the ingest stage", ev.AccountID, p, r.Partition)}
 		}
 	}
-	return stream.Route{Key: key, EventTime: a.gate.moves(ev, r), Ignore: s.listener == nil}, nil
+	return stream.Route{Key: key, EventTime: moves(ev, r), Ignore: s.listener == nil}, nil
 }
 
 // read decodes what the checklist needs of an event: none of its properties where nothing listens. What is

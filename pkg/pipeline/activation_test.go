@@ -300,12 +300,11 @@ func TestTheClockGoesOnWhicheverSlotComesFirst(t *testing.T) {
 func TestHowFarEventsMoveTime(t *testing.T) {
 	const minute = int64(60_000)
 	for name, c := range map[string]struct{ happened, written, moves int64 }{
-		"written when it happened":       {epoch, epoch, epoch},
-		"written later":                  {epoch - day, epoch, epoch - day},
-		"ahead":                          {epoch + 9*minute, epoch, epoch},
-		"ahead by all that is tolerated": {epoch + 10*minute, epoch, epoch},
-		"of an import that was written as of some other time": {epoch, epoch - 11*minute, epoch},
-		"of a record without a timestamp":                     {epoch, -1, epoch},
+		"written when it happened": {epoch, epoch, epoch},
+		"written later":            {epoch - day, epoch, epoch - day},
+		"ahead":                    {epoch + 9*minute, epoch, epoch},
+		"further ahead than is tolerated by then": {epoch, epoch - 90*minute, epoch - 90*minute},
+		"of a record without a timestamp":         {epoch, -1, epoch},
 	} {
 		ev := usage.Event{AccountID: "acme", Name: "one", OccurredAt: c.happened}
 		r := recordOf(t, 0, ev)

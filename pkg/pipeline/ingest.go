@@ -78,7 +78,7 @@ func (in *ingest) Decode(i int, r *kgo.Record) (stream.Route, error) {
 	if err := in.read(r, s); err != nil {
 		return stream.Route{}, decoded(r, err)
 	}
-	return stream.Route{EventTime: in.gate.moves(&s.event, r)}, nil
+	return stream.Route{EventTime: moves(&s.event, r)}, nil
 }
 
 // read decodes and validates an event, and fills in what its record says elsewhere than in the value.

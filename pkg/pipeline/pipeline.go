@@ -71,12 +71,11 @@ func (g *gate) look(ev *usage.Event) {
 	}
 }
 
-// moves returns how far an event moves time: to when it happened, but not beyond when its record was written. Otherwise one device whose clock
-// is ahead would make late what all others send. Where the two differ by more than is tolerated, the record's timestamp tells of something else,
-// such as an import.
-func (g *gate) moves(ev *usage.Event, r *kgo.Record) int64 {
-	if ahead := ev.OccurredAt - r.Timestamp.UnixMilli(); ahead > 0 && ahead <= g.tolerance {
-		return ev.OccurredAt - ahead
+// moves returns how far an event moves time: to when it happened, but not beyond when its record was written, if that is known. Otherwise one
+// device whose clock is ahead would make late what all others send.
+func moves(ev *usage.Event, r *kgo.Record) int64 {
+	if written := r.Timestamp.UnixMilli(); written > 0 {
+		return min(ev.OccurredAt, written)
 	}
 	return ev.OccurredAt
 }

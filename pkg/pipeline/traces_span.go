@@ -12,7 +12,7 @@ import (
 	"github.com/pqlstream/pqlstream/pkg/tracing"
 )
 
-// maxSent is how many publishing spans a task keeps for one commit at most. More are not told; their records carry the trace all the same.
+// maxSent is how many publishing spans a task keeps for one commit at most, and as many of what is lazy. More are not told; their records carry the trace all the same.
 const maxSent = 1000
 
 // Names of attributes: those of OpenTelemetry's conventions for messaging, and our own.
@@ -156,12 +156,12 @@ func (p *traced) publish(o *stream.Output, parent tracing.Context, theirs bool, 
 		}
 	}
 	o.Headers = headers
-	switch {
-	case len(p.sent)+len(p.lazy) >= maxSent:
-	case o.Lazy:
-		p.lazy = append(p.lazy, span)
-	default:
-		p.sent = append(p.sent, span)
+	list := &p.sent
+	if o.Lazy {
+		list = &p.lazy
+	}
+	if len(*list) < maxSent {
+		*list = append(*list, span)
 	}
 	return span
 }

@@ -228,6 +228,12 @@ func TestWhatIsLazyIsToldOfWithTheNextCheckpoint(t *testing.T) {
 	p.(stream.Witness).Cut(true)(stream.Outcome{Checkpoint: true})
 	assert.Equal(t, []string{"publish out", "publish lazy"}, s.publishes())
 	assert.Nil(t, p.(stream.Witness).Cut(true))
+
+	_, err = run(t, p, scripted(strings.Repeat("lazy ", maxSent+1)))
+	require.NoError(t, err)
+	_, err = run(t, p, scripted("out"))
+	require.NoError(t, err)
+	assert.NotNil(t, p.(stream.Witness).Cut(false), "much that is lazy leaves room for what is not")
 }
 
 // A record is folded again after a crash: what comes of it is the same to the byte.

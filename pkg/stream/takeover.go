@@ -406,7 +406,9 @@ func (t *task) reader(position int64) *logReader {
 func (t *task) start(table *table, writer *mirrorWriter) error {
 	t.mu.Lock()
 	t.table, t.mirror, t.phase, t.waiting = table, writer, running, ""
-	t.schedule(time.Now())
+	now := time.Now()
+	t.table.clock = now.UnixMilli()
+	t.schedule(now)
 	t.mu.Unlock()
 	return t.r.fetch(t, table.now.next)
 }

@@ -54,7 +54,7 @@ func (s *sourceTimes) with(m *Mark, topic string) *sourceTimes {
 			if source.Topic == topic {
 				continue
 			}
-			next.Topics = append(next.Topics, sourceTopic{Topic: source.Topic, Watermarks: s.of(source)})
+			next.Topics = append(next.Topics, s.of(source))
 		}
 	} else {
 		next.AsOf = s.AsOf
@@ -81,14 +81,19 @@ func (t *sourceTopic) with(m *Mark) {
 }
 
 // of returns what is known of a source's partitions.
-func (s *sourceTimes) of(source Source) []int64 {
-	known := make([]int64, max(source.Partitions, 0))
+func (s *sourceTimes) of(source Source) sourceTopic {
+	known := sourceTopic{Topic: source.Topic, Watermarks: make([]int64, max(source.Partitions, 0))}
 	if s == nil {
 		return known
 	}
 	for _, t := range s.Topics {
-		if t.Topic == source.Topic {
-			copy(known, t.Watermarks)
+		if t.Topic != source.Topic {
+			continue
+		}
+		copy(known.Watermarks, t.Watermarks)
+		if t.Resting != nil {
+			known.Resting = make([]bool, len(known.Watermarks))
+			copy(known.Resting, t.Resting)
 		}
 	}
 	return known

@@ -105,6 +105,20 @@ func TestAttack32SourcesComeAndGo(t *testing.T) {
 	assert.Equal(t, int64(550), l.time())
 }
 
+// A newer process's sources are the ones; what is known of their partitions stays, also that one rests, which nobody tells again.
+func TestAttack32WhatRestsGoesOnRestingUnderANewerProcess(t *testing.T) {
+	l, sources := newLater(t), []Source{{"clicks", 2}}
+	for partition, asOf := range []int64{1, 2} {
+		value, err := json.Marshal(Mark{Topic: "clicks", Partition: int32(partition), AsOf: asOf, Resting: true, Sources: sources})
+		require.NoError(t, err)
+		l.give("", value)
+	}
+	l.mark("clicks", 1, 900, 3, append(sources, Source{"new", 1})...)
+	assert.Zero(t, l.time(), "what is new has not been heard of")
+	l.mark("new", 0, 1000, 3, append(sources, Source{"new", 1})...)
+	assert.Equal(t, int64(900), l.time(), "clicks-0 rests")
+}
+
 // What has been told outlasts a takeover: it is in the commit record.
 func TestATakeoverKnowsWhatTheStageBeforeHasSaid(t *testing.T) {
 	l, sources := newLater(t), []Source{{"clicks", 2}}

@@ -27,7 +27,7 @@ func (o *Oracle) Tell(partition int32, m Mark) {
 		o.clocks[partition] = c
 	}
 	if m.AsOf > c.asOf {
-		c.asOf, c.sources, c.resting = m.AsOf, m.Sources, map[string]map[int32]bool{}
+		c.asOf, c.sources = m.AsOf, m.Sources
 	}
 	if c.said[m.Topic] == nil {
 		c.said[m.Topic] = map[int32]int64{}
