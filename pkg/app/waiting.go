@@ -18,12 +18,14 @@ const (
 	firstWait  = 250 * time.Millisecond // between two tries at first
 	longestOne = 5 * time.Second
 	tryTimeout = 10 * time.Second // of one try
+	tellAgain  = time.Minute      // that something is still waited for
 )
 
 // await repeats a call while its errors are of those that pass by themselves. The process says what it waits for
-// meanwhile.
+// meanwhile, and its log says so at the beginning and once a minute.
 func (a *App) await(ctx context.Context, what string, passes func(error) bool, call func(context.Context) error) error {
 	defer a.ready.Clear(what)
+	var told time.Time
 	for wait := firstWait; ; wait = min(2*wait, longestOne) {
 		attempt, cancel := context.WithTimeout(ctx, tryTimeout)
 		err := call(attempt)
@@ -32,7 +34,10 @@ func (a *App) await(ctx context.Context, what string, passes func(error) bool, c
 			return err
 		}
 		a.ready.Set(what, err.Error())
-		a.log.Warn("waiting", "for", what, "error", err, "next_try_in", wait)
+		if time.Since(told) >= tellAgain {
+			a.log.Warn("waiting", "for", what, "error", err)
+			told = time.Now()
+		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
