@@ -10,6 +10,7 @@ import (
 	"github.com/pqlstream/pqlstream/pkg/checklist"
 	"github.com/pqlstream/pqlstream/pkg/codec"
 	"github.com/pqlstream/pqlstream/pkg/config"
+	"github.com/pqlstream/pqlstream/pkg/deadletter"
 	"github.com/pqlstream/pqlstream/pkg/inspect"
 	"github.com/pqlstream/pqlstream/pkg/kafka"
 	"github.com/pqlstream/pqlstream/pkg/report"
@@ -36,7 +37,7 @@ var exitMeanings = []string{
 	exitFailed:    "It failed, by none of what follows; or scenarios failed, or `doctor` found what has to be mended.",
 	exitMisused:   "The command line is wrong: an unknown command or flag, a value that can't be.",
 	exitRefused:   "Settings, a checklist or a scenario file, or a file that they name, can't be read or are not valid, or Kafka's topics or servers are not fit to be relied on. Trying again does not help.",
-	exitNotFound:  "There is no such account, or there are no metrics that were asked for.",
+	exitNotFound:  "There is no such account, no such dead letter, or there are no metrics that were asked for.",
 	exitNotReady:  "It can't be told yet: the mirror in Redis is being filled, or the process that `ready` asked waits for something. Try again in a moment.",
 	exitUnreached: "Kafka, Redis or the schema registry was not reached in time, or the process that `ready` asked. Trying again may help.",
 	exitUnseen:    "It was asked for, will be done, and was not seen done in time.",
@@ -51,7 +52,8 @@ func exitCode(err error) int {
 		return exitMisused
 	case is[config.Problems](err), is[*config.Unreadable](err), is[*checklist.Problem](err), is[*scenario.Problem](err), is[*unfitChecklists](err), is[*kafka.Unfit](err), is[*stream.Refusal](err), is[*state.Refused](err):
 		return exitRefused
-	case errors.Is(err, inspect.ErrNoAccount), errors.Is(err, app.ErrNoMetrics), errors.Is(err, report.ErrNothing):
+	case errors.Is(err, inspect.ErrNoAccount), errors.Is(err, app.ErrNoMetrics), errors.Is(err, report.ErrNothing),
+		errors.Is(err, deadletter.ErrNone):
 		return exitNotFound
 	case errors.Is(err, inspect.ErrNotReady), errors.Is(err, errWaiting):
 		return exitNotReady

@@ -42,7 +42,7 @@ func newRoot(stdout, stderr io.Writer) *cobra.Command {
 		SilenceUsage:  true, // an error is a sentence, not a page of flags
 		SilenceErrors: true, // execute prints them
 	}
-	root.AddCommand(newAccounts(), newChecklist(), newConfig(), newDemo(), newDoctor(), newErase(), newExplain(), newLag(), newMan(), newMetrics(), newPQLs(), newReady(), newRun(), newSchemas(),
+	root.AddCommand(newAccounts(), newChecklist(), newConfig(), newDeadLetters(), newDemo(), newDoctor(), newErase(), newExplain(), newLag(), newMan(), newMetrics(), newPQLs(), newReady(), newRun(), newSchemas(),
 		newSimulateCommand(), newTest(), newTop(), newTopics(), newVersion())
 	root.Version = buildVersion()
 	for _, cmd := range root.Commands() {

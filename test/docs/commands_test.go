@@ -48,7 +48,7 @@ func (c *command) program() string {
 	return strings.Join(words[:n], " ")
 }
 
-var subcommand = regexp.MustCompile(`^[a-z][a-z0-9]*$`)
+var subcommand = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z]+)*$`)
 
 func TestCommandsAreFound(t *testing.T) {
 	got, ok := commandsIn("make demo   # the pipeline\n  A=b bin/pqlstream pqls list --tier large\n  ACCOUNT\n  acme\nsource <(pqlstream completion bash)\n" +
