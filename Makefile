@@ -178,8 +178,8 @@ kafka-if-possible:
 # Where results go, as JSON, for `make performance`. test/bench/doc.go says what the environment sets.
 OUT ?= $(BUILD)/bench
 
-# $(call measure,BENCHMARK): one round of a benchmark is one run of the servers, so none is repeated.
-measure = OUT=$(abspath $(OUT)) go test -run '^$$' -bench '^Benchmark($(1))$$' -benchtime 1x -timeout 60m ./test/bench
+# $(call measure,BENCHMARK,FLAGS): one round of a benchmark is one run of the servers, so none is repeated.
+measure = OUT=$(abspath $(OUT)) go test $(2) -run '^$$' -bench '^Benchmark($(1))$$' -benchtime 1x -timeout 60m ./test/bench
 
 .PHONY: bench
 bench: bench-kinds kafka ## bench-kinds, then the program beside others on a real broker and Redis: catching up, live
@@ -189,7 +189,7 @@ bench: bench-kinds kafka ## bench-kinds, then the program beside others on a rea
 bench-kinds: ## ns and allocations an event, for each kind of step
 	go test -run '^$$' -bench '^BenchmarkKinds$$' -benchtime 0.2s ./pkg/checklist ./pkg/account
 
-.PHONY: bench-accounts bench-processes bench-rebuild bench-start bench-rates bench-metrics bench-profile
+.PHONY: bench-accounts bench-processes bench-rebuild bench-start bench-page bench-rates bench-metrics bench-profile
 bench-accounts: kafka ## what an event costs with up to 5 million accounts
 	$(call measure,Accounts)
 bench-processes: kafka ## 1, 2 and 4 processes on the same cores
@@ -198,6 +198,8 @@ bench-rebuild: kafka ## filling an empty Redis, beside what Redis can take
 	$(call measure,Rebuild)
 bench-start: kafka ## from the start of the process to the first record
 	$(call measure,Start)
+bench-page: kafka ## the page in Chromium, and the API, with 100,000 accounts in Redis, all PQLs
+	$(call measure,Page,-tags slow)
 bench-rates: kafka ## what an event costs at 1,000 to 100,000 events/s
 	$(call measure,Rates)
 bench-metrics: kafka ## what metrics add to what an event costs

@@ -27,6 +27,7 @@ const checklistFile = "../../config/checklists/bench.yaml"
 type deployment struct {
 	peer
 	addresses []string // of the processes' metrics
+	api       string   // address of the first process's API and page; empty: it has none
 }
 
 // appOptions say how pqlstream is run. The zero value of each means what the benchmarks have in common.
@@ -43,6 +44,7 @@ type appOptions struct {
 	history   bool           // no clock says what time it is
 	metrics   bool           // make metrics, too
 	hours     bool           // of windows of an hour as well
+	api       bool           // serve the API and the page
 }
 
 const settings = `stages: %[11]s
@@ -54,7 +56,7 @@ registry: {directory: %[5]s}
 input: {sources: [{topic: %[6]s, format: avro}]}
 output: {format: avro, lifecycle: %[7]t, current: %[7]t}
 http: {address: %[8]s, profiling: %[10]t}
-api: {address: ""}
+api: {address: "%[14]s", requests_per_second: 100_000}
 log: {level: %[9]s}
 metrics: {enabled: %[12]t, units: [%[13]s]}
 `
@@ -83,16 +85,19 @@ func (s *setup) launchApp(o appOptions) *deployment {
 		a.finished = func(n int64) bool { return a.done(n) && a.measured() }
 	}
 	for range max(o.processes, 1) {
-		address := freeAddress(s.tb)
-		a.addresses = append(a.addresses, address)
-		args := slices.Concat(o.program[1:], []string{"--config", s.configure(&o, address)})
+		address, api := freeAddress(s.tb), ""
+		if o.api {
+			api = freeAddress(s.tb)
+		}
+		a.addresses, a.api = append(a.addresses, address), either(a.api, api)
+		args := slices.Concat(o.program[1:], []string{"--config", s.configure(&o, address, api)})
 		a.run(command(either(o.cores, cores), o.program[0], args...)...)
 	}
 	return a
 }
 
 // configure writes a process's settings.
-func (s *setup) configure(o *appOptions, address string) (file string) {
+func (s *setup) configure(o *appOptions, address, api string) (file string) {
 	s.tb.Helper()
 	rules, err := filepath.Abs(checklistFile)
 	require.NoError(s.tb, err)
@@ -105,7 +110,7 @@ func (s *setup) configure(o *appOptions, address string) (file string) {
 		units = append([]string{"hour"}, units...)
 	}
 	text := fmt.Sprintf(settings, o.prefix, rules, s.kafka.Bootstrap(), o.store.Addr(), s.schemas, input, o.all || allOutputs(),
-		address, either(o.logLevel, "warn"), o.profiling, stages, o.metrics, strings.Join(units, ", "))
+		address, either(o.logLevel, "warn"), o.profiling, stages, o.metrics, strings.Join(units, ", "), api)
 	text += fmt.Sprintf("runtime: {cache_accounts: %d, replay: %t}\n", either(o.cache, config.Default().Runtime.CacheAccounts), o.history)
 	require.NoError(s.tb, os.WriteFile(file, []byte(text), 0o600))
 	return file

@@ -38,6 +38,7 @@
 //     today.
 //   - make bench-rebuild: REBUILD_ACCOUNTS (2,000,000).
 //   - make bench-start: STARTS (10), START_ACCOUNTS (100,000).
+//   - make bench-page: PAGE_ACCOUNTS (100000), PAGE_LOADS (5) of each view. It needs Chromium.
 //   - make bench-profile: EVENTS (8,000,000), ACCOUNTS (400,000), PROFILE_SECONDS (8), the first of which are profiled.
 //
 // TestBudget is the part of it that does not depend on the machine: what an event takes in allocations and leaves in

@@ -14,7 +14,8 @@ import (
 
 // variables are all that doc.go names, but for where results go.
 var variables = []string{"EVENTS", "ACCOUNTS", "SEED", "RUNS", "QUIET", "PEERS", "OUTPUTS", "RATE", "RATES", "LIVE_ACCOUNTS", "LIVE_RUNS",
-	"WARMUP", "MEASURE", "ACCOUNT_COUNTS", "PROCESSES", "REBUILD_ACCOUNTS", "STARTS", "START_ACCOUNTS", "PROFILE_SECONDS"}
+	"WARMUP", "MEASURE", "ACCOUNT_COUNTS", "PROCESSES", "REBUILD_ACCOUNTS", "STARTS", "START_ACCOUNTS",
+	"PAGE_ACCOUNTS", "PAGE_LOADS", "PROFILE_SECONDS"}
 
 func env(tb testing.TB, name string, otherwise int) int {
 	tb.Helper()

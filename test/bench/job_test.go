@@ -2,6 +2,8 @@ package bench
 
 import (
 	"iter"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/linkedin/goavro/v2"
@@ -37,6 +39,28 @@ func TestAsManyEventsAsAccountsAreSignUps(t *testing.T) {
 	for e := range job.Established(1, 1_000, 1_000) {
 		require.NotEqual(t, "signed_up", e.Name)
 	}
+}
+
+func TestEveryAccountQualifiesOnTheLastOfItsDays(t *testing.T) {
+	const accounts = 300
+	byHand, last, qualified := map[string]*job.Account{}, int64(0), 0
+	for e := range job.Qualifying(1, accounts, job.End) {
+		require.NoError(t, usage.Validate(e, job.End, 0))
+		require.GreaterOrEqual(t, e.OccurredAt, last)
+		last = e.OccurredAt
+		if byHand[e.AccountID] == nil {
+			byHand[e.AccountID] = &job.Account{}
+		}
+		if _, qualifies := byHand[e.AccountID].Apply(e); qualifies {
+			number, err := strconv.Atoi(strings.TrimPrefix(e.AccountID, "acct-"))
+			require.NoError(t, err)
+			require.Equal(t, int64(number%job.QualifyingDays), (job.End-e.OccurredAt)/86_400_000)
+			qualified++
+		}
+	}
+	require.Len(t, byHand, accounts)
+	require.Equal(t, accounts, qualified)
+	require.Less(t, job.End-last, int64(60_000))
 }
 
 func TestEventsAreOfTheSchema(t *testing.T) {

@@ -81,11 +81,13 @@ func Main(m *testing.M) {
 
 // Tab is a page that is looked at, with what it has complained of and asked for.
 type Tab struct {
-	t    *testing.T
+	t    testing.TB
 	ctx  context.Context
 	base string
 	look Look
 	at   time.Time
+
+	close context.CancelFunc
 
 	mu         sync.Mutex
 	complaints []string
@@ -94,21 +96,30 @@ type Tab struct {
 
 // Open shows a view to a viewer in Berlin, for whom it is as late as is said; the zero time is now. What complains, or asks another origin, fails
 // the test.
-func Open(t *testing.T, base, view string, l Look, at time.Time) *Tab {
+func Open(t testing.TB, base, view string, l Look, at time.Time) *Tab {
+	t.Helper()
+	p := newWindow(t, base, l, at)
+	p.show(view)
+	return p
+}
+
+// newWindow returns a tab that shows nothing yet, in a window that has nothing stored.
+func newWindow(t testing.TB, base string, l Look, at time.Time) *Tab {
 	t.Helper()
 	parent, err := chromium()
 	require.NoError(t, err)
 	if parent == nil {
 		t.Skip("the page in a browser: there is no Chromium: install one (Debian: apt-get install chromium)")
 	}
-	return openIn(parent, t, base, view, l, at, chromedp.WithNewBrowserContext())
+	return newTab(parent, t, base, l, at, chromedp.WithNewBrowserContext())
 }
 
 // Another opens one more tab of the same window, at the same time: what is stored and what is connected is shared. It is shown in front, the
 // others are hidden.
 func (p *Tab) Another(view string) *Tab {
 	p.t.Helper()
-	another := openIn(p.ctx, p.t, p.base, view, p.look, p.at, chromedp.WithNewWindow(false))
+	another := newTab(p.ctx, p.t, p.base, p.look, p.at, chromedp.WithNewWindow(false))
+	another.show(view)
 	another.Front()
 	return another
 }
@@ -119,13 +130,13 @@ func (p *Tab) Front() {
 	Call(p, cdppage.BringToFront, cdp.Empty{})
 }
 
-func openIn(parent context.Context, t *testing.T, base, view string, l Look, at time.Time, options ...chromedp.ContextOption) *Tab {
+func newTab(parent context.Context, t testing.TB, base string, l Look, at time.Time, options ...chromedp.ContextOption) *Tab {
 	t.Helper()
 	ctx, cancel := chromedp.NewContext(parent, options...)
 	t.Cleanup(cancel)
 	ctx, stop := context.WithTimeout(ctx, 4*Patience) // of all that is done with the page
 	t.Cleanup(stop)
-	p := &Tab{t: t, ctx: ctx, base: strings.TrimSuffix(base, "/"), look: l, at: at}
+	p := &Tab{t: t, ctx: ctx, close: cancel, base: strings.TrimSuffix(base, "/"), look: l, at: at}
 	require.NoError(t, chromedp.Listen(ctx, p.note))
 	scheme := "light"
 	if l.Dark {
@@ -136,12 +147,22 @@ func openIn(parent context.Context, t *testing.T, base, view string, l Look, at 
 	Call(p, emulation.SetTimezoneOverride, emulation.SetTimezoneOverrideParams{TimezoneID: "Europe/Berlin"})
 	Call(p, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
 	if !at.IsZero() {
-		clock := fmt.Sprintf("{ const real = Date.now, ahead = %d - real(); Date.now = () => real() + ahead; }", at.UnixMilli())
-		Call(p, cdppage.AddScriptToEvaluateOnNewDocument, cdppage.AddScriptToEvaluateOnNewDocumentParams{Source: clock})
+		p.first(fmt.Sprintf("{ const real = Date.now, ahead = %d - real(); Date.now = () => real() + ahead; }", at.UnixMilli()))
 	}
-	p.Do(chromedp.EmulateViewport(l.Width, l.Height), chromedp.Navigate(p.base+"/"+view))
+	p.Do(chromedp.EmulateViewport(l.Width, l.Height))
 	t.Cleanup(p.check)
 	return p
+}
+
+// first has a script run before any of a page that is shown from now on.
+func (p *Tab) first(script string) {
+	p.t.Helper()
+	Call(p, cdppage.AddScriptToEvaluateOnNewDocument, cdppage.AddScriptToEvaluateOnNewDocumentParams{Source: script})
+}
+
+func (p *Tab) show(view string) {
+	p.t.Helper()
+	p.Do(chromedp.Navigate(p.base + "/" + view))
 }
 
 // Call sends a command of the DevTools protocol.

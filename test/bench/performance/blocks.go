@@ -21,6 +21,8 @@ var blocks = map[string]func(w io.Writer, folder string) error{
 	"metrics-live": table("metrics-live"),
 	"rebuild":      table("rebuild"),
 	"start":        table("start"),
+	"page":         table("page"),
+	"page-api":     table("page-api"),
 	"aims":         aims,
 	"trace":        text("start-trace.txt"),
 	"profile":      profile,
