@@ -140,10 +140,12 @@ func TestATraceGoesFromTheSourceToThePQL(t *testing.T) {
 		}
 	}
 	delete(count, "activation: publish pql.lifecycle") // one for each transition
+	assert.Contains(t, []int{1, 2}, count["activation: commit activation"], "what is lazy is told of with the checkpoint")
+	delete(count, "activation: commit activation")
 	assert.Equal(t, map[string]int{
 		"ingest: ingest": 1, "resolve: resolve": 1, "activation: activation": 1, "below: decode": 3, "below: map": 1, "below: resolve user": 1, "below: fold": 1,
 		"ingest: publish pql.unresolved": 1, "resolve: publish pql.usage": 1, "activation: publish pql.events": 1, "activation: publish pql.current": 1,
-		"ingest: commit ingest": 1, "resolve: commit resolve": 1, "activation: commit activation": 1,
+		"ingest: commit ingest": 1, "resolve: commit resolve": 1,
 	}, count)
 }
 
