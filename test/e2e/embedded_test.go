@@ -79,6 +79,7 @@ const (
 	embeddedEvents   = 6000
 	embeddedAccounts = 120
 	embeddedPortions = 10
+	lastThatIsFull   = 200 // seed of a stream in which everything happens
 )
 
 // runEmbedded produces in portions. After each, once a random share of what there is has been committed, somebody joins
@@ -123,6 +124,7 @@ func runEmbedded(t *testing.T, c *config.Config, seed uint64, partitions int32, 
 	if c.Metrics.Enabled {
 		w.awaitRows()
 	}
+	w.eventually("Redis has what is committed", w.mirrored) // a partition may just have gone to another member
 	for _, m := range members {
 		m.leave(t)
 	}
@@ -130,9 +132,11 @@ func runEmbedded(t *testing.T, c *config.Config, seed uint64, partitions int32, 
 		rows.require()
 	}
 	w.verify()
-	if w.wholeLives() {
+	switch {
+	case seed > lastThatIsFull: // some lack what happens seldom
+	case w.wholeLives():
 		w.requireWholeLives(shortLifeFacts)
-	} else {
+	default:
 		requireVariety(t, w.judge)
 	}
 }

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"fmt"
 	"strconv"
 	"strings"
 	"testing"
@@ -234,10 +235,37 @@ func (w *world) states(stage config.Stage, input, changelog string, partitions i
 }
 
 // mirror names a partition's mirror, taking its word for whose it is.
+// mirrored says whether Redis holds all that activation, and resolve, have committed.
+func (w *world) mirrored() bool {
+	client := redis.NewClient(&redis.Options{Addr: w.c.Redis.Addresses[0]})
+	defer client.Close()
+	names := w.c.TopicNames()
+	ok := w.mirrors(client, config.Activation, w.c.ActivationInput(), names.ActivationChangelog)
+	return ok && (!w.c.ResolvesUsers() || w.mirrors(client, config.Resolve, names.Unresolved, names.ResolveChangelog))
+}
+
+func (w *world) mirrors(client *redis.Client, stage config.Stage, input, changelog string) bool {
+	committed := map[int32]int64{}
+	for _, r := range w.readCommitted(changelog) {
+		committed[r.Partition] = max(committed[r.Partition], r.Offset+1)
+	}
+	for n, want := range committed {
+		position, err := client.HGet(w.t.Context(), w.meta(stage, input, n), "position").Int64()
+		if err != nil || position < want {
+			return false
+		}
+	}
+	return true
+}
+
+func (w *world) meta(stage config.Stage, input string, n int32) string {
+	return fmt.Sprintf("{%s:%s:%s:%d}:meta", w.c.Prefix, stage, input, n)
+}
+
 func (w *world) mirror(client *redis.Client, stage config.Stage, input string, n int32) state.Partition {
 	p := state.Partition{Stage: string(stage), Topic: input, Number: n}
 	var err error
-	p.Identity, err = client.HGet(w.t.Context(), "{"+w.c.Prefix+":"+p.Stage+":"+p.Topic+":"+strconv.Itoa(int(n))+"}:meta", "identity").Result()
+	p.Identity, err = client.HGet(w.t.Context(), w.meta(stage, input, n), "identity").Result()
 	require.NoError(w.t, err, "the mirror of partition %d", n)
 	return p
 }
