@@ -2,8 +2,9 @@
 
 package account_test
 
+// With the race detector, under which slow tests run, these take some eight minutes.
 const (
-	hostileEvents = 1_000_000
-	histories     = 2_000
-	lives         = 100
+	hostileEvents = 400_000
+	histories     = 800
+	lives         = 60
 )
