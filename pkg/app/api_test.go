@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -62,6 +63,20 @@ func (w *world) use(account, event string, second int) {
 	require.NoError(w.t, w.plain.ProduceSync(w.t.Context(), record).FirstErr())
 }
 
+// events opens the stream of PQLs, once the process has looked its topic up.
+func events(t *testing.T, api string) io.ReadCloser {
+	t.Helper()
+	for {
+		r, err := http.Get(api + "/v1/pqls/events")
+		require.NoError(t, err)
+		if r.StatusCode != http.StatusServiceUnavailable {
+			require.Equal(t, http.StatusOK, r.StatusCode)
+			return r.Body
+		}
+		r.Body.Close()
+	}
+}
+
 // A process that runs stages, and one that runs none, answer the same of every account.
 func TestTheAPIAnswersForEveryAccount(t *testing.T) {
 	w := newWorld(t).up()
@@ -72,15 +87,8 @@ func TestTheAPIAnswersForEveryAccount(t *testing.T) {
 	idle, answers := served(t, c)
 	idle.awaitReady()
 
-	stream, err := http.Get(answers + "/v1/pqls/events")
-	require.NoError(t, err)
-	for stream.StatusCode == http.StatusServiceUnavailable { // the topic has not been looked up yet
-		stream.Body.Close()
-		stream, err = http.Get(answers + "/v1/pqls/events")
-		require.NoError(t, err)
-	}
-	defer stream.Body.Close()
-	require.Equal(t, http.StatusOK, stream.StatusCode)
+	stream := events(t, answers)
+	defer stream.Close()
 
 	w.use("acme", "one", 1)
 	w.use("acme", "two", 2)
@@ -97,7 +105,7 @@ func TestTheAPIAnswersForEveryAccount(t *testing.T) {
 		require.Equal(t, http.StatusNotFound, status, problem)
 		require.Equal(t, "urn:pqlstream:problem:no-such-account", problem["type"])
 	}
-	lines := bufio.NewScanner(stream.Body)
+	lines := bufio.NewScanner(stream)
 	for lines.Scan() && !strings.HasPrefix(lines.Text(), "data: ") {
 	}
 	require.Contains(t, lines.Text(), `"type":"qualified","account_id":"acme"`)
@@ -139,18 +147,12 @@ func TestTheAPIFollowsPartitionsThatAreAdded(t *testing.T) {
 	c.Stages = nil
 	p, served := served(t, c)
 	p.awaitReady()
-	stream, err := http.Get(served + "/v1/pqls/events")
-	require.NoError(t, err)
-	for stream.StatusCode == http.StatusServiceUnavailable { // the topic has not been looked up yet
-		stream.Body.Close()
-		stream, err = http.Get(served + "/v1/pqls/events")
-		require.NoError(t, err)
-	}
-	defer stream.Body.Close()
+	stream := events(t, served)
+	defer stream.Close()
 	topic := c.TopicNames().Events
-	_, err = w.admin().CreatePartitions(t.Context(), 1, topic)
+	_, err := w.admin().CreatePartitions(t.Context(), 1, topic)
 	require.NoError(t, err)
-	lines := bufio.NewScanner(stream.Body)
+	lines := bufio.NewScanner(stream)
 	for lines.Scan() && lines.Text() != "event: gap" {
 	}
 	require.Equal(t, "event: gap", lines.Text())
